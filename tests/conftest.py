@@ -1,0 +1,35 @@
+"""Fixtures that every test may use: the test videos, and tools that may be missing."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MEDIA_DIR = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", ROOT.parent / "shared" / "media"))
+REQUIRE_TOOLS = os.environ.get("REELSMITH_REQUIRE_TOOLS") == "1"
+
+
+@pytest.fixture(scope="session")
+def media_dir() -> pathlib.Path:
+    """The folder of real test videos; tests that need it are skipped where it is absent."""
+    if not MEDIA_DIR.is_dir():
+        pytest.skip(f"no test videos at {MEDIA_DIR} (set REELSMITH_TEST_MEDIA)")
+    return MEDIA_DIR
+
+
+@pytest.fixture(scope="session")
+def require_tool():
+    """Finds a program, or skips; with REELSMITH_REQUIRE_TOOLS=1 a missing program fails the test."""
+
+    def find(name: str) -> str:
+        path = os.environ.get(f"REELSMITH_{name.upper()}") or shutil.which(name)
+        if path:
+            return path
+        message = f"{name} is not installed"
+        if REQUIRE_TOOLS:
+            pytest.fail(f"{message} and REELSMITH_REQUIRE_TOOLS=1")
+        return pytest.skip(message)
+
+    return find
