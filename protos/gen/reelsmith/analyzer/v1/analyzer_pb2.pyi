@@ -1,0 +1,363 @@
+from reelsmith.media.v1 import media_pb2 as _media_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEASURE_UNSPECIFIED: _ClassVar[Measure]
+    MEASURE_SHOTS: _ClassVar[Measure]
+    MEASURE_PICTURE: _ClassVar[Measure]
+    MEASURE_LOUDNESS: _ClassVar[Measure]
+    MEASURE_SPEECH: _ClassVar[Measure]
+MEASURE_UNSPECIFIED: Measure
+MEASURE_SHOTS: Measure
+MEASURE_PICTURE: Measure
+MEASURE_LOUDNESS: Measure
+MEASURE_SPEECH: Measure
+
+class ProbeRequest(_message.Message):
+    __slots__ = ("source_uri", "output")
+    SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    source_uri: str
+    output: _media_pb2.Output
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ...) -> None: ...
+
+class ProbeResponse(_message.Message):
+    __slots__ = ("media", "artifact")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    media: MediaInfo
+    artifact: _media_pb2.Artifact
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ...) -> None: ...
+
+class MediaInfo(_message.Message):
+    __slots__ = ("format", "size_bytes", "sha256", "declared_duration_s", "video_streams", "audio_streams", "other_streams", "selected_video_stream", "selected_audio_stream", "faults")
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DECLARED_DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    OTHER_STREAMS_FIELD_NUMBER: _ClassVar[int]
+    SELECTED_VIDEO_STREAM_FIELD_NUMBER: _ClassVar[int]
+    SELECTED_AUDIO_STREAM_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    format: str
+    size_bytes: int
+    sha256: str
+    declared_duration_s: float
+    video_streams: _containers.RepeatedCompositeFieldContainer[VideoStream]
+    audio_streams: _containers.RepeatedCompositeFieldContainer[AudioStream]
+    other_streams: _containers.RepeatedCompositeFieldContainer[OtherStream]
+    selected_video_stream: int
+    selected_audio_stream: int
+    faults: _containers.RepeatedCompositeFieldContainer[Fault]
+    def __init__(self, format: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., declared_duration_s: _Optional[float] = ..., video_streams: _Optional[_Iterable[_Union[VideoStream, _Mapping]]] = ..., audio_streams: _Optional[_Iterable[_Union[AudioStream, _Mapping]]] = ..., other_streams: _Optional[_Iterable[_Union[OtherStream, _Mapping]]] = ..., selected_video_stream: _Optional[int] = ..., selected_audio_stream: _Optional[int] = ..., faults: _Optional[_Iterable[_Union[Fault, _Mapping]]] = ...) -> None: ...
+
+class VideoStream(_message.Message):
+    __slots__ = ("index", "codec", "profile", "width", "height", "rotation", "sample_aspect_ratio", "pixel_format", "frame_rate", "time_base", "variable_frame_rate", "interlaced", "color", "hdr", "declared_frames", "packets", "key_frames_s", "cover_art", "duration_s")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PIXEL_FORMAT_FIELD_NUMBER: _ClassVar[int]
+    FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
+    TIME_BASE_FIELD_NUMBER: _ClassVar[int]
+    VARIABLE_FRAME_RATE_FIELD_NUMBER: _ClassVar[int]
+    INTERLACED_FIELD_NUMBER: _ClassVar[int]
+    COLOR_FIELD_NUMBER: _ClassVar[int]
+    HDR_FIELD_NUMBER: _ClassVar[int]
+    DECLARED_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_FIELD_NUMBER: _ClassVar[int]
+    KEY_FRAMES_S_FIELD_NUMBER: _ClassVar[int]
+    COVER_ART_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    codec: str
+    profile: str
+    width: int
+    height: int
+    rotation: int
+    sample_aspect_ratio: _media_pb2.Rational
+    pixel_format: str
+    frame_rate: _media_pb2.Rational
+    time_base: _media_pb2.Rational
+    variable_frame_rate: bool
+    interlaced: bool
+    color: Color
+    hdr: bool
+    declared_frames: int
+    packets: int
+    key_frames_s: _containers.RepeatedScalarFieldContainer[float]
+    cover_art: bool
+    duration_s: float
+    def __init__(self, index: _Optional[int] = ..., codec: _Optional[str] = ..., profile: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., rotation: _Optional[int] = ..., sample_aspect_ratio: _Optional[_Union[_media_pb2.Rational, _Mapping]] = ..., pixel_format: _Optional[str] = ..., frame_rate: _Optional[_Union[_media_pb2.Rational, _Mapping]] = ..., time_base: _Optional[_Union[_media_pb2.Rational, _Mapping]] = ..., variable_frame_rate: _Optional[bool] = ..., interlaced: _Optional[bool] = ..., color: _Optional[_Union[Color, _Mapping]] = ..., hdr: _Optional[bool] = ..., declared_frames: _Optional[int] = ..., packets: _Optional[int] = ..., key_frames_s: _Optional[_Iterable[float]] = ..., cover_art: _Optional[bool] = ..., duration_s: _Optional[float] = ...) -> None: ...
+
+class Color(_message.Message):
+    __slots__ = ("primaries", "transfer", "matrix", "range")
+    PRIMARIES_FIELD_NUMBER: _ClassVar[int]
+    TRANSFER_FIELD_NUMBER: _ClassVar[int]
+    MATRIX_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    primaries: str
+    transfer: str
+    matrix: str
+    range: str
+    def __init__(self, primaries: _Optional[str] = ..., transfer: _Optional[str] = ..., matrix: _Optional[str] = ..., range: _Optional[str] = ...) -> None: ...
+
+class AudioStream(_message.Message):
+    __slots__ = ("index", "codec", "sample_rate_hz", "channels", "channel_layout", "language", "duration_s", "default")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATE_HZ_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    channel_layout: str
+    language: str
+    duration_s: float
+    default: bool
+    def __init__(self, index: _Optional[int] = ..., codec: _Optional[str] = ..., sample_rate_hz: _Optional[int] = ..., channels: _Optional[int] = ..., channel_layout: _Optional[str] = ..., language: _Optional[str] = ..., duration_s: _Optional[float] = ..., default: _Optional[bool] = ...) -> None: ...
+
+class OtherStream(_message.Message):
+    __slots__ = ("index", "kind", "codec", "language")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    kind: str
+    codec: str
+    language: str
+    def __init__(self, index: _Optional[int] = ..., kind: _Optional[str] = ..., codec: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+
+class Fault(_message.Message):
+    __slots__ = ("code", "detail")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    detail: str
+    def __init__(self, code: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class AnalyzeRequest(_message.Message):
+    __slots__ = ("source_uri", "output", "range", "measures")
+    SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    RANGE_FIELD_NUMBER: _ClassVar[int]
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    source_uri: str
+    output: _media_pb2.Output
+    range: _media_pb2.TimeRange
+    measures: _containers.RepeatedScalarFieldContainer[Measure]
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[Measure, str]]] = ...) -> None: ...
+
+class AnalyzeResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _media_pb2.Progress
+    result: AnalyzeResult
+    def __init__(self, progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[AnalyzeResult, _Mapping]] = ...) -> None: ...
+
+class AnalyzeResult(_message.Message):
+    __slots__ = ("analysis", "artifact", "timings")
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    analysis: Analysis
+    artifact: _media_pb2.Artifact
+    timings: _containers.RepeatedCompositeFieldContainer[Timing]
+    def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
+
+class Analysis(_message.Message):
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve")
+    MEDIA_FIELD_NUMBER: _ClassVar[int]
+    FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    TRANSITIONS_FIELD_NUMBER: _ClassVar[int]
+    SHOTS_FIELD_NUMBER: _ClassVar[int]
+    SPEECH_FIELD_NUMBER: _ClassVar[int]
+    SILENCE_FIELD_NUMBER: _ClassVar[int]
+    LOUDNESS_FIELD_NUMBER: _ClassVar[int]
+    CURVE_FIELD_NUMBER: _ClassVar[int]
+    media: MediaInfo
+    frame_count: int
+    duration_s: float
+    transitions: _containers.RepeatedCompositeFieldContainer[Transition]
+    shots: _containers.RepeatedCompositeFieldContainer[Shot]
+    speech: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
+    silence: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
+    loudness: Loudness
+    curve: Curve
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ...) -> None: ...
+
+class Transition(_message.Message):
+    __slots__ = ("kind", "frame", "start_frame", "end_frame")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Transition.Kind]
+        KIND_CUT: _ClassVar[Transition.Kind]
+        KIND_FADE: _ClassVar[Transition.Kind]
+        KIND_DISSOLVE: _ClassVar[Transition.Kind]
+    KIND_UNSPECIFIED: Transition.Kind
+    KIND_CUT: Transition.Kind
+    KIND_FADE: Transition.Kind
+    KIND_DISSOLVE: Transition.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    START_FRAME_FIELD_NUMBER: _ClassVar[int]
+    END_FRAME_FIELD_NUMBER: _ClassVar[int]
+    kind: Transition.Kind
+    frame: int
+    start_frame: int
+    end_frame: int
+    def __init__(self, kind: _Optional[_Union[Transition.Kind, str]] = ..., frame: _Optional[int] = ..., start_frame: _Optional[int] = ..., end_frame: _Optional[int] = ...) -> None: ...
+
+class Shot(_message.Message):
+    __slots__ = ("frames", "time")
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    frames: _media_pb2.FrameRange
+    time: _media_pb2.TimeRange
+    def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ...) -> None: ...
+
+class Loudness(_message.Message):
+    __slots__ = ("integrated_lufs", "true_peak_dbtp")
+    INTEGRATED_LUFS_FIELD_NUMBER: _ClassVar[int]
+    TRUE_PEAK_DBTP_FIELD_NUMBER: _ClassVar[int]
+    integrated_lufs: float
+    true_peak_dbtp: float
+    def __init__(self, integrated_lufs: _Optional[float] = ..., true_peak_dbtp: _Optional[float] = ...) -> None: ...
+
+class Curve(_message.Message):
+    __slots__ = ("interval_s", "highlight")
+    INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    HIGHLIGHT_FIELD_NUMBER: _ClassVar[int]
+    interval_s: float
+    highlight: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, interval_s: _Optional[float] = ..., highlight: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class Timing(_message.Message):
+    __slots__ = ("stage", "wall_s", "cpu_s")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    WALL_S_FIELD_NUMBER: _ClassVar[int]
+    CPU_S_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    wall_s: float
+    cpu_s: float
+    def __init__(self, stage: _Optional[str] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ...) -> None: ...
+
+class ProposeClipsRequest(_message.Message):
+    __slots__ = ("output", "analysis_path", "count", "duration_min_s", "duration_max_s", "weights", "keywords", "exclusions", "gap_min_s")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_PATH_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    DURATION_MAX_S_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    KEYWORDS_FIELD_NUMBER: _ClassVar[int]
+    EXCLUSIONS_FIELD_NUMBER: _ClassVar[int]
+    GAP_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    output: _media_pb2.Output
+    analysis_path: str
+    count: int
+    duration_min_s: float
+    duration_max_s: float
+    weights: _containers.ScalarMap[str, float]
+    keywords: _containers.RepeatedScalarFieldContainer[str]
+    exclusions: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
+    gap_min_s: float
+    def __init__(self, output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., analysis_path: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., keywords: _Optional[_Iterable[str]] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., gap_min_s: _Optional[float] = ...) -> None: ...
+
+class ProposeClipsResponse(_message.Message):
+    __slots__ = ("proposals", "artifact", "config_version")
+    PROPOSALS_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    proposals: _containers.RepeatedCompositeFieldContainer[Proposal]
+    artifact: _media_pb2.Artifact
+    config_version: int
+    def __init__(self, proposals: _Optional[_Iterable[_Union[Proposal, _Mapping]]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., config_version: _Optional[int] = ...) -> None: ...
+
+class Proposal(_message.Message):
+    __slots__ = ("rank", "time", "frames", "score", "terms")
+    RANK_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    rank: int
+    time: _media_pb2.TimeRange
+    frames: _media_pb2.FrameRange
+    score: float
+    terms: _containers.RepeatedCompositeFieldContainer[Term]
+    def __init__(self, rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., score: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ...) -> None: ...
+
+class Term(_message.Message):
+    __slots__ = ("name", "value", "weight", "contribution", "state", "reason")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Term.State]
+        STATE_MEASURED: _ClassVar[Term.State]
+        STATE_UNKNOWN: _ClassVar[Term.State]
+    STATE_UNSPECIFIED: Term.State
+    STATE_MEASURED: Term.State
+    STATE_UNKNOWN: Term.State
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    weight: float
+    contribution: float
+    state: Term.State
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., weight: _Optional[float] = ..., contribution: _Optional[float] = ..., state: _Optional[_Union[Term.State, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetCapabilitiesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCapabilitiesResponse(_message.Message):
+    __slots__ = ("backend", "devices", "decoders", "formats", "capacity", "protections", "version")
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
+    DECODERS_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    backend: str
+    devices: _containers.RepeatedScalarFieldContainer[str]
+    decoders: _containers.RepeatedScalarFieldContainer[str]
+    formats: _containers.RepeatedScalarFieldContainer[str]
+    capacity: _media_pb2.Capacity
+    protections: _containers.RepeatedCompositeFieldContainer[_media_pb2.Protection]
+    version: str
+    def __init__(self, backend: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., decoders: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., protections: _Optional[_Iterable[_Union[_media_pb2.Protection, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
