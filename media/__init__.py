@@ -1,0 +1,1 @@
+"""What every process that touches media needs; importing it loads no codec."""

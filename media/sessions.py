@@ -1,0 +1,328 @@
+"""Sessions (one folder per job), uploads, and the sources that callers name.
+
+A session is named by 128 random bits and has a fixed shape; see `FOLDERS`. Every name a caller gives is resolved
+beneath its folder by `media.folders`, from which there is no way out.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import secrets
+import stat
+import time
+import urllib.parse
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from media import artifacts, errors, folders
+
+FOLDERS = ("video_clips", "audio", "images", "scripts", "metadata", "final_output", "logs")
+ID = re.compile(r"[0-9a-f]{32}")
+UPLOAD_PART, UPLOAD_WHOLE = "part", "source"
+
+
+def new_id() -> str:
+    """A name that nobody can guess: 128 random bits as 32 lowercase hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def checked_id(text: str, kind: str) -> str:
+    """The identifier itself.
+
+    Raises:
+        errors.PathRefused: It is not 32 lowercase hexadecimal digits.
+    """
+    if not ID.fullmatch(text):
+        raise errors.PathRefused(
+            f"{text[:64]!r} is no {kind} identifier: expected 32 lowercase hexadecimal digits", reason="BAD_IDENTIFIER"
+        )
+    return text
+
+
+@dataclasses.dataclass(slots=True)
+class Pending:
+    """A file that is being written; `artifact` is there once the block has ended well."""
+
+    file: BinaryIO
+    artifact: artifacts.Artifact | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """The folder of one job."""
+
+    id: str
+    root: pathlib.Path
+
+    def open_read(self, relative: str) -> BinaryIO:
+        """Opens a file of the session.
+
+        Raises:
+            errors.NotThere: There is no such file.
+            errors.PathRefused: The name leads elsewhere.
+        """
+        return folders.open_file(self.root, relative)
+
+    def read(self, relative: str, size_max_bytes: int) -> bytes:
+        """The content of a small file of the session.
+
+        Raises:
+            errors.Refused: It is larger than expected.
+        """
+        with self.open_read(relative) as file:
+            content = file.read(size_max_bytes + 1)
+        if len(content) > size_max_bytes:
+            raise errors.Refused(f"{relative} is larger than {size_max_bytes} bytes", reason="TOO_LARGE")
+        return content
+
+    @contextlib.contextmanager
+    def write(self, relative: str) -> Iterator[Pending]:
+        """Writes a file that appears whole at the end of the block, or not at all."""
+        with folders.replacing(self.root, relative) as file:
+            pending = Pending(file)
+            yield pending
+            file.flush()
+            artifact = artifacts.Artifact(
+                relative, os.fstat(file.fileno()).st_size, artifacts.sha256(file), artifacts.media_type(relative)
+            )
+        pending.artifact = artifact
+
+    def write_bytes(self, relative: str, content: bytes) -> artifacts.Artifact:
+        """Writes a small file whole."""
+        with self.write(relative) as pending:
+            pending.file.write(content)
+        assert pending.artifact is not None  # noqa: S101 - set when the block ended well
+        return pending.artifact
+
+    def stat(self, relative: str) -> artifacts.Artifact:
+        """What a file of the session is; reads it whole for the hash."""
+        with self.open_read(relative) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            return artifacts.Artifact(relative, size_bytes, artifacts.sha256(file), artifacts.media_type(relative))
+
+    def publish(self, source: str, target: str) -> None:
+        """Gives a finished file its final name, replacing what has it; repeating it changes nothing."""
+        folders.link_over(self.root, source, target)
+
+    def list(self, folder: str) -> list[str]:
+        """Sorted names in a folder of the session."""
+        return folders.names(self.root, folders.parts(folder))
+
+    def remove(self, relative: str) -> None:
+        """Removes a file or a folder of the session; gone already is fine."""
+        folders.remove_tree(self.root, folders.parts(relative))
+
+
+class Sessions:
+    """All sessions below one storage root.
+
+    Args:
+        root: The storage root; sessions live in its folder `sessions`.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = pathlib.Path(root) / "sessions"
+        self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def create(self, session_id: str | None = None) -> Session:
+        """Makes a session with its folders; one that exists already is returned as it is."""
+        name = checked_id(session_id or new_id(), "session")
+        for folder in FOLDERS:
+            with folders.opened(self._root, [name, folder], create=True):
+                continue
+        return Session(name, self._root / name)
+
+    def get(self, session_id: str) -> Session:
+        """A session that exists.
+
+        Raises:
+            errors.NotThere: It does not.
+            errors.PathRefused: The identifier is none.
+        """
+        with folders.opened(self._root, [checked_id(session_id, "session")]):
+            return Session(session_id, self._root / session_id)
+
+    def delete(self, session_id: str) -> None:
+        """Removes a session with all files; gone already is fine."""
+        folders.remove_tree(self._root, [checked_id(session_id, "session")])
+
+    def list(self) -> list[str]:
+        """Identifiers of all sessions."""
+        return [name for name in folders.names(self._root, []) if ID.fullmatch(name)]
+
+    def sweep(self, age_min_s: float) -> int:
+        """Removes temporary files that killed processes left; returns how many."""
+        return folders.sweep(self._root, age_min_s, time.time())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Upload:
+    """How far an upload is.
+
+    Attributes:
+        size_bytes: What has arrived and is on disk.
+        finished: Whether all has arrived and was checked.
+        sha256: Hash of the whole; empty until finished.
+    """
+
+    id: str
+    size_bytes: int
+    finished: bool = False
+    sha256: str = ""
+
+
+class Uploads:
+    """Sources that arrive in pieces.
+
+    Args:
+        root: The storage root; uploads live in its folder `uploads`.
+        size_max_bytes: Largest upload that is taken.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], size_max_bytes: int = 1 << 40) -> None:
+        self._root = pathlib.Path(root) / "uploads"
+        self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._size_max_bytes = size_max_bytes
+
+    def create(self) -> Upload:
+        """Starts an upload."""
+        upload_id = new_id()
+        with folders.opened(self._root, [upload_id], create=True) as folder:
+            os.close(os.open(UPLOAD_PART, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640, dir_fd=folder))
+            os.fsync(folder)
+        return Upload(upload_id, 0)
+
+    def get(self, upload_id: str) -> Upload:
+        """How far an upload is.
+
+        Raises:
+            errors.NotThere: There is no such upload.
+        """
+        checked_id(upload_id, "upload")
+        with (
+            contextlib.suppress(errors.NotThere),
+            folders.open_file(self._root, f"{upload_id}/{UPLOAD_WHOLE}") as file,
+            folders.open_file(self._root, f"{upload_id}/sha256") as digest,
+        ):
+            return Upload(upload_id, os.fstat(file.fileno()).st_size, True, digest.read(64).decode("ascii"))
+        with folders.open_file(self._root, f"{upload_id}/{UPLOAD_PART}") as file:
+            return Upload(upload_id, os.fstat(file.fileno()).st_size)
+
+    def append(self, upload_id: str, offset: int, chunk: bytes) -> Upload:
+        """Adds a piece at the end; it is on disk when this returns.
+
+        Raises:
+            errors.Conflict: The upload does not stand at that offset, or is finished; metadata has the `offset`.
+            errors.Refused: It would become too large.
+        """
+        upload = self.get(upload_id)
+        if upload.finished or offset != upload.size_bytes:
+            raise errors.Conflict(
+                f"upload {upload_id} stands at {upload.size_bytes} bytes, not at {offset}",
+                metadata={"offset": str(upload.size_bytes), "finished": str(upload.finished).lower()},
+            )
+        if offset + len(chunk) > self._size_max_bytes:
+            raise errors.Refused(f"an upload may have {self._size_max_bytes} bytes at most", reason="TOO_LARGE")
+        with folders.opened(self._root, [upload_id]) as folder, folders.translated(f"upload {upload_id}"):
+            descriptor = os.open(UPLOAD_PART, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(descriptor, "r+b", closefd=True) as file:
+                file.seek(offset)
+                file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+        return Upload(upload_id, offset + len(chunk))
+
+    def finish(self, upload_id: str, sha256: str = "") -> Upload:
+        """Ends an upload after checking its hash; repeating it gives the same answer.
+
+        Raises:
+            errors.Refused: The content hashes to something else (CHECKSUM_MISMATCH).
+        """
+        upload = self.get(upload_id)
+        if not upload.finished:
+            with folders.open_file(self._root, f"{upload_id}/{UPLOAD_PART}") as file:
+                found = artifacts.sha256(file)
+            _check_hash(upload_id, sha256, found)
+            with folders.replacing(self._root, f"{upload_id}/sha256") as file:
+                file.write(found.encode("ascii"))
+            with folders.opened(self._root, [upload_id]) as folder:
+                os.rename(UPLOAD_PART, UPLOAD_WHOLE, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+            upload = Upload(upload_id, upload.size_bytes, True, found)
+        _check_hash(upload_id, sha256, upload.sha256)
+        return upload
+
+    def open_read(self, upload_id: str) -> BinaryIO:
+        """Opens a finished upload.
+
+        Raises:
+            errors.NotThere: It does not exist or is not finished.
+        """
+        return folders.open_file(self._root, f"{checked_id(upload_id, 'upload')}/{UPLOAD_WHOLE}")
+
+    def delete(self, upload_id: str) -> None:
+        """Removes an upload; gone already is fine."""
+        folders.remove_tree(self._root, [checked_id(upload_id, "upload")])
+
+
+def _check_hash(upload_id: str, expected: str, found: str) -> None:
+    if expected and expected != found:
+        raise errors.Refused(
+            f"upload {upload_id} hashes to {found}, not to {expected[:64]}",
+            reason="CHECKSUM_MISMATCH",
+            metadata={"sha256": found},
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sources:
+    """Opens what callers name as sources: `file:///path` and `upload:ID`.
+
+    Attributes:
+        uploads: Where uploads are.
+        roots: Folders that files may come from; None allows any path, for the embedded default on one's own machine.
+    """
+
+    uploads: Uploads
+    roots: tuple[pathlib.Path, ...] | None = None
+
+    def open(self, uri: str) -> BinaryIO:
+        """Opens a source for reading.
+
+        Returns:
+            An unbuffered-safe binary file; `name` of a `file:` source is its path.
+
+        Raises:
+            errors.NotThere: There is no such file or upload.
+            errors.PathRefused: It is no allowed path, or the URI is of another kind.
+        """
+        parsed = urllib.parse.urlsplit(uri)
+        if parsed.scheme == "upload":
+            return self.uploads.open_read(parsed.path)
+        if parsed.scheme != "file" or parsed.netloc not in ("", "localhost"):
+            raise errors.PathRefused(
+                f"{uri[:200]!r} is no source: expected file:///absolute/path or upload:ID", reason="BAD_SOURCE_URI"
+            )
+        return self._open_path(urllib.parse.unquote(parsed.path))
+
+    def _open_path(self, path: str) -> BinaryIO:
+        if "\0" in path or not path.startswith("/"):
+            raise errors.PathRefused(f"{path[:200]!r} is no absolute path", reason="BAD_SOURCE_URI")
+        real = os.path.realpath(path)
+        if self.roots is not None and not any(pathlib.Path(real).is_relative_to(root.resolve()) for root in self.roots):
+            raise errors.PathRefused(f"{path[:200]} is not under an allowed folder", reason="SOURCE_NOT_ALLOWED")
+        with folders.translated(path):
+            # The real path has no links: one that appears now was put there in between, and is refused.
+            descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise errors.PathRefused(f"{path[:200]} is no regular file", reason="BAD_SOURCE_URI")
+        return os.fdopen(descriptor, "rb")
+
+
+def display_name(uri: str) -> str:
+    """The name of a source for people: its file name, or the URI of an upload."""
+    parsed = urllib.parse.urlsplit(uri)
+    return pathlib.PurePosixPath(urllib.parse.unquote(parsed.path)).name if parsed.scheme == "file" else uri
