@@ -94,8 +94,8 @@ def length_violations(path: pathlib.PurePosixPath, tree: ast.AST) -> Iterator[Vi
 
 
 def opening_violations(path: pathlib.PurePosixPath, tree: ast.AST) -> Iterator[Violation]:
-    """Calls of `av.open` outside of the two files that know the hardened settings."""
-    if str(path) in {"media/source.py", "media/sink.py"}:
+    """Calls of `av.open` outside of the files that know the hardened settings, and the one that only writes a film."""
+    if str(path) in {"media/source.py", "media/sink.py", "deploy/local/sample_film.py"}:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "av.open":
