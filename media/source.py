@@ -1,0 +1,186 @@
+"""Opens untrusted media for reading: the only place that does.
+
+Source of the settings: measurements with FFmpeg 8.1. Options given to `av.open` bind the probing only; the decoders
+that are used afterwards are other objects and must be told again. A whitelist without protocols stops playlists, `ffconcat`
+and SDP from reaching other files or the network, which refusing to open further files alone does not.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NoReturn
+
+import av
+import av.audio
+import av.container
+import av.error
+import av.stream
+import av.video
+
+from media import errors, limits
+
+# PyAV 19 always replaces bad metadata and takes no word about it.
+METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+# What opening and decoding raise: PyAV's exceptions are not one family.
+FAULTS = (av.error.FFmpegError, UnicodeDecodeError, ValueError, MemoryError, OSError, EOFError)
+
+
+@dataclasses.dataclass(slots=True)
+class Source:
+    """An open source.
+
+    Attributes:
+        container: PyAV's container.
+        video: The stream to look at: the largest that is no cover picture; None without one.
+        audio: The stream to listen to: the one marked as default, else the first; None without one.
+        limits: The bounds it was opened with.
+        faults: How often each kind of damage was met while reading, by name.
+    """
+
+    container: av.container.InputContainer
+    video: av.video.stream.VideoStream | None
+    audio: av.audio.stream.AudioStream | None
+    limits: limits.Limits
+    faults: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+    def packets(self, *streams: av.stream.Stream) -> Iterator[tuple[av.stream.Stream, av.Packet | None]]:
+        """Packets of some streams with their stream, in the order of the file; then None per stream, to flush it.
+
+        Damage that ends the file early is counted as `TRUNCATED` and ends the packets, not the caller.
+
+        Raises:
+            errors.Refused: There are more packets than the bounds allow (TOO_LONG).
+        """
+        reader = self.container.demux(*streams)
+        for packet in itertools.islice(self._readable(reader), self.limits.packets_max):
+            yield packet.stream, packet
+        for _ in self._readable(reader):
+            raise errors.Refused(f"more than {self.limits.packets_max} packets", reason="TOO_LONG")
+        for stream in streams:
+            yield stream, None
+
+    def _readable(self, reader: Iterator[av.Packet]) -> Iterator[av.Packet]:
+        while True:
+            try:
+                packet = next(reader)
+            except StopIteration:
+                return
+            except FAULTS:
+                self.faults["TRUNCATED"] += 1
+                return
+            if packet.size:  # PyAV ends with empty packets that flush; ours come after damage too
+                yield packet
+
+    def decode(self, stream: av.stream.Stream, packet: av.Packet | None) -> list[Any]:
+        """Frames of one packet, or the last ones for None; damage is counted as `DAMAGED` and gives none."""
+        try:
+            return stream.codec_context.decode(packet)
+        except FAULTS:
+            self.faults["DAMAGED"] += 1
+            return []
+
+
+@contextlib.contextmanager
+def open_source(file: BinaryIO, bounds: limits.Limits | None = None, *, threads: int = 1) -> Iterator[Source]:
+    """Opens a file object for reading, with everything forbidden that is not needed.
+
+    Args:
+        file: An open binary file; never a path or a URL.
+        bounds: What the media may be.
+        threads: Threads of the video decoder.
+
+    Raises:
+        errors.Unreadable: It is empty, no media, or has no stream.
+        errors.Refused: Its format, or a bound, is not allowed.
+    """
+    bounds = bounds or limits.Limits()
+    if os.fstat(file.fileno()).st_size == 0:
+        raise errors.Unreadable("the file is empty", reason="EMPTY")
+    try:
+        container = av.open(
+            file,
+            container_options=bounds.container_options(),
+            options=bounds.decoder_options(),
+            io_open=_refuse,
+            timeout=bounds.read_timeout_s,
+            **METADATA,
+        )
+    except FAULTS as error:
+        _raise_opening(error)
+    with container:
+        yield _source(container, bounds, threads)
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    raise PermissionError(f"media may not open {url[:200]}")
+
+
+def _raise_opening(error: BaseException) -> NoReturn:
+    if isinstance(error, MemoryError):
+        raise errors.Refused("reading the header takes more memory than is allowed", reason="TOO_LARGE") from error
+    if isinstance(error, av.error.PermissionError | PermissionError):
+        raise errors.Refused("the file wants to open other files", reason="FORMAT_NOT_ALLOWED") from error
+    if isinstance(error, av.error.ArgumentError):
+        raise errors.Refused("the container format is not allowed", reason="FORMAT_NOT_ALLOWED") from error
+    raise errors.Unreadable(f"this is no media that can be read: {_text(error)}", reason="NOT_MEDIA") from error
+
+
+def _text(error: BaseException) -> str:
+    """What went wrong, without the address of a file object."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _source(container: av.container.InputContainer, bounds: limits.Limits, threads: int) -> Source:
+    if not container.streams:
+        raise errors.Unreadable("the container holds no stream", reason="NO_STREAMS")
+    if len(container.streams) > bounds.streams_max:
+        raise errors.Refused(
+            f"{len(container.streams)} streams, {bounds.streams_max} allowed", reason="TOO_MANY_STREAMS"
+        )
+    video, audio = _chosen_video(container), _chosen_audio(container)
+    for stream in (video, audio):
+        if stream is not None:
+            stream.codec_context.options = bounds.decoder_options()
+    if video is not None:
+        video.codec_context.thread_count = threads
+    return Source(container, video, audio, bounds)
+
+
+def decodable(stream: av.stream.Stream) -> bool:
+    """Whether a stream has a decoder that untrusted media may use."""
+    return stream.codec_context is not None and stream.codec_context.name in limits.DECODERS
+
+
+def cover_art(stream: av.stream.Stream) -> bool:
+    """Whether a video stream is a still picture that came with the sound."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _chosen_video(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
+    films = [stream for stream in container.streams.video if not cover_art(stream)]
+    usable = [stream for stream in films if decodable(stream)]
+    if films and not usable:
+        _raise_codec(films[0])
+    return max(
+        usable,
+        key=lambda stream: (stream.codec_context.width * stream.codec_context.height, -stream.index),
+        default=None,
+    )
+
+
+def _chosen_audio(container: av.container.InputContainer) -> av.audio.stream.AudioStream | None:
+    usable = [stream for stream in container.streams.audio if decodable(stream)]
+    preferred = [stream for stream in usable if stream.disposition & av.stream.Disposition.default]
+    return next(iter(preferred + usable), None)
+
+
+def _raise_codec(stream: av.stream.Stream) -> NoReturn:
+    name = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    raise errors.Refused(
+        f"stream {stream.index} is coded as {name}, which is not allowed",
+        reason="CODEC_NOT_ALLOWED",
+        metadata={"codec": name},
+    )
