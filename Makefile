@@ -1,0 +1,49 @@
+# Needs Python 3.11 or newer, pip and make. Everything else is installed into .venv from the lock file.
+# Resolved before the path is changed below: the environment's own Python has no pip.
+PYTHON := $(or $(PYTHON),$(shell command -v python3))
+VENV := .venv
+STAMP := $(VENV)/.setup
+export PATH := $(abspath $(VENV)/bin):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check protos bench clean
+
+help:  ## Print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP)  ## Install everything into .venv, from the lock file
+
+# pip comes from the outer Python, because ensurepip is missing on some systems. `--inexact` keeps uv in the environment.
+$(STAMP): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version)'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv --without-pip $(VENV)
+	test -x $(VENV)/bin/uv || $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	$(VENV)/bin/uv sync --quiet --frozen --inexact --extra all
+	@touch $(STAMP)
+
+demo: setup  ## Cut VIDEO (or a sample film) into clips under OUT [out], with a suite started for it
+	@reelsmith demo $${VIDEO:+"$$VIDEO"} --out "$${OUT:-out}"
+
+up: setup  ## Start the suite and keep it running
+	@reelsmith up
+
+down: setup  ## Stop the suite
+	@reelsmith down
+
+test: setup  ## Run every test; missing tools are skipped with a reason
+	@python -m pytest
+
+check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
+	@ruff check .
+	@ruff format --check .
+	@python -m pytest -q tests/test_protos.py tests/test_architecture.py
+
+protos: setup  ## Generate the stubs from the protos
+	@sh protos/generate.sh
+
+bench: setup  ## Measure every figure of benchmarks/
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; python "$$script"; done
+
+clean:  ## Remove caches and demo results; .venv stays
+	@rm -rf out dist .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
