@@ -1,8 +1,8 @@
 """Opens untrusted media for reading: the only place that does.
 
 Source of the settings: measurements with FFmpeg 8.1. Options given to `av.open` bind the probing only; the decoders
-that are used afterwards are other objects and must be told again. A whitelist without protocols stops playlists, `ffconcat`
-and SDP from reaching other files or the network, which refusing to open further files alone does not.
+that are used afterwards are other objects and must be told again. A whitelist without protocols stops playlists,
+`ffconcat` and SDP from reaching other files or the network, which refusing to open further files alone does not.
 """
 
 import collections
