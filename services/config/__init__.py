@@ -1,0 +1,1 @@
+"""The configuration service: one document per environment, validated, versioned, watched."""

@@ -1,0 +1,242 @@
+"""Versions of documents on disk: one SQLite file, which only this process opens."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from chassis import errors
+from services.config import document
+
+Answer = TypeVar("Answer")
+
+FORMAT = 1  # user_version of the file
+LOCK_WAIT_S = 15.0  # a process that drains may still hold the file: longer than a drain takes
+STATEMENT = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+SQL = dict(STATEMENT.findall(pathlib.Path(__file__).with_suffix(".sql").read_text()))
+
+# What SQLite says, by primary result code, and what it means to a caller.
+MEANINGS: dict[int, tuple[type[errors.Error], str]] = {
+    sqlite3.SQLITE_BUSY: (errors.FailedPrecondition, "DATABASE_IN_USE"),
+    sqlite3.SQLITE_LOCKED: (errors.FailedPrecondition, "DATABASE_IN_USE"),
+    sqlite3.SQLITE_FULL: (errors.ResourceExhausted, "STORAGE_FULL"),
+    sqlite3.SQLITE_IOERR: (errors.Unavailable, "STORAGE_FAILED"),
+    sqlite3.SQLITE_READONLY: (errors.FailedPrecondition, "STORAGE_READ_ONLY"),
+    sqlite3.SQLITE_CANTOPEN: (errors.FailedPrecondition, "STORAGE_CANNOT_OPEN"),
+    sqlite3.SQLITE_CORRUPT: (errors.DataLoss, "STORAGE_DAMAGED"),
+    sqlite3.SQLITE_NOTADB: (errors.DataLoss, "STORAGE_DAMAGED"),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the document of one environment.
+
+    Args:
+        environment: Name of the environment.
+        number: 0 is the built-in document; grows by one with every change.
+        document: The content; None in lists.
+        sha256: Hash of the content.
+        actor: Who made it.
+        comment: Why it was made.
+        create_time_us: When it was made, in microseconds since 1970 UTC; 0 for the built-in one.
+    """
+
+    environment: str
+    number: int
+    document: document.Document | None
+    sha256: str
+    actor: str = ""
+    comment: str = ""
+    create_time_us: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become the next version.
+
+    Args:
+        number: Its number.
+        document: Its content, valid and in its one spelling.
+        actor: Who makes it.
+        comment: Why it is made.
+    """
+
+    number: int
+    document: document.Document
+    actor: str = ""
+    comment: str = ""
+
+
+class Store:
+    """The versions of all environments.
+
+    Every call runs in the one thread that owns the connection: SQLite waits for the disk, the event loop must not.
+
+    Args:
+        file: The database; made where it does not exist.
+        lock_wait_s: How long to wait for another process that has it open.
+    """
+
+    def __init__(self, file: pathlib.Path, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
+        self._file = file
+        self._lock_wait_s = lock_wait_s
+        self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._connection: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> "Store":
+        await self._run(self._open)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._run(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def newest(self, environment: str) -> Version | None:
+        """The newest version; None where nothing was ever changed."""
+        return await self._run(lambda: self._newest(environment))
+
+    async def one(self, environment: str, number: int) -> Version | None:
+        """One version; None where there is none of that number."""
+        found = await self._run(lambda: self._select("one", environment=environment, number=number))
+        return found[0] if found else None
+
+    async def later(self, environment: str, number: int, count: int) -> list[Version]:
+        """The versions after one, the oldest first, at most `count`."""
+        return await self._run(lambda: self._select("later", environment=environment, number=number, count=count))
+
+    async def earlier(self, environment: str, number: int, count: int) -> list[Version]:
+        """The versions before one, the newest first, at most `count`, without documents."""
+        return await self._run(lambda: self._select("earlier", environment=environment, number=number, count=count))
+
+    async def append(self, environment: str, decide: Callable[[Version | None], Change]) -> Version:
+        """Adds a version in one transaction: look, decide, write; it is on disk when this returns.
+
+        Args:
+            environment: Name of the environment.
+            decide: Gets the newest version and says what comes next; what it raises changes nothing.
+
+        Raises:
+            errors.ResourceExhausted: The disk is full.
+        """
+        return await self._run(lambda: self._append(environment, decide))
+
+    async def _run(self, call: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+    def _open(self) -> None:
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _meant(self._file):
+            connection = sqlite3.connect(self._file, timeout=self._lock_wait_s, isolation_level=None)
+            try:
+                _prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+        self._connection = connection
+
+    def _close(self) -> None:
+        if self._connection:
+            self._connection.close()
+        self._connection = None
+
+    @property
+    def _open_connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise errors.Unavailable("the store is closed", reason="STOPPING")
+        return self._connection
+
+    def _select(self, statement: str, **values: Any) -> list[Version]:
+        with _meant(self._file):
+            return [_version(row) for row in self._open_connection.execute(SQL[statement], values)]
+
+    def _newest(self, environment: str) -> Version | None:
+        found = self._select("newest", environment=environment)
+        return found[0] if found else None
+
+    def _append(self, environment: str, decide: Callable[[Version | None], Change]) -> Version:
+        with _meant(self._file), _transaction(self._open_connection) as connection:
+            change = decide(self._newest(environment))
+            version = Version(
+                environment,
+                change.number,
+                change.document,
+                document.sha256(change.document),
+                change.actor,
+                change.comment,
+                time.time_ns() // 1000,
+            )
+            values = dataclasses.asdict(version) | {"document": document.canonical(change.document).decode()}
+            connection.execute(SQL["insert"], values)
+        return version
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Sets a connection up, and makes the tables of a new file.
+
+    Raises:
+        errors.FailedPrecondition: The file is of a newer release.
+    """
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: no other process can open the file any more
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # an answer of OK means that it is on disk
+    with _transaction(connection):
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found > FORMAT:
+            message = f"the configuration database has format {found}, this release knows {FORMAT}"
+            raise errors.FailedPrecondition(message, reason="NEWER_FORMAT")
+        if found == 0:
+            for statement in _statements(SQL["create"]):
+                connection.execute(statement)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit in between."""
+    text = ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if sqlite3.complete_statement(text):
+            yield text
+            text = ""
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite has already rolled back after some errors
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def _meant(file: pathlib.Path) -> Iterator[None]:
+    """Turns what SQLite says into our own errors; what it only says after a bug stays what it is."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        primary = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the upper bits only say which kind
+        if primary not in MEANINGS:
+            raise
+        kind, reason = MEANINGS[primary]
+        raise kind(f"configuration database {file.name}: {error}", reason=reason) from error
+
+
+def _version(row: tuple[Any, ...]) -> Version:
+    environment, number, text, sha256, actor, comment, create_time_us = row
+    content = json.loads(text) if text else None
+    if content is not None and document.sha256(content) != sha256:
+        raise errors.DataLoss(
+            f"version {number} of {environment} does not hash to what was stored with it", reason="STORAGE_DAMAGED"
+        )
+    return Version(environment, number, content, sha256, actor, comment, create_time_us)

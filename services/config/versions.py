@@ -1,0 +1,247 @@
+"""What can be done with versions: read, change, go back, watch."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+from chassis import errors
+from services.config import document, mask, schema
+from services.config import store as store_module
+
+ENVIRONMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+ACTOR_LENGTH_MAX = 200  # characters, as the API says
+COMMENT_LENGTH_MAX = 1000  # characters, as the API says
+WATCH_BATCH = 8  # versions that a watch holds in memory: at most 2 MiB
+RETRY_AFTER_S = 5.0  # watches end rarely: asking more often does not help
+
+Edit = Callable[[document.Document], document.Document]
+
+
+class Versions:
+    """The documents of all environments.
+
+    Args:
+        store: Where versions are kept.
+        rules: What documents must satisfy.
+        builtin: The content of version 0.
+        environment: Environment that is meant where none is named.
+        watchers_max: Watches that may run at once.
+    """
+
+    def __init__(
+        self,
+        store: store_module.Store,
+        rules: schema.Schema,
+        builtin: document.Document,
+        environment: str,
+        watchers_max: int,
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._builtin = builtin
+        self._environment = environment
+        self._watchers_max = watchers_max
+        self._watchers = 0
+        self._change = asyncio.Event()  # set once and replaced at every change: whoever waits wakes, nobody is queued
+
+    @property
+    def rules(self) -> schema.Schema:
+        """What documents must satisfy."""
+        return self._rules
+
+    async def newest(self, environment: str = "") -> store_module.Version:
+        """The version in force.
+
+        Raises:
+            errors.InvalidArgument: The name is no environment's.
+        """
+        name = self._named(environment)
+        return await self._store.newest(name) or self._zero(name)
+
+    async def one(self, environment: str, number: int) -> store_module.Version:
+        """One version.
+
+        Raises:
+            errors.NotFound: There is none of that number.
+        """
+        name = self._named(environment)
+        if number == 0:
+            return self._zero(name)
+        found = await self._store.one(name, number) if number > 0 else None
+        if found is None:
+            raise errors.NotFound(
+                f"environment {name} has no version {number}",
+                reason="NO_SUCH_VERSION",
+                metadata={"environment": name, "version": str(number)},
+            )
+        return found
+
+    async def page(self, environment: str, before: int | None, count: int) -> list[store_module.Version]:
+        """Versions without documents, the newest first.
+
+        Args:
+            environment: Name of the environment.
+            before: Only versions with a lower number; all by default.
+            count: How many at most.
+        """
+        name = self._named(environment)
+        found = await self._store.earlier(name, 2**62 if before is None else before, count)
+        reached = found[-1].number if found else (1 if before is None else before)
+        if len(found) < count and reached == 1:
+            found.append(self._zero(name))
+        return found
+
+    async def update(
+        self, environment: str, edit: Edit, expected: int, *, actor: str = "", comment: str = "", dry: bool = False
+    ) -> store_module.Version:
+        """Makes the next version of a document.
+
+        Args:
+            environment: Name of the environment.
+            edit: Makes the new content from the content in force.
+            expected: Number of the version that must be in force.
+            actor: Who makes it.
+            comment: Why it is made.
+            dry: Whether to say what would be and change nothing.
+
+        Raises:
+            errors.Aborted: Another version is in force; metadata has `current_version`.
+            errors.InvalidArgument: The result is not valid, with one field per problem.
+        """
+        name = self._named(environment)
+        _check_length("actor", actor, ACTOR_LENGTH_MAX)
+        _check_length("comment", comment, COMMENT_LENGTH_MAX)
+
+        def decide(newest: store_module.Version | None) -> store_module.Change:
+            current = newest or self._zero(name)
+            _check_expected(current, expected)
+            return store_module.Change(current.number + 1, self._valid(edit(current.document)), actor, comment)
+
+        if dry:
+            change = decide(await self._store.newest(name))
+            digest = document.sha256(change.document)
+            return store_module.Version(name, change.number, change.document, digest, actor, comment)
+        return await self._append(name, decide)
+
+    async def rollback(
+        self, environment: str, number: int, expected: int, *, actor: str = "", comment: str = ""
+    ) -> store_module.Version:
+        """Makes a new version with the content of an old one.
+
+        Raises:
+            errors.NotFound: There is no such version.
+            errors.FailedPrecondition: Its content does not satisfy today's rules.
+            errors.Aborted: Another version is in force; metadata has `current_version`.
+        """
+        old = await self.one(environment, number)
+        problems = self._rules.problems(old.document)
+        if problems:
+            raise document.refusal(problems, errors.FailedPrecondition)
+        said = comment or f"back to version {number}"
+        return await self.update(environment, lambda _: old.document, expected, actor=actor, comment=said)
+
+    async def watch(self, environment: str, after: int) -> AsyncIterator[tuple[store_module.Version, bool]]:
+        """Yields every later version, once and in order, for ever.
+
+        Versions are read from the store as fast as the reader takes them, so that a slow one costs no memory.
+
+        Args:
+            environment: Name of the environment.
+            after: Only versions after this one; negative to begin with the newest.
+
+        Yields:
+            A version, and whether it is a fresh start because the asked one is not of this history.
+
+        Raises:
+            errors.ResourceExhausted: Too many watches run.
+        """
+        name = self._named(environment)
+        with self._watching():
+            newest = await self.newest(name)
+            reached = after
+            if after < 0 or after > newest.number:
+                yield newest, after > newest.number
+                reached = newest.number
+            while True:
+                change = self._change  # taken before looking: a change in between is not slept over
+                found = await self._store.later(name, reached, WATCH_BATCH)
+                for version in found:
+                    yield version, False
+                    reached = version.number
+                if not found:
+                    await change.wait()
+
+    def _named(self, environment: str) -> str:
+        name = environment or self._environment
+        if not ENVIRONMENT.fullmatch(name):
+            message = f"{document.shown(name)} is not 1 to 64 of a-z 0-9 -, with no hyphen at either end"
+            raise errors.InvalidArgument(
+                f"environment: {message}", reason="BAD_ENVIRONMENT", fields=[errors.Field("environment", message)]
+            )
+        return name
+
+    def _zero(self, name: str) -> store_module.Version:
+        return store_module.Version(name, 0, self._builtin, document.sha256(self._builtin), comment="built in")
+
+    def _valid(self, content: document.Document) -> document.Document:
+        spelled = document.normalized(content)
+        problems = self._rules.problems(spelled)
+        if problems:
+            raise document.refusal(problems)
+        return spelled
+
+    async def _append(
+        self, name: str, decide: Callable[[store_module.Version | None], store_module.Change]
+    ) -> store_module.Version:
+        # A caller that goes away cannot stop a commit half-way; watchers must hear of it all the same.
+        running = asyncio.ensure_future(self._store.append(name, decide))
+        running.add_done_callback(self._announce)
+        return await asyncio.shield(running)
+
+    def _announce(self, ended: asyncio.Future[store_module.Version]) -> None:
+        if ended.cancelled() or ended.exception():
+            return  # nothing changed, and whoever waits for the answer is told so
+        self._change.set()
+        self._change = asyncio.Event()
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        if self._watchers >= self._watchers_max:
+            raise errors.ResourceExhausted(
+                f"{self._watchers} watches are running already", reason="TOO_MANY_WATCHES", retry_after_s=RETRY_AFTER_S
+            )
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+
+
+def patch(paths: Sequence[str], change: document.Document) -> Edit:
+    """The edit that a field mask asks for.
+
+    Raises:
+        errors.InvalidArgument: The mask is not valid.
+    """
+    parsed = mask.parsed(paths)
+    return lambda current: mask.patched(current, change, parsed)
+
+
+def _check_expected(current: store_module.Version, expected: int) -> None:
+    if current.number != expected:
+        raise errors.Aborted(
+            f"environment {current.environment} is at version {current.number}, not at {expected}: read it again",
+            reason="VERSION_CONFLICT",
+            metadata={
+                "environment": current.environment,
+                "current_version": str(current.number),
+                "expected_version": str(expected),
+            },
+        )
+
+
+def _check_length(field: str, text: str, length_max: int) -> None:
+    if len(text) > length_max:
+        message = f"has {len(text)} characters, {length_max} are allowed"
+        raise errors.InvalidArgument(f"{field} {message}", reason="TOO_LONG", fields=[errors.Field(field, message)])
