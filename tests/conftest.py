@@ -3,8 +3,11 @@
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import pytest
+
+from tests import suites
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEDIA_DIR = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", ROOT.parent / "shared" / "media"))
@@ -33,3 +36,10 @@ def require_tool():
         return pytest.skip(message)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[suites.Suite]:
+    """One suite for all tests that leave it whole."""
+    with suites.running(tmp_path_factory.mktemp("suite")) as suite:
+        yield suite
