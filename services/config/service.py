@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import importlib.metadata
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -101,8 +102,9 @@ class ConfigService(rpc.ConfigServiceServicer):
         self, request: pb.WatchConfigRequest, context: aio.ServicerContext
     ) -> AsyncIterator[pb.WatchConfigResponse]:
         """Streams every later version, once and in order."""
-        async for version, compacted in self._versions.watch(request.environment, request.after_version):
-            yield pb.WatchConfigResponse(config=_config(version), compacted=compacted)
+        async with contextlib.aclosing(self._versions.watch(request.environment, request.after_version)) as versions:
+            async for version, compacted in versions:
+                yield pb.WatchConfigResponse(config=_config(version), compacted=compacted)
 
     async def GetSchema(self, request: pb.GetSchemaRequest, context: aio.ServicerContext) -> pb.GetSchemaResponse:
         """Returns the JSON Schema that documents must satisfy."""

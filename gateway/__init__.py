@@ -1,0 +1,1 @@
+"""The public face of the suite: forwards, streams and fans out; knows no media."""

@@ -1,0 +1,256 @@
+"""ClipService: forwards to the job manager, serves files, takes uploads, and looks after the suite."""
+
+import asyncio
+import contextlib
+import dataclasses
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+from google.protobuf import empty_pb2
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from reelsmith.gateway.v1 import gateway_pb2 as pb
+from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
+from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+from reelsmith.media.v1 import media_pb2
+
+from chassis import client, errors
+from gateway import downloads, suite, uploads, watch
+from gateway import settings as settings_module
+from media import artifacts, sessions
+
+NAME = pb.DESCRIPTOR.services_by_name["ClipService"].full_name
+PATIENCE_S = 2.0  # as the API says
+PATIENCE_MAX_S = 10.0  # as the API says
+HEALTH_TIMEOUT_S = 1.0  # a job manager that serves answers in milliseconds
+UPLOAD_ID_KEY = "reelsmith-upload-id"  # response header: known before the upload has ended
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Storage:
+    """The files that the gateway reads and takes.
+
+    Args:
+        sessions: Finished files.
+        uploads: Sources that arrive in pieces.
+    """
+
+    sessions: sessions.Sessions
+    uploads: uploads.Uploads
+
+
+class ClipService(rpc.ClipServiceServicer):
+    """Long video in, short clips out.
+
+    Args:
+        clients: Channels to the other services.
+        storage: The files that it reads and takes.
+        status: Knows every instance of the suite.
+        settings: How patient it is.
+    """
+
+    def __init__(
+        self, clients: client.Clients, storage: Storage, status: suite.Suite, settings: settings_module.Settings
+    ) -> None:
+        channel = clients.channel("jobs")
+        self._jobs = jobs_pb2_grpc.JobServiceStub(channel)
+        self._health = health_pb2_grpc.HealthStub(channel)
+        self._storage = storage
+        self._suite = status
+        self._idle_max_s = settings.upload_idle_max_s
+        self._patience = watch.Patience(settings.watch_outage_max_s)
+
+    async def check(self) -> None:
+        """Looks whether the job manager can be reached: without it there is nothing to offer.
+
+        Raises:
+            errors.Unavailable: It cannot, or does not serve.
+        """
+        answer = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_TIMEOUT_S)
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise errors.Unavailable("the job manager says that it does not serve", reason="JOBS_NOT_SERVING")
+
+    async def CreateClips(self, request: pb.CreateClipsRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
+        """Starts to make clips."""
+        return await self._jobs.SubmitJob(_submission(request, "spec"))
+
+    async def CreateClipsBatch(
+        self, request: pb.CreateClipsBatchRequest, context: aio.ServicerContext
+    ) -> pb.CreateClipsBatchResponse:
+        """Starts several jobs, all or none."""
+        submissions = [_submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)]
+        answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions))
+        return pb.CreateClipsBatchResponse(jobs=answer.jobs)
+
+    async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
+        """Returns one job with its steps and clips."""
+        return await self._job(request.id)
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: aio.ServicerContext) -> pb.ListJobsResponse:
+        """Lists jobs, the newest first."""
+        wanted = jobs_pb2.ListJobsRequest(
+            page_size=request.page_size, page_token=request.page_token, states=request.states, labels=request.labels
+        )
+        answer = await self._jobs.ListJobs(wanted)
+        return pb.ListJobsResponse(jobs=answer.jobs, next_page_token=answer.next_page_token)
+
+    async def WatchJob(
+        self, request: pb.WatchJobRequest, context: aio.ServicerContext
+    ) -> AsyncIterator[jobs_pb2.JobEvent]:
+        """Streams what happens to a job, also while the job manager is restarted."""
+
+        async def open_stream(after: int) -> AsyncGenerator[jobs_pb2.JobEvent, None]:
+            call = self._jobs.WatchJob(jobs_pb2.WatchJobRequest(id=request.id, after_sequence=after))
+            try:
+                async for event in call:
+                    yield event
+            finally:
+                call.cancel()  # a caller that leaves keeps no stream open behind us
+
+        async with contextlib.aclosing(watch.follow(open_stream, request.after_sequence, self._patience)) as events:
+            async for event in events:
+                yield event
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
+        """Cancels a job."""
+        return await self._jobs.CancelJob(jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason))
+
+    async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
+        """Runs again what failed or was cancelled, and nothing else."""
+        return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id))
+
+    async def ListClips(self, request: pb.ListClipsRequest, context: aio.ServicerContext) -> pb.ListClipsResponse:
+        """Lists the clips of a job, best first."""
+        return pb.ListClipsResponse(clips=(await self._job(request.job_id)).clips)
+
+    async def GetClip(self, request: pb.GetClipRequest, context: aio.ServicerContext) -> jobs_pb2.Clip:
+        """Returns one clip."""
+        return _clip(await self._job(request.job_id), request.rank)
+
+    async def DownloadArtifact(
+        self, request: pb.DownloadArtifactRequest, context: aio.ServicerContext
+    ) -> AsyncIterator[pb.DownloadArtifactResponse]:
+        """Streams a finished file of a session, from any place on."""
+        if request.offset < 0:
+            raise uploads.invalid("offset", f"{request.offset} is negative")
+        downloads.refuse_way_out(request.path)
+        found = _artifact(await self._job(request.session_id), request.path)
+        stored = artifacts.Artifact(found.path, found.size_bytes, found.sha256, found.media_type)
+        first: media_pb2.Artifact | None = found
+        async for offset, data in downloads.pieces(self._storage.sessions, request.session_id, stored, request.offset):
+            yield pb.DownloadArtifactResponse(artifact=first, offset=offset, data=data)
+            first = None
+
+    async def UploadSource(
+        self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: aio.ServicerContext
+    ) -> pb.UploadSourceResponse:
+        """Takes a source in pieces."""
+        upload: sessions.Upload | None = None
+        while message := await self._next(request_iterator):
+            if upload is None:
+                upload = await self._storage.uploads.start(message.upload_id, message.file_name)
+                await context.send_initial_metadata(((UPLOAD_ID_KEY, upload.id),))
+            elif message.upload_id not in ("", upload.id):
+                raise uploads.invalid("upload_id", "is another one than in the first message")
+            piece = uploads.Piece(message.offset, message.data, message.finish, message.sha256)
+            upload = await self._storage.uploads.take(upload.id, piece)
+        if upload is None:
+            raise uploads.invalid("upload_id", "is not said: the stream has no message")
+        return pb.UploadSourceResponse(upload=_upload(upload))
+
+    async def GetUpload(self, request: pb.GetUploadRequest, context: aio.ServicerContext) -> pb.Upload:
+        """Says how much of an upload has arrived."""
+        return _upload(await self._storage.uploads.get(request.id))
+
+    async def RenderClip(self, request: pb.RenderClipRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
+        """Renders one clip of a job again, as a job of its own."""
+        job = await self._job(request.job_id)
+        spec = _render_spec(job.spec, _clip(job, request.rank), request)
+        return await self._jobs.SubmitJob(jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id)))
+
+    async def DeleteSession(self, request: pb.DeleteSessionRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
+        """Deletes a job that has ended, with its session and all files."""
+        return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id))
+
+    async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
+        """Asks every instance of every service how it is, all at once."""
+        patience_s = request.patience.ToNanoseconds() / 1e9 if request.HasField("patience") else PATIENCE_S
+        if not 0 < patience_s <= PATIENCE_MAX_S:
+            raise uploads.invalid("patience", f"{patience_s:g} s is not more than 0 and at most {PATIENCE_MAX_S:g} s")
+        return await self._suite.status(patience_s)
+
+    async def _job(self, job_id: str) -> jobs_pb2.Job:
+        return await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id))
+
+    async def _next(self, messages: AsyncIterator[pb.UploadSourceRequest]) -> pb.UploadSourceRequest | None:
+        """The next message; None at the end."""
+        try:
+            async with asyncio.timeout(self._idle_max_s):
+                return await anext(messages, None)
+        except TimeoutError as silence:
+            raise errors.DeadlineExceeded(
+                f"no piece came for {self._idle_max_s:g} s; the upload can go on where it stands", reason="UPLOAD_IDLE"
+            ) from silence
+
+
+def _submission(request: pb.CreateClipsRequest, field: str) -> jobs_pb2.SubmitJobRequest:
+    if not request.spec.source_uri:
+        raise uploads.invalid(f"{field}.source_uri", "is required")
+    return jobs_pb2.SubmitJobRequest(spec=request.spec, request_id=_key(request.request_id))
+
+
+def _key(request_id: str) -> str:
+    """The caller's key, or a fresh one: a call that is tried again on the way to the job manager makes one job."""
+    return request_id or f"gateway-{uuid.uuid4().hex}"
+
+
+def _clip(job: jobs_pb2.Job, rank: int) -> jobs_pb2.Clip:
+    for clip in job.clips:
+        if clip.rank == rank:
+            return clip
+    raise errors.NotFound(
+        f"job {job.id} has no clip {rank}, it has {len(job.clips)}",
+        reason="NO_SUCH_CLIP",
+        metadata={"job_id": job.id, "rank": str(rank)},
+    )
+
+
+def _committed(job: jobs_pb2.Job) -> Iterator[media_pb2.Artifact]:
+    """Every finished file of a job."""
+    yield from job.artifacts
+    for clip in job.clips:
+        yield from (getattr(clip, name) for name in ("video", "manifest", "thumbnail") if clip.HasField(name))
+
+
+def _artifact(job: jobs_pb2.Job, path: str) -> media_pb2.Artifact:
+    for artifact in _committed(job):
+        if artifact.path == path:
+            return artifact
+    raise errors.NotFound(
+        f"session {job.id} has no finished file {path[:200]!r}",
+        reason="NO_SUCH_ARTIFACT",
+        metadata={"session_id": job.id, "path": path[:200]},
+    )
+
+
+def _upload(upload: sessions.Upload) -> pb.Upload:
+    return pb.Upload(
+        id=upload.id,
+        size_bytes=upload.size_bytes,
+        finished=upload.finished,
+        sha256=upload.sha256,
+        source_uri=f"upload:{upload.id}" if upload.finished else "",
+    )
+
+
+def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.RenderClipRequest) -> jobs_pb2.JobSpec:
+    """What to do to render one clip again: as before, but for what the request names."""
+    changed = jobs_pb2.JobSpec()
+    changed.CopyFrom(spec)
+    del changed.clips[:]
+    changed.clips.append(request.time if request.HasField("time") else clip.time)
+    changed.count, changed.analyze_only = 1, False
+    for name in ("aspect_ratio", "layout", "preset"):
+        if getattr(request, name):
+            setattr(changed, name, getattr(request, name))
+    return changed
