@@ -1,0 +1,31 @@
+"""The `reelsmith` command: wiring only."""
+
+import typer
+
+from client.commands import analyze, clip, config, demo, jobs, suite
+
+app = typer.Typer(
+    name="reelsmith",
+    help="Long video in, short ready-to-post clips out, on your own machines.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(clip.clip)
+app.command()(analyze.analyze)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(config.app, name="config")
+app.command()(suite.up)
+app.command()(suite.down)
+app.command()(suite.status)
+app.command()(demo.demo)
+app.command()(suite.version)
+
+
+def main() -> None:
+    """Runs the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

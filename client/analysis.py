@@ -1,0 +1,110 @@
+"""Puts what a job measured and proposed into one document: `analysis.schema.json` says what is in it."""
+
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
+
+from chassis import errors
+from client import gateway, results, schema, wording
+
+SCHEMA = json.loads(pathlib.Path(__file__).with_name("analysis.schema.json").read_text())
+KEPT = (
+    "version",
+    "source",
+    "video",
+    "audio",
+    "transitions",
+    "shots",
+    "speech",
+    "silence",
+    "loudness",
+    "curve",
+    "faults",
+)
+PROBLEMS_MAX = 3  # named in a message; the first ones say it all
+
+
+async def read(suite: gateway.Gateway, job: jobs.Job) -> dict[str, Any]:
+    """The document of a job that has succeeded.
+
+    Raises:
+        errors.DataLoss: The job's files are missing or not what they must be.
+    """
+    listed = {artifact.path: artifact for artifact in results.artifacts(job)}
+    with tempfile.TemporaryDirectory(prefix="reelsmith-") as folder:
+        parts = []
+        for path in ("metadata/analysis.json", "metadata/proposals.json"):
+            if path not in listed:
+                raise errors.DataLoss(f"job {job.id} has no {path}", reason="FILE_MISSING")
+            target = pathlib.Path(folder) / pathlib.PurePosixPath(path).name
+            await suite.download(job.id, listed[path], target)
+            parts.append(json.loads(target.read_bytes()))
+    return compose(parts[0], parts[1], job)
+
+
+def compose(analysis: dict[str, Any], proposals: dict[str, Any], job: jobs.Job) -> dict[str, Any]:
+    """The document from its parts, checked.
+
+    Args:
+        analysis: What the analyzer measured.
+        proposals: What it proposed.
+        job: The job with the times of its steps.
+
+    Raises:
+        errors.DataLoss: The parts do not make a valid document.
+    """
+    document = {
+        "schema": "reelsmith.analyze/1",
+        **{name: analysis[name] for name in KEPT if name in analysis},
+        "proposals": proposals.get("proposals"),
+        "timings": timings(job, (analysis.get("source") or {}).get("duration_s")),
+    }
+    wrong = schema.problems(document, SCHEMA)
+    if wrong:
+        more = f" and {len(wrong) - PROBLEMS_MAX} more" if len(wrong) > PROBLEMS_MAX else ""
+        raise errors.DataLoss(
+            f"the analysis of job {job.id} is not valid: {'; '.join(wrong[:PROBLEMS_MAX])}{more}", reason="BAD_DOCUMENT"
+        )
+    return document
+
+
+def timings(job: jobs.Job, duration_s: float | None) -> dict[str, Any]:
+    """How long the job and its steps took."""
+    steps = [
+        {
+            "name": step.name,
+            "duration_s": _rounded(wording.elapsed_s(step.start_time, step.end_time)),
+            "attempts": step.attempts,
+        }
+        for step in job.steps
+        if step.state == jobs.Step.STATE_SUCCEEDED
+    ]
+    measured_s = next((step["duration_s"] for step in steps if step["name"].startswith("analyze")), None)
+    return {
+        "total_s": _rounded(wording.elapsed_s(job.create_time, job.end_time)),
+        "steps": steps,
+        "realtime_factor": round(duration_s / measured_s, 2) if duration_s and measured_s else None,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def write(document: dict[str, Any], target: pathlib.Path) -> None:
+    """Writes the document so that a reader sees all of it or none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    part = pathlib.Path(name)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(document, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+        part.chmod(0o644)  # temporary files are private; results are ordinary files
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,78 @@
+"""`reelsmith analyze`: what is in a video, and where its clips would be."""
+
+import pathlib
+from typing import Annotated, Any
+
+import rich.table
+import typer
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
+
+from client import analysis, follow, progress, terminal, wording
+from client.commands import clip, options, session
+
+STDOUT = pathlib.Path("-")
+
+
+def analyze(
+    video: options.Video,
+    json_file: Annotated[
+        pathlib.Path | None, typer.Option("--json", metavar="FILE", help="Write the document here; - for stdout.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many proposals at most.")] = 5,
+    min_s: Annotated[float, typer.Option("--min", min=0.5, max=3600, metavar="S", help="Shortest clip, seconds.")] = 15,
+    max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
+    keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    gateway: options.Gateway = "",
+) -> None:
+    """Measure VIDEO and propose clips; render nothing.
+
+    Starts a private suite for the run where none is up.
+
+    The document has source, video, audio, transitions, shots, speech,
+    silence, loudness, curve, proposals and timings, as described in
+    client/analysis.schema.json.
+    """
+    if max_s < min_s:
+        raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")
+    spec = jobs.JobSpec(
+        analyze_only=True, count=count, duration_min_s=min_s, duration_max_s=max_s, keywords=keyword or ()
+    )
+    terminal.run(_analyze(video, spec, json_file, gateway), as_json=json_file == STDOUT)
+
+
+async def _analyze(
+    video: pathlib.Path, spec: jobs.JobSpec, json_file: pathlib.Path | None, address: str
+) -> terminal.Code:
+    with progress.shown(terminal.err) as display:
+        async with session.any_suite(address, display) as (suite, where):
+            job = await follow.run(suite, where, spec, video, display)
+            if job.state != jobs.Job.STATE_SUCCEEDED:
+                return clip.verdict(job)
+            document = await analysis.read(suite, job)
+    if json_file == STDOUT:
+        terminal.write(document)
+    elif json_file:
+        analysis.write(document, json_file)
+        terminal.say(str(json_file))
+    else:
+        summarize(document)
+    return terminal.Code.DONE
+
+
+def summarize(document: dict[str, Any]) -> None:
+    """Prints the gist of an analysis."""
+    source, video, loudness = document["source"], document["video"], document["loudness"]
+    rate = f"{video['frame_rate']:.3f} frames/s" if video and video["frame_rate"] else "no frame rate"
+    picture = f"{video['width']}x{video['height']}, {rate}, {len(document['shots'])} shots" if video else "no picture"
+    lufs = loudness and loudness["integrated_lufs"]
+    level = "no sound" if not document["audio"] else "silent" if lufs is None else f"{lufs:.1f} LUFS"
+    speech_s = sum(stretch["end_s"] - stretch["start_s"] for stretch in document["speech"])
+    terminal.say(f"{source['name']}: {wording.position(source['duration_s'] or 0)}, {picture}, {level}")
+    terminal.say(f"{wording.position(speech_s)} of speech")
+    table = rich.table.Table("clip", "from", "to", "score", "because of")
+    for proposal in document["proposals"]:
+        terms = sorted(proposal["terms"], key=lambda term: -term["contribution"])[:3]
+        because = ", ".join(f"{term['name']} {term['contribution']:.2f}" for term in terms if term["contribution"])
+        edges = wording.position(proposal["start_s"]), wording.position(proposal["end_s"])
+        table.add_row(str(proposal["rank"]), *edges, f"{proposal['score']:.3f}", because)
+    terminal.out.print(table)

@@ -1,0 +1,105 @@
+"""`reelsmith clip`: a video becomes clips."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
+
+from client import follow, progress, results, terminal, wording
+from client.commands import options, session
+
+USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
+
+
+def clip(
+    video: options.Video,
+    count: Annotated[int, typer.Option(min=1, max=100, help="How many clips at most.")] = 5,
+    min_s: Annotated[float, typer.Option("--min", min=0.5, max=3600, metavar="S", help="Shortest clip, seconds.")] = 15,
+    max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
+    aspect: Annotated[options.Aspect | None, typer.Option(help="Shape; the preset's by default.")] = None,
+    preset: Annotated[str, typer.Option(help="Delivery preset, such as tiktok.")] = "default",
+    layout: Annotated[options.Layout | None, typer.Option(help="How the picture is filled.")] = None,
+    keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
+    out: options.Out = pathlib.Path("clips"),
+    as_json: options.Json = False,
+    gateway: options.Gateway = "",
+) -> None:
+    """Cut VIDEO into short clips, ready to post.
+
+    Starts a private suite for the run where none is up.
+
+    Exit codes: 0 every clip is there; 1 no clip; 2 wrong usage;
+    3 some clips are there and others failed; 130 interrupted.
+    """
+    if max_s < min_s:
+        raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")
+    spec = jobs.JobSpec(
+        count=count,
+        duration_min_s=min_s,
+        duration_max_s=max_s,
+        aspect_ratio=options.aspect_ratio(aspect),
+        layout=options.layout(layout),
+        preset=preset,
+        keywords=keyword or (),
+        title=title,
+    )
+    terminal.run(_clip(video, spec, out, as_json, gateway), as_json)
+
+
+async def _clip(
+    video: pathlib.Path, spec: jobs.JobSpec, out: pathlib.Path, as_json: bool, address: str
+) -> terminal.Code:
+    with progress.shown(terminal.err) as display:
+        async with session.any_suite(address, display) as (suite, where):
+            job = await follow.run(suite, where, spec, video, display)
+            folder = await results.fetch(suite, job, out, display) if job.state in USABLE else None
+    return told(job, folder, as_json)
+
+
+def told(job: jobs.Job, folder: pathlib.Path | None, as_json: bool) -> terminal.Code:
+    """Says what came out.
+
+    Returns:
+        The exit code that fits it.
+    """
+    document = results.document(job, folder)
+    if as_json:
+        terminal.write(document)
+    else:
+        paths(document)
+    return verdict(job)
+
+
+def paths(document: dict) -> None:
+    """Prints where everything is."""
+    for clip in document["clips"]:
+        if clip["video"]:
+            score = "" if clip["score"] is None else f"  score {clip['score']:.3f}"
+            span = f"{wording.position(clip['start_s'])} to {wording.position(clip['end_s'])}"
+            terminal.say(f"clip {clip['rank']}  {span}{score}")
+            for kind in ("video", "thumbnail", "manifest"):
+                if clip[kind]:
+                    terminal.say(f"  {kind:10} {clip[kind]}")
+    for kind in ("contact_sheet", "report"):
+        if document[kind]:
+            terminal.say(f"{kind.replace('_', ' '):12} {document[kind]}")
+
+
+def verdict(job: jobs.Job) -> terminal.Code:
+    """The exit code of a job that has ended; says on stderr what is not well."""
+    for clip in job.clips:
+        if clip.error.message or clip.error.code:
+            terminal.complain(f"clip {clip.rank}: {wording.failure(clip.error)}")
+    made = sum(clip.HasField("video") for clip in job.clips)
+    if job.state == jobs.Job.STATE_SUCCEEDED and made:
+        return terminal.Code.DONE
+    if job.state == jobs.Job.STATE_PARTIAL and made:
+        terminal.complain(f"{made} of {len(job.clips)} clips are there; `reelsmith jobs retry {job.id}` tries the rest")
+        return terminal.Code.PARTIAL
+    if job.error.message or job.error.code:
+        terminal.complain(f"job {job.id} {wording.state(job.state).lower()}: {wording.failure(job.error)}")
+    else:
+        terminal.complain(f"job {job.id} {wording.state(job.state).lower()} without a clip")
+    return terminal.Code.FAILED

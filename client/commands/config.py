@@ -1,0 +1,173 @@
+"""`reelsmith config`: the shared configuration, versioned and live."""
+
+import contextlib
+import json
+import pathlib
+from typing import Annotated, Any
+
+import rich.table
+import typer
+from reelsmith.config.v1 import config_pb2 as pb
+
+from chassis import errors
+from client import config, terminal, wording
+from client.commands import options, session
+
+app = typer.Typer(no_args_is_help=True, help="Read and change the shared configuration.")
+Service = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
+]
+Environment = Annotated[str, typer.Option(help="Which document; the service's own by default.")]
+Comment = Annotated[str, typer.Option(help="Why, for the record.")]
+Path = Annotated[str, typer.Argument(metavar="PATH", help="A path such as analyzer.weights.motion.")]
+File = Annotated[
+    pathlib.Path,
+    typer.Argument(
+        metavar="FILE", help="A JSON file with a whole document.", exists=True, dir_okay=False, readable=True
+    ),
+]
+
+
+def _connected(service: str, environment: str) -> contextlib.AbstractAsyncContextManager[config.Config]:
+    return config.connect(session.config_address(service), environment)
+
+
+def _describe(version: pb.Config) -> str:
+    why = f": {version.comment}" if version.comment else ""
+    return f"version {version.version} of {version.environment}{why}"
+
+
+@app.command("get")
+def get_value(
+    path: Path = "",
+    version: Annotated[int | None, typer.Option(min=0, help="An older version.")] = None,
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """Print the document, or the part at PATH, as JSON."""
+    terminal.run(_get(path, version, environment, service))
+
+
+async def _get(path: str, version: int | None, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        found = await connection.get(version)
+    terminal.write(config.at(config.plain(found), path))
+    terminal.err.print(_describe(found), style="dim", markup=False, highlight=False)
+    return terminal.Code.DONE
+
+
+@app.command("set")
+def set_value(
+    path: Path,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON, or plain text.")],
+    comment: Comment = "",
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """Set the value at PATH; running services take it over at once."""
+    document = config.nested(path, config.parsed(value))
+    terminal.run(_update(document, [path], comment, environment, service))
+
+
+@app.command()
+def unset(path: Path, comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
+    """Remove the value at PATH."""
+    terminal.run(_update({}, [path], comment, environment, service))
+
+
+@app.command()
+def replace(file: File, comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
+    """Replace the whole document by FILE."""
+    terminal.run(_update(_document(file), [], comment, environment, service))
+
+
+def _document(file: pathlib.Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise typer.BadParameter(f"{file} does not hold a JSON object")
+    return document
+
+
+async def _update(
+    document: dict[str, Any], paths: list[str], comment: str, environment: str, service: str
+) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        made = await connection.update(document, paths, comment)
+    terminal.say(_describe(made))
+    return terminal.Code.DONE
+
+
+@app.command()
+def validate(file: File, environment: Environment = "", service: Service = "") -> None:
+    """Check FILE as a whole document; change nothing."""
+    terminal.run(_validate(_document(file), environment, service))
+
+
+async def _validate(document: dict[str, Any], environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        await connection.update(document, [], validate_only=True)
+    terminal.say("valid")
+    return terminal.Code.DONE
+
+
+@app.command()
+def history(
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    as_json: options.Json = False,
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """List versions, the newest first."""
+    terminal.run(_history(count, as_json, environment, service), as_json)
+
+
+async def _history(count: int, as_json: bool, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        versions = await connection.history(count)
+    rows = [(v.version, wording.moment(v.create_time), v.actor, v.comment) for v in versions]
+    if as_json:
+        terminal.write([dict(zip(("version", "time", "actor", "comment"), row, strict=True)) for row in rows])
+        return terminal.Code.DONE
+    table = rich.table.Table("version", "made", "by", "why")
+    for row in rows:
+        table.add_row(*map(str, row))
+    terminal.out.print(table)
+    return terminal.Code.DONE
+
+
+@app.command()
+def rollback(
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version whose content comes back.")],
+    comment: Comment = "",
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """Make a new version with the content of VERSION."""
+    terminal.run(_rollback(version, comment, environment, service))
+
+
+async def _rollback(version: int, comment: str, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        made = await connection.rollback(version, comment)
+    terminal.say(_describe(made))
+    return terminal.Code.DONE
+
+
+@app.command()
+def watch(path: Path = "", environment: Environment = "", service: Service = "") -> None:
+    """Print the document, or the part at PATH, now and after every change: one JSON line each."""
+    terminal.run(_watch(path, environment, service))
+
+
+async def _watch(path: str, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        async for version in connection.watch():
+            try:
+                value = config.at(config.plain(version), path)
+            except errors.NotFound:  # it may come, or come back, with a later version
+                value = None
+            terminal.say(json.dumps({"version": version.version, "value": value}))
+    return terminal.Code.DONE

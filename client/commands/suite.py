@@ -1,0 +1,87 @@
+"""`reelsmith up`, `down`, `status` and `version`: the suite itself."""
+
+import importlib.metadata
+import pathlib
+from typing import Annotated
+
+import rich.table
+import typer
+from google.protobuf import json_format
+from reelsmith.gateway.v1 import gateway_pb2 as pb
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
+
+from client import place, suite, terminal, wording
+from client.commands import options, session
+
+Home = Annotated[pathlib.Path | None, typer.Option(help="Folder of the suite; this user's own by default.")]
+COLORS = {"serving": "green", "not serving": "yellow", "unreachable": "red"}
+
+
+def up(
+    home: Home = None,
+    analyzers: Annotated[int, typer.Option(min=1, max=64, help="How many analyzers.")] = 1,
+    exporters: Annotated[int, typer.Option(min=1, max=64, help="How many exporters.")] = 1,
+    ephemeral_ports: Annotated[bool, typer.Option("--ephemeral-ports", help="Choose free ports.")] = False,
+    foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
+) -> None:
+    """Start the suite and keep it running: five kinds of processes, restarted when they die."""
+    arguments = ["up", *_home(home), "--analyzers", str(analyzers), "--exporters", str(exporters)]
+    arguments += ["--ephemeral-ports"] if ephemeral_ports else []
+    raise typer.Exit(suite.launch(arguments if foreground else [*arguments, "--detach"]))
+
+
+def down(home: Home = None) -> None:
+    """Stop the suite: the gateway first, then the job manager, then the rest."""
+    raise typer.Exit(suite.launch(["down", *_home(home)]))
+
+
+def _home(home: pathlib.Path | None) -> list[str]:
+    return ["--home", str(home or place.home())]
+
+
+def status(as_json: options.Json = False, gateway: options.Gateway = "") -> None:
+    """Ask every instance of every service how it is. Exit code 0 where every service serves."""
+    terminal.run(_status(as_json, gateway), as_json)
+
+
+async def _status(as_json: bool, address: str) -> terminal.Code:
+    async with session.running(address) as connection:
+        found = await connection.status()
+    if as_json:
+        terminal.write(json_format.MessageToDict(found, preserving_proto_field_name=True))
+    else:
+        _show(found)
+    return terminal.Code.DONE if found.serving else terminal.Code.FAILED
+
+
+def _show(found: pb.SuiteStatus) -> None:
+    table = rich.table.Table("service", "instance", "address", "state", "version", "answer", "workers", "detail")
+    for service in found.services:
+        if not service.instances:
+            table.add_row(service.name, "", "", "[red]none")
+        for instance in service.instances:
+            table.add_row(service.name, *_row(instance))
+    terminal.out.print(table)
+    serving = "serving" if found.serving else "NOT serving"
+    terminal.say(f"{serving}, discovery {found.discovery}, gateway version {found.version}")
+    if found.HasField("queue"):
+        terminal.say(_queue(found.queue))
+
+
+def _row(instance: pb.InstanceStatus) -> tuple[str, ...]:
+    state = wording.instance_state(instance.state)
+    capacity = instance.capacity
+    workers = f"{capacity.busy_workers} of {capacity.workers} busy" if instance.HasField("capacity") else ""
+    answer = f"{1000 * wording.seconds(instance.latency):.0f} ms" if instance.HasField("latency") else ""
+    color = COLORS.get(state, "red")
+    return instance.id, instance.address, f"[{color}]{state}", instance.version, answer, workers, instance.detail
+
+
+def _queue(queue: jobs.QueueStats) -> str:
+    counts = ", ".join(f"{entry.count} {wording.state(entry.state).lower()}" for entry in queue.jobs if entry.count)
+    return f"jobs: {counts or 'none'}; steps: {queue.running_steps} run, {queue.ready_steps} could"
+
+
+def version() -> None:
+    """Print the version."""
+    terminal.say(f"reelsmith {importlib.metadata.version('reelsmith')}")

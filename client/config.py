@@ -1,0 +1,145 @@
+"""Reads and changes the shared configuration of a suite."""
+
+import contextlib
+import getpass
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf import field_mask_pb2, json_format, struct_pb2
+from reelsmith.config.v1 import config_pb2 as pb
+from reelsmith.config.v1 import config_pb2_grpc as rpc
+
+from chassis import client, discovery, errors
+
+CALL_TIMEOUT_S = 10.0  # the service touches one small database
+WATCH_TIMEOUT_S = 24 * 3600.0  # a person watches for a day at most
+
+
+def plain(config: pb.Config) -> dict[str, Any]:
+    """The document of a version as JSON; whole numbers without a point."""
+    return _tidied(json_format.MessageToDict(config.document))
+
+
+def _tidied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _tidied(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_tidied(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def at(document: Any, path: str) -> Any:
+    """The part of a document at a path such as `analyzer.weights.motion`; all of it for an empty path.
+
+    Raises:
+        errors.NotFound: There is no such part.
+    """
+    for name in filter(None, path.split(".")):
+        if not isinstance(document, dict) or name not in document:
+            raise errors.NotFound(f"the configuration has no {path!r}", reason="NO_SUCH_PATH")
+        document = document[name]
+    return document
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """A document that has a value at a path and nothing else."""
+    names = [name for name in path.split(".") if name]
+    if not names:
+        raise errors.InvalidArgument("the path is empty; it is like analyzer.weights.motion", reason="BAD_PATH")
+    for name in reversed(names):
+        value = {name: value}
+    return value
+
+
+def parsed(text: str) -> Any:
+    """A value from the command line: JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+class Config:
+    """Calls of the configuration service for one environment. Use `connect(address)`."""
+
+    def __init__(self, stub: rpc.ConfigServiceStub, environment: str) -> None:
+        self._stub, self._environment = stub, environment
+
+    async def get(self, version: int | None = None) -> pb.Config:
+        """The newest document, or that of a version."""
+        if version is None:
+            return await self._stub.GetConfig(
+                pb.GetConfigRequest(environment=self._environment), timeout=CALL_TIMEOUT_S
+            )
+        request = pb.GetVersionRequest(environment=self._environment, version=version)
+        return await self._stub.GetVersion(request, timeout=CALL_TIMEOUT_S)
+
+    async def update(
+        self, document: dict[str, Any], paths: list[str], comment: str = "", validate_only: bool = False
+    ) -> pb.Config:
+        """Changes the named parts, or all of it, of the newest document.
+
+        Args:
+            document: The new content.
+            paths: What changes; empty for all. A path that the document lacks is removed.
+            comment: Why.
+            validate_only: Change nothing, only say what would be.
+
+        Raises:
+            errors.Aborted: Someone else made a change in between.
+            errors.InvalidArgument: The result would not be valid.
+        """
+        current = await self.get()
+        content = struct_pb2.Struct()
+        content.update(document)
+        request = pb.UpdateConfigRequest(
+            config=pb.Config(environment=self._environment, document=content),
+            update_mask=field_mask_pb2.FieldMask(paths=paths) if paths else None,
+            expected_version=current.version,
+            validate_only=validate_only,
+            comment=comment,
+            actor=getpass.getuser(),
+        )
+        return await self._stub.UpdateConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def history(self, count: int) -> list[pb.Config]:
+        """The newest versions, without their documents."""
+        request = pb.ListVersionsRequest(environment=self._environment, page_size=count)
+        return list((await self._stub.ListVersions(request, timeout=CALL_TIMEOUT_S)).versions)
+
+    async def rollback(self, version: int, comment: str = "") -> pb.Config:
+        """Makes a new version with the content of an old one."""
+        request = pb.RollbackConfigRequest(
+            environment=self._environment,
+            version=version,
+            expected_version=(await self.get()).version,
+            comment=comment,
+            actor=getpass.getuser(),
+        )
+        return await self._stub.RollbackConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def watch(self) -> AsyncIterator[pb.Config]:
+        """The newest document, then every later version."""
+        request = pb.WatchConfigRequest(environment=self._environment, after_version=-1)
+        async for answer in self._stub.WatchConfig(request, timeout=WATCH_TIMEOUT_S):
+            yield answer.config
+
+
+@contextlib.asynccontextmanager
+async def connect(address: str, environment: str = "") -> AsyncIterator[Config]:
+    """A connection to the configuration service at an address.
+
+    Args:
+        address: Host and port.
+        environment: Which document; the service's own by default.
+
+    Raises:
+        errors.InvalidArgument: The address is not of the form `host:port`.
+    """
+    try:
+        registry = discovery.StaticRegistry({"config": [address]})
+    except ValueError as error:
+        raise errors.InvalidArgument(f"config address {address!r} is not of the form host:port") from error
+    async with client.Clients(registry) as clients:
+        yield Config(rpc.ConfigServiceStub(clients.channel("config")), environment)

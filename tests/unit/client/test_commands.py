@@ -1,0 +1,193 @@
+"""The command as a person or a script runs it: output, exit codes, interruption."""
+
+import asyncio
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = (sys.executable, "-m", "client")
+
+
+def environment(tmp_path: pathlib.Path) -> dict[str, str]:
+    """An environment in which no suite of this machine is found."""
+    return {**os.environ, "REELSMITH_HOME": str(tmp_path / "home"), "COLUMNS": "200", "TERM": "dumb"}
+
+
+@pytest.fixture
+def reelsmith(tmp_path):
+    """Runs the command in a process of its own."""
+
+    async def run(*arguments: object) -> subprocess.CompletedProcess:
+
+        child = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *map(str, arguments),
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(child.communicate(), timeout=60)
+        return subprocess.CompletedProcess(arguments, child.returncode, out.decode(), err.decode())
+
+    return run
+
+
+async def test_clip_prints_where_everything_is(fake, serve, finished, files, steps, video, reelsmith, tmp_path):
+    """Results go to stdout, progress to stderr, files into the folder of the job."""
+    async with serve(fake(finished, files, steps)) as address:
+        result = await reelsmith("clip", video, "--out", "out", "--gateway", address)
+    assert 0 == result.returncode, result.stderr
+    clip = tmp_path / "out" / finished.id / "final_output" / "clip-01.mp4"
+    assert files["final_output/clip-01.mp4"] == clip.read_bytes()
+    assert re.search(r"clip 1  0:03\.5 to 1:11\.2  score 0\.750", result.stdout)
+    assert str(pathlib.Path("out") / finished.id / "metadata" / "report.html") in result.stdout
+    assert "analyze 50% (measure, 812 frames/s), 0:12 left" in result.stderr
+    assert "analyze done in 3.0 s" in result.stderr
+
+
+async def test_clip_asks_for_what_the_options_say(fake, serve, finished, files, video, reelsmith):
+    """Every option arrives at the gateway."""
+    player = fake(finished, files)
+    options = "--count 3 --min 7 --max 9.5 --aspect 4:5 --preset tiktok --layout fit-blur --keyword a --keyword b"
+    async with serve(player) as address:
+        result = await reelsmith("clip", video, *options.split(), "--title", "My talk", "--gateway", address)
+    assert 0 == result.returncode, result.stderr
+    spec = player.requests[0].spec
+    assert (3, 7.0, 9.5, "tiktok", ["a", "b"], "My talk") == (
+        spec.count,
+        spec.duration_min_s,
+        spec.duration_max_s,
+        spec.preset,
+        list(spec.keywords),
+        spec.title,
+    )
+    assert ("ASPECT_RATIO_4_5", "LAYOUT_FIT_BLUR") == (
+        spec.DESCRIPTOR.fields_by_name["aspect_ratio"].enum_type.values_by_number[spec.aspect_ratio].name,
+        spec.DESCRIPTOR.fields_by_name["layout"].enum_type.values_by_number[spec.layout].name,
+    )
+    assert video.as_uri() == spec.source_uri
+
+
+async def test_json_is_all_there_is_on_stdout(fake, serve, finished, files, steps, video, reelsmith):
+    """A program can read stdout as one document."""
+    async with serve(fake(finished, files, steps)) as address:
+        result = await reelsmith("clip", video, "--json", "--gateway", address)
+    document = json.loads(result.stdout)
+    assert (0, "reelsmith.clip/1", "SUCCEEDED") == (result.returncode, document["schema"], document["job"]["state"])
+
+
+async def test_partial_job_exits_with_three(fake, serve, partial, files, video, reelsmith):
+    """Good clips are kept, failures are named, the exit code says that not all is well."""
+    async with serve(fake(partial, files)) as address:
+        result = await reelsmith("clip", video, "--gateway", address)
+    assert 3 == result.returncode
+    assert "clip-01.mp4" in result.stdout
+    assert "clip 2: the clip is black (INTERNAL/CHECK_FAILED)" in result.stderr
+
+
+async def test_failed_job_exits_with_one_clear_line(fake, serve, failed, video, reelsmith):
+    """The reason of the suite comes out, no traceback."""
+    async with serve(fake(failed)) as address:
+        result = await reelsmith("clip", video, "--gateway", address)
+    assert 1 == result.returncode
+    assert "failed: text.mp4 is not a media file (INVALID_ARGUMENT/NOT_MEDIA)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+async def test_success_without_a_clip_is_a_failure(fake, serve, finished, video, reelsmith):
+    """No clip, no exit code 0."""
+    del finished.clips[:], finished.artifacts[:]
+    async with serve(fake(finished)) as address:
+        result = await reelsmith("clip", video, "--gateway", address)
+    assert (1, True) == (result.returncode, "without a clip" in result.stderr)
+
+
+async def test_unreadable_path_is_sent_instead(fake, serve, finished, files, video, reelsmith):
+    """A suite that may not read the file gets it over the wire."""
+    player = fake(finished, files, refuse_paths=True)
+    async with serve(player) as address:
+        result = await reelsmith("clip", video, "--gateway", address)
+    assert 0 == result.returncode, result.stderr
+    assert (video.read_bytes(), "upload:abc") == (player.uploaded, player.job.spec.source_uri)
+    assert "sending it" in result.stderr
+
+
+async def test_dead_gateway_is_named(video, reelsmith):
+    """The message says what does not answer, and what to do."""
+    result = await reelsmith("clip", video, "--gateway", "127.0.0.1:9")
+    assert (1, True) == (result.returncode, "no gateway answers at 127.0.0.1:9" in result.stderr)
+
+
+async def test_error_with_json_is_json_too(video, reelsmith):
+    """A program gets the error where it looks for the result."""
+    result = await reelsmith("clip", video, "--json", "--gateway", "127.0.0.1:9")
+    assert (1, "NO_SUITE") == (result.returncode, json.loads(result.stdout)["error"]["reason"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["clip", "nowhere.mp4"], ["clip"], ["clip", "--count", "0"], ["jobs", "list", "--state", "odd"], ["nonsense"]],
+)
+async def test_wrong_usage_exits_with_two(reelsmith, arguments):
+    """What cannot be meant is refused before anything starts."""
+    result = await reelsmith(*arguments)
+    assert (2, False) == (result.returncode, "Traceback" in result.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupted_run_cancels_its_job(fake, serve, finished, steps, video, tmp_path, number):
+    """Ctrl-C and SIGTERM cancel the job and exit with 130."""
+
+    player = fake(finished, steps=steps, hang=True)
+    async with serve(player) as address:
+        child = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *("clip", str(video), "--gateway", address),
+            env=environment(tmp_path),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        while b"analyze done" not in await asyncio.wait_for(child.stderr.readline(), timeout=30):
+            pass
+        child.send_signal(number)
+        _, said = await asyncio.wait_for(child.communicate(), timeout=30)
+    assert (130, True) == (child.returncode, player.cancelled.is_set())
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+
+
+async def test_status_shows_every_service(fake, serve, finished, reelsmith):
+    """A service without an instance is shown, and the exit code says that not all serve."""
+    async with serve(fake(finished)) as address:
+        result = await reelsmith("status", "--gateway", address)
+    assert 1 == result.returncode
+    assert re.search(r"jobs.*127\.0\.0\.1:1.*serving", result.stdout)
+    assert re.search(r"analyzer.*none", result.stdout)
+    assert "NOT serving, discovery static, gateway version 9.9" in result.stdout
+
+
+async def test_jobs_are_listed_and_shown(fake, serve, partial, reelsmith):
+    """The list names the job, the details name its clips."""
+    async with serve(fake(partial)) as address:
+        listed = await reelsmith("jobs", "list", "--state", "partial", "--gateway", address)
+        shown = await reelsmith("jobs", "show", partial.id, "--gateway", address)
+        missing = await reelsmith("jobs", "show", "f" * 32, "--gateway", address)
+    assert (0, True) == (listed.returncode, partial.id in listed.stdout)
+    assert "final_output/clip-01.mp4" in shown.stdout
+    assert (1, True) == (missing.returncode, "there is no job" in missing.stderr)
+
+
+async def test_running_suite_of_the_user_is_found(fake, serve, finished, files, video, reelsmith, tmp_path):
+    """Without an option the suite of this user's home is asked."""
+    player = fake(finished, files)
+    async with serve(player) as address:
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "suite.json").write_text(json.dumps({"gateway": address, "processes": []}))
+        result = await reelsmith("clip", video)
+    assert (0, True) == (result.returncode, len(player.requests) > 0), result.stderr
