@@ -25,6 +25,7 @@ PATIENCE_S = 60.0  # without any progress before a broken stream is given up: a 
 CHUNK_BYTES = 256 * 1024  # best throughput of a gRPC stream, and well under the message limit
 ENDED = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL, jobs.Job.STATE_FAILED, jobs.Job.STATE_CANCELLED})
 PASSING = (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded)
+ANOTHER_OFFSET = "OFFSET_MISMATCH"  # the last piece of a broken stream was still being written
 
 OnBytes = Callable[[int, int], None]
 
@@ -194,7 +195,9 @@ class Gateway:
             try:
                 upload = await self._send(_pieces(source, upload, digest, on_bytes))
                 patience.progress()
-            except PASSING as error:
+            except errors.Error as error:
+                if not isinstance(error, PASSING) and error.reason != ANOTHER_OFFSET:
+                    raise
                 before = upload.size_bytes
                 await patience.wait(error)
                 upload = await self._stub.GetUpload(pb.GetUploadRequest(id=upload.id), timeout=CALL_TIMEOUT_S)

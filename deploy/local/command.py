@@ -125,5 +125,7 @@ def _log_to(home: pathlib.Path) -> None:
         logs / "launcher.log", maxBytes=log.SIZE_MAX, backupCount=log.FILES_MAX - 1
     )
     form = "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(level=logging.INFO, format=form, handlers=[rolling, logging.StreamHandler()])
+    # What stderr is redirected to is nobody's to keep small: then the file alone gets the lines.
+    handlers = [rolling, logging.StreamHandler()] if sys.stderr.isatty() else [rolling]
+    logging.basicConfig(level=logging.INFO, format=form, handlers=handlers)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line per question to Consul otherwise

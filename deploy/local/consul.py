@@ -12,9 +12,18 @@ import httpx
 from chassis import errors
 from deploy.local import plan, ports
 
+DEFAULT_AGENT = "127.0.0.1:8500"
 ANSWER_TIMEOUT_S = 1.0  # an agent on this machine answers in milliseconds
 PROGRAM_TIMEOUT_S = 10.0  # a large program on a cold disk
 GRPC_TLS_SINCE = (1, 14)  # the release that opened one more port
+
+
+async def noticed(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment, with the agent of this machine where one answers and nothing says otherwise."""
+    decided = environment.get("CONSUL_HTTP_ADDR") or environment.get("REELSMITH_DISCOVERY", "auto") != "auto"
+    if decided or not await leading(DEFAULT_AGENT):
+        return environment
+    return {**environment, "CONSUL_HTTP_ADDR": DEFAULT_AGENT}
 
 
 def choose(environment: Mapping[str, str]) -> plan.Discovery | None:

@@ -45,7 +45,7 @@ async def up(options: plan.Options, on_serving: Callable[[state.Suite], None]) -
     options.home.mkdir(parents=True, exist_ok=True)
     with state.lock(options.home):
         await sweep(options.home, options.grace_s)
-        suite = assemble(options, os.environ)
+        suite = assemble(options, await consul.noticed(os.environ) if not options.ephemeral else os.environ)
         try:
             await _supervise(suite, stopping, on_serving)
         except errors.Error as error:
@@ -107,10 +107,9 @@ def detach(options: plan.Options, arguments: Sequence[str]) -> state.Suite:
         time.sleep(POLL_S)
     suite = state.read(options.home)
     ours = suite is not None and suite.launcher.pid == child.pid
-    raise errors.Unavailable(
-        suite.error if ours and suite.error else f"the launcher ended early: {log.tail(logs / 'launcher.err')}",
-        reason="SUITE_FAILED",
-    )
+    said = log.tail(logs / "launcher.err").removeprefix("reelsmith: ")
+    why = suite.error if ours else said
+    raise errors.Unavailable(why or "the launcher ended without a word", reason="SUITE_FAILED")
 
 
 async def down(home: pathlib.Path, grace_s: float) -> bool:

@@ -11,8 +11,8 @@ from deploy.local import consul, health, identity, log, plan, process, state
 
 LOGGER = logging.getLogger(__name__)
 POLL_S = 0.1  # how often a process that comes up is asked
-BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.1, 10.0  # a lone death costs little, a crash loop at most six starts a minute
-STEADY_S = 10.0  # a process that ran this long is not in a crash loop
+BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.1, 5.0  # a lone death costs little, a crash loop at most 12 starts a minute
+STEADY_S = 5.0  # a process that ran this long is not in a crash loop: they die while they start
 EARLY_DEATHS_MAX = 3  # deaths of one process before the suite has served once: it will not come up by itself
 
 
