@@ -19,11 +19,13 @@ class Place:
         gateway: Host and port of the gateway.
         config: Host and port of the configuration service.
         named: Whether someone named it; else it is only where a suite would be.
+        passing: Whether the suite ends with this run.
     """
 
     gateway: str
     config: str
     named: bool
+    passing: bool = False
 
 
 def find(gateway: str = "", config: str = "") -> Place:

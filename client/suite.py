@@ -86,7 +86,7 @@ def _why(home: pathlib.Path) -> str:
 def _place(home: pathlib.Path) -> place.Place:
     written = place.state(home)
     config = next(process["address"] for process in written["processes"] if process["service"] == "config")
-    return place.Place(written["gateway"], config, named=True)
+    return place.Place(written["gateway"], config, named=True, passing=True)
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

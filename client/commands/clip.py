@@ -55,11 +55,17 @@ async def _clip(
         async with session.any_suite(address, display) as (suite, where):
             job = await follow.run(suite, where, spec, video, display)
             folder = await results.fetch(suite, job, out, display) if job.state in USABLE else None
-    return told(job, folder, as_json)
+    return told(job, folder, as_json, kept=not where.passing)
 
 
-def told(job: jobs.Job, folder: pathlib.Path | None, as_json: bool) -> terminal.Code:
+def told(job: jobs.Job, folder: pathlib.Path | None, as_json: bool, kept: bool) -> terminal.Code:
     """Says what came out.
+
+    Args:
+        job: A job that has ended.
+        folder: Where its files are; None where none were fetched.
+        as_json: Whether as one JSON document.
+        kept: Whether the job can still be asked for after this run.
 
     Returns:
         The exit code that fits it.
@@ -69,7 +75,7 @@ def told(job: jobs.Job, folder: pathlib.Path | None, as_json: bool) -> terminal.
         terminal.write(document)
     else:
         paths(document)
-    return verdict(job)
+    return verdict(job, kept)
 
 
 def paths(document: dict) -> None:
@@ -81,13 +87,13 @@ def paths(document: dict) -> None:
             terminal.say(f"clip {clip['rank']}  {span}{score}")
             for kind in ("video", "thumbnail", "manifest"):
                 if clip[kind]:
-                    terminal.say(f"  {kind:10} {clip[kind]}")
+                    terminal.say(f"  {kind:12} {clip[kind]}")
     for kind in ("contact_sheet", "report"):
         if document[kind]:
-            terminal.say(f"{kind.replace('_', ' '):12} {document[kind]}")
+            terminal.say(f"{kind.replace('_', ' '):14} {document[kind]}")
 
 
-def verdict(job: jobs.Job) -> terminal.Code:
+def verdict(job: jobs.Job, kept: bool = True) -> terminal.Code:
     """The exit code of a job that has ended; says on stderr what is not well."""
     for clip in job.clips:
         if clip.error.message or clip.error.code:
@@ -96,7 +102,8 @@ def verdict(job: jobs.Job) -> terminal.Code:
     if job.state == jobs.Job.STATE_SUCCEEDED and made:
         return terminal.Code.DONE
     if job.state == jobs.Job.STATE_PARTIAL and made:
-        terminal.complain(f"{made} of {len(job.clips)} clips are there; `reelsmith jobs retry {job.id}` tries the rest")
+        hint = f"; `reelsmith jobs retry {job.id}` tries the rest" if kept else ""
+        terminal.complain(f"{made} of {len(job.clips)} clips are there{hint}")
         return terminal.Code.PARTIAL
     if job.error.message or job.error.code:
         terminal.complain(f"job {job.id} {wording.state(job.state).lower()}: {wording.failure(job.error)}")

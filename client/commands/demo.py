@@ -47,7 +47,7 @@ async def _demo(video: pathlib.Path | None, out: pathlib.Path) -> terminal.Code:
         async with session.private(display, discovery="auto") as (suite, where):
             job = await follow.run(suite, where, spec, film, display)
             folder = await results.fetch(suite, job, out, display) if job.state in clip.USABLE else None
-    return clip.told(job, folder, as_json=False)
+    return clip.told(job, folder, as_json=False, kept=False)
 
 
 async def _film(out: pathlib.Path, display: follow.Display) -> pathlib.Path:
