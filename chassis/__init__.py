@@ -1,0 +1,1 @@
+"""What every process needs and no service knows: server, clients, discovery, errors, telemetry, settings."""

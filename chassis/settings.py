@@ -1,0 +1,106 @@
+"""What one process is told by its environment.
+
+Every field is read from `REELSMITH_<SERVICE>_<FIELD>`, then from `REELSMITH_<FIELD>` for what all processes share.
+Consul and OpenTelemetry keep the names of their own.
+"""
+
+import pathlib
+import socket
+from typing import ClassVar, Literal
+
+import pydantic
+import pydantic_settings
+
+PREFIX = "REELSMITH_"
+WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104  compared with, not bound to
+
+
+def config(service: str) -> pydantic_settings.SettingsConfigDict:
+    """The `model_config` of one service's settings: where its values come from."""
+    return pydantic_settings.SettingsConfigDict(
+        env_prefix=f"{PREFIX}{service.upper()}_", extra="forbid", frozen=True, populate_by_name=True
+    )
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """Values that every process has; a service adds its own in a subclass."""
+
+    model_config = config("process")
+    name: ClassVar[str] = "process"  # service name in Consul, traces, metrics and logs
+
+    host: str = pydantic.Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 inside a container.")
+    port: int = pydantic.Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
+    metrics_port: int = pydantic.Field(default=0, ge=0, le=65535, description="Prometheus port; 0 switches it off.")
+    advertise_host: str = pydantic.Field(
+        default="", description="Host that others reach this process by; the listening host, or the machine's name."
+    )
+    discovery: Literal["auto", "consul", "static"] = pydantic.Field(
+        default="auto",
+        description="How processes find each other. auto: Consul where CONSUL_HTTP_ADDR is set or an agent answers "
+        "on 127.0.0.1:8500, else the static list.",
+    )
+    static_registry: str = pydantic.Field(
+        default="",
+        description="The static list: `analyzer=127.0.0.1:50051,127.0.0.1:50061;jobs=127.0.0.1:50053`.",
+    )
+    consul_address: str = pydantic.Field(
+        default="", validation_alias="CONSUL_HTTP_ADDR", description="Consul agent, `host:port` or a URL."
+    )
+    consul_token: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""), validation_alias="CONSUL_HTTP_TOKEN", description="ACL token for Consul."
+    )
+    state_dir: pathlib.Path = pydantic.Field(
+        default_factory=lambda: pathlib.Path.home() / ".local" / "state" / "reelsmith",
+        description="Folder for small state, such as the last configuration known to be good.",
+    )
+    sessions_root: pathlib.Path = pydantic.Field(
+        default_factory=lambda: pathlib.Path.home() / ".local" / "share" / "reelsmith",
+        description="Folder of the sessions; shared by all processes that touch media.",
+    )
+    drain_s: float = pydantic.Field(
+        default=10.0, ge=0, le=600, description="Seconds that running calls get to end after SIGTERM."
+    )
+    lame_duck_s: float = pydantic.Field(
+        default=0.5,
+        ge=0,
+        le=60,
+        description="Seconds between NOT_SERVING and the first refused call; time for clients to look elsewhere.",
+    )
+    health_interval_s: float = pydantic.Field(
+        default=1.0, gt=0, le=60, description="Seconds between two looks at what a service is capable of."
+    )
+    call_timeout_s: float = pydantic.Field(
+        default=30.0, gt=0, le=3600, description="Deadline in seconds of outgoing unary calls that name none."
+    )
+    stream_timeout_s: float = pydantic.Field(
+        default=6 * 3600.0, gt=0, le=86400, description="Deadline in seconds of outgoing streams that name none."
+    )
+    concurrent_calls_max: int = pydantic.Field(
+        default=1000, ge=1, le=100_000, description="Calls served at once; more are refused, never queued."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = pydantic.Field(
+        default="INFO", description="Least severe log line that is written."
+    )
+    log_format: Literal["json", "text"] = pydantic.Field(
+        default="json", description="One JSON object per line, or lines for a person."
+    )
+
+    @property
+    def advertised_host(self) -> str:
+        """The host that others reach this process by."""
+        if self.advertise_host:
+            return self.advertise_host
+        return socket.gethostname() if self.host in WILDCARD_HOSTS else self.host
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[pydantic_settings.BaseSettings],
+        init_settings: pydantic_settings.PydanticBaseSettingsSource,
+        env_settings: pydantic_settings.PydanticBaseSettingsSource,
+        dotenv_settings: pydantic_settings.PydanticBaseSettingsSource,
+        file_secret_settings: pydantic_settings.PydanticBaseSettingsSource,
+    ) -> tuple[pydantic_settings.PydanticBaseSettingsSource, ...]:
+        """Values come from arguments, then the service's own variables, then the shared ones."""
+        shared = pydantic_settings.EnvSettingsSource(settings_cls, env_prefix=PREFIX)
+        return init_settings, env_settings, shared
