@@ -12,7 +12,8 @@ code that fits), so that a server can report it without this package knowing abo
     ├── PathRefused     a name that leads out of its folder, or is no name
     ├── NotThere        no such file, session or upload
     ├── Conflict        an upload that stands elsewhere than the caller thinks
-    └── StorageFull     the disk took no more
+    ├── StorageFull     the disk took no more
+    └── StorageFailed   the disk could not be read
 """
 
 from collections.abc import Mapping
@@ -46,7 +47,7 @@ class Unreadable(MediaError):
 
 
 class Refused(MediaError):
-    """Against the rules: FORMAT_NOT_ALLOWED, CODEC_NOT_ALLOWED, TOO_MANY_PIXELS, TOO_MANY_STREAMS, TOO_LARGE."""
+    """Against the rules: FORMAT_NOT_ALLOWED, CODEC_NOT_ALLOWED, TOO_MANY_STREAMS, TOO_LONG, TOO_LARGE."""
 
     code_name = "INVALID_ARGUMENT"
     default_reason = "NOT_ALLOWED"
@@ -101,7 +102,12 @@ class StorageFull(MediaError):
     default_reason = "STORAGE_FULL"
 
 
-BY_NAME = {
-    kind.__name__: kind
-    for kind in (Unreadable, Refused, Unsupported, WorkerLost, Busy, PathRefused, NotThere, Conflict, StorageFull)
-}
+class StorageFailed(MediaError):
+    """The disk could not be read: nothing is known about the media."""
+
+    code_name = "UNAVAILABLE"
+    default_reason = "STORAGE_FAILED"
+
+
+KINDS = (MediaError, Unreadable, Refused, Unsupported, WorkerLost, Busy, PathRefused, NotThere, Conflict)
+BY_NAME = {kind.__name__: kind for kind in (*KINDS, StorageFull, StorageFailed)}

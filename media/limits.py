@@ -6,12 +6,18 @@ protocols; every one that is reachable is an attack surface.
 
 import dataclasses
 
-# Demuxers, by FFmpeg's names. None of them opens a second file. AVI is here because cameras still write it; its way to
-# other files led through subtitle and text codecs, which are not on the list below.
+# Demuxers, by FFmpeg's names. None of them opens a second file.
 FORMATS = (
-    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "flv", "avi",
-    "ogg", "mp3", "aac", "wav", "flac",
+    "mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "mpegts", "mpeg", "flv", "ogg", "mp3", "aac", "wav",
+    "flac",
 )  # fmt: skip
+
+# AVI is what older cameras wrote. Its way to other files led through a playlist posing as subtitles (GAB2), which the
+# AVI demuxer hands to a second demuxer, and through text drawn as pictures (XBIN). Neither is open here: that second
+# demuxer is bound by this same list, which has no playlist and no subtitle format, and no text codec is on the lists
+# below. The AVI demuxer itself is offered only to files that begin as AVI files do.
+AVI_FORMATS = ("avi",)
+HEADER_BYTES = 12  # `RIFF`, a length, and the kind
 
 VIDEO_DECODERS = (
     "h264", "hevc", "vp8", "vp9", "libvpx", "libvpx-vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video",
@@ -57,11 +63,15 @@ class Limits:
             "max_samples": str(self.samples_max),
         }
 
-    def container_options(self) -> dict[str, str]:
-        """Options for opening a container."""
+    def container_options(self, header: bytes) -> dict[str, str]:
+        """Options for opening a container.
+
+        Args:
+            header: The first `HEADER_BYTES` of the file.
+        """
         return {
             "protocol_whitelist": "none",  # a name that no protocol has
-            "format_whitelist": ",".join(FORMATS),
+            "format_whitelist": ",".join(formats(header)),
             "codec_whitelist": ",".join(DECODERS),
             "probesize": str(self.probe_bytes),
             "analyzeduration": str(self.probe_us),
@@ -70,3 +80,9 @@ class Limits:
             "enable_drefs": "0",  # MP4 may name other files as its data
             "use_absolute_path": "0",
         }
+
+
+def formats(header: bytes) -> tuple[str, ...]:
+    """Demuxers that a file with these first bytes may be opened by."""
+    avi = header[:4] == b"RIFF" and header[8:11] == b"AVI"
+    return FORMATS + AVI_FORMATS if avi else FORMATS

@@ -24,8 +24,8 @@ from media import errors, limits
 
 # PyAV 19 always replaces bad metadata and takes no word about it.
 METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-# What opening and decoding raise: PyAV's exceptions are not one family.
-FAULTS = (av.error.FFmpegError, UnicodeDecodeError, ValueError, MemoryError, OSError, EOFError)
+# What opening and decoding raise: PyAV's exceptions are not one family. ValueError covers text that is no Unicode.
+FAULTS = (av.error.FFmpegError, ValueError, MemoryError, OSError, EOFError)
 
 
 @dataclasses.dataclass(slots=True)
@@ -53,11 +53,12 @@ class Source:
 
         Raises:
             errors.Refused: There are more packets than the bounds allow (TOO_LONG).
+            errors.StorageFailed: The disk could not be read.
         """
-        reader = self.container.demux(*streams)
-        for packet in itertools.islice(self._readable(reader), self.limits.packets_max):
+        reader = self._readable(self.container.demux(*streams))
+        for packet in itertools.islice(reader, self.limits.packets_max):
             yield packet.stream, packet
-        for _ in self._readable(reader):
+        if next(reader, None) is not None:
             raise errors.Refused(f"more than {self.limits.packets_max} packets", reason="TOO_LONG")
         for stream in streams:
             yield stream, None
@@ -68,19 +69,37 @@ class Source:
                 packet = next(reader)
             except StopIteration:
                 return
-            except FAULTS:
+            except FAULTS as error:
+                _raise_if_storage(error)
                 self.faults["TRUNCATED"] += 1
                 return
             if packet.size:  # PyAV ends with empty packets that flush; ours come after damage too
                 yield packet
 
     def decode(self, stream: av.stream.Stream, packet: av.Packet | None) -> list[Any]:
-        """Frames of one packet, or the last ones for None; damage is counted as `DAMAGED` and gives none."""
+        """Frames of one packet, or the last ones for None.
+
+        Damage is counted as `DAMAGED` and gives none; frames that the decoder patched are given, and counted as
+        `CONCEALED`.
+        """
         try:
-            return stream.codec_context.decode(packet)
+            frames = stream.codec_context.decode(packet)
         except FAULTS:
             self.faults["DAMAGED"] += 1
             return []
+        if patched := sum(frame.is_corrupt for frame in frames):
+            self.faults["CONCEALED"] += patched
+        return frames
+
+    def frames(self, stream: av.stream.Stream, frames_max: int | None = None) -> Iterator[Any]:
+        """Decoded frames of one stream, from where the file stands.
+
+        Args:
+            stream: One of the container's streams.
+            frames_max: Stops quietly after as many; None reads to the end.
+        """
+        decoded = (frame for _, packet in self.packets(stream) for frame in self.decode(stream, packet))
+        yield from itertools.islice(decoded, frames_max)
 
 
 @contextlib.contextmanager
@@ -88,21 +107,21 @@ def open_source(file: BinaryIO, bounds: limits.Limits | None = None, *, threads:
     """Opens a file object for reading, with everything forbidden that is not needed.
 
     Args:
-        file: An open binary file; never a path or a URL.
+        file: An open, seekable binary file, read from its beginning; never a path or a URL.
         bounds: What the media may be.
         threads: Threads of the video decoder.
 
     Raises:
-        errors.Unreadable: It is empty, no media, or has no stream.
-        errors.Refused: Its format, or a bound, is not allowed.
+        errors.Unreadable: It is empty, no media, or has no stream to look at or listen to.
+        errors.Refused: Its format, its codecs, or a bound is not allowed.
+        errors.StorageFailed: The disk could not be read.
     """
     bounds = bounds or limits.Limits()
-    if os.fstat(file.fileno()).st_size == 0:
-        raise errors.Unreadable("the file is empty", reason="EMPTY")
+    header = _header(file)
     try:
         container = av.open(
-            file,
-            container_options=bounds.container_options(),
+            _Nameless(file),
+            container_options=bounds.container_options(header),
             options=bounds.decoder_options(),
             io_open=_refuse,
             timeout=bounds.read_timeout_s,
@@ -114,18 +133,44 @@ def open_source(file: BinaryIO, bounds: limits.Limits | None = None, *, threads:
         yield _source(container, bounds, threads)
 
 
+class _Nameless:
+    """A file without its name, which FFmpeg would take for a hint at the format."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _header(file: BinaryIO) -> bytes:
+    try:
+        if not file.seek(0, os.SEEK_END):
+            raise errors.Unreadable("the file is empty", reason="EMPTY")
+        file.seek(0)
+        header = file.read(limits.HEADER_BYTES)
+        file.seek(0)
+    except OSError as error:
+        raise errors.StorageFailed(f"the file cannot be read: {_text(error)}") from error
+    return header
+
+
 def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError(f"media may not open {url[:200]}")
 
 
 def _raise_opening(error: BaseException) -> NoReturn:
+    _raise_if_storage(error)
     if isinstance(error, MemoryError):
         raise errors.Refused("reading the header takes more memory than is allowed", reason="TOO_LARGE") from error
-    if isinstance(error, av.error.PermissionError | PermissionError):
+    if isinstance(error, PermissionError):  # PyAV's own is a kind of this one
         raise errors.Refused("the file wants to open other files", reason="FORMAT_NOT_ALLOWED") from error
     if isinstance(error, av.error.ArgumentError):
         raise errors.Refused("the container format is not allowed", reason="FORMAT_NOT_ALLOWED") from error
     raise errors.Unreadable(f"this is no media that can be read: {_text(error)}", reason="NOT_MEDIA") from error
+
+
+def _raise_if_storage(error: BaseException) -> None:
+    """Tells a disk that fails from media that is damaged: what FFmpeg says is always one of PyAV's own errors."""
+    if type(error) is OSError:
+        raise errors.StorageFailed(f"the file cannot be read: {_text(error)}") from error
 
 
 def _text(error: BaseException) -> str:
@@ -134,18 +179,19 @@ def _text(error: BaseException) -> str:
 
 
 def _source(container: av.container.InputContainer, bounds: limits.Limits, threads: int) -> Source:
-    if not container.streams:
-        raise errors.Unreadable("the container holds no stream", reason="NO_STREAMS")
     if len(container.streams) > bounds.streams_max:
         raise errors.Refused(
             f"{len(container.streams)} streams, {bounds.streams_max} allowed", reason="TOO_MANY_STREAMS"
         )
     video, audio = _chosen_video(container), _chosen_audio(container)
+    if video is None and audio is None:
+        _raise_nothing(container)
     for stream in (video, audio):
         if stream is not None:
             stream.codec_context.options = bounds.decoder_options()
     if video is not None:
         video.codec_context.thread_count = threads
+        video.codec_context.thread_type = "AUTO"  # frames side by side: slices are often only one
     return Source(container, video, audio, bounds)
 
 
@@ -175,6 +221,12 @@ def _chosen_audio(container: av.container.InputContainer) -> av.audio.stream.Aud
     usable = [stream for stream in container.streams.audio if decodable(stream)]
     preferred = [stream for stream in usable if stream.disposition & av.stream.Disposition.default]
     return next(iter(preferred + usable), None)
+
+
+def _raise_nothing(container: av.container.InputContainer) -> NoReturn:
+    if container.streams.audio:
+        _raise_codec(container.streams.audio[0])
+    raise errors.Unreadable("the container holds nothing to look at or listen to", reason="NO_STREAMS")
 
 
 def _raise_codec(stream: av.stream.Stream) -> NoReturn:

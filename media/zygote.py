@@ -4,11 +4,12 @@ It is spawned, never forked, by the service, runs no thread, holds no channel an
 need. A child is ready in milliseconds, can be killed alone, and sees one task and its files.
 """
 
-import ctypes
 import dataclasses
+import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -46,13 +47,21 @@ class Order:
 
 def main(descriptor: int, preload: list[str]) -> None:
     """Serves orders from a socket until it closes; returns only in a child."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the service, which drains first and then kills us
+        signal.signal(number, signal.SIG_IGN)
     sandbox.prepare()
     for name in preload:
         _resolve(name)()
+    _require_one_thread()
+    gc.freeze()  # collecting in a child would copy the pages it shares with this process
     control = socket.socket(fileno=descriptor)
+    parent = os.getpid()
     order = _serve(control)
     if order is None:
         return
+    sandbox.die_with_parent()
+    if os.getppid() != parent:  # it died before the kernel knew of the tie
+        os._exit(1)
     control.close()
     _run(order)
 
@@ -62,6 +71,13 @@ def _resolve(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     loaded = importlib.import_module(module)
     return getattr(loaded, function) if function else lambda: None
+
+
+def _require_one_thread() -> None:
+    """A fork copies only the thread that forks: locks that others hold would stay locked in the children."""
+    threads = os.listdir("/proc/self/task")
+    if len(threads) > 1:
+        raise RuntimeError(f"preloading started {len(threads) - 1} threads: {', '.join(sorted(sys.modules))[-2000:]}")
 
 
 def _serve(control: socket.socket) -> Order | None:
@@ -77,12 +93,23 @@ def _serve(control: socket.socket) -> Order | None:
             if not message:
                 return None
             order = Order(**json.loads(message), descriptors=descriptors)
-            process = os.fork()
+            process = _fork(control, order)
             if process == 0:
                 for child in children:
                     os.close(child)
                 return order
-            children[_announce(control, order, process)] = (order.id, process)
+            if process is not None:
+                children[_announce(control, order, process)] = (order.id, process)
+
+
+def _fork(control: socket.socket, order: Order) -> int | None:
+    try:
+        return os.fork()
+    except OSError:  # no more processes or memory: one order fails, not all
+        for descriptor in order.descriptors:
+            os.close(descriptor)
+        control.send(json.dumps({"ended": order.id, "status": 1, "memory_peak_bytes": 0}).encode())
+        return None
 
 
 def _announce(control: socket.socket, order: Order, process: int) -> int:
@@ -95,8 +122,9 @@ def _announce(control: socket.socket, order: Order, process: int) -> int:
 
 def _report_end(control: socket.socket, handle: int, order: int, process: int) -> None:
     os.close(handle)
-    _, status = os.waitpid(process, 0)
-    control.send(json.dumps({"ended": order, "status": os.waitstatus_to_exitcode(status)}).encode())
+    _, status, used = os.wait4(process, 0)
+    word = {"ended": order, "status": os.waitstatus_to_exitcode(status), "memory_peak_bytes": used.ru_maxrss * 1024}
+    control.send(json.dumps(word).encode())
 
 
 def _run(order: Order) -> None:
@@ -108,7 +136,6 @@ def _run(order: Order) -> None:
     files = _files(order)
     function = _resolve(order.task)
     _silence()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which then kills its children
     protections = sandbox.enter(sandbox.Box(**order.box))
     wire.send(answer, {"kind": "entered", "protections": [dataclasses.astuple(item) for item in protections]})
     result = function(request, files, lambda progress: wire.send(answer, {"kind": "progress", "value": progress}))
@@ -123,9 +150,16 @@ def _run(order: Order) -> None:
 def _files(order: Order) -> Files:
     readable, writable = order.descriptors[2 : 2 + len(order.inputs)], order.descriptors[2 + len(order.inputs) :]
     return Files(
-        {name: os.fdopen(descriptor, "rb") for name, descriptor in zip(order.inputs, readable, strict=True)},
-        {name: os.fdopen(descriptor, "r+b") for name, descriptor in zip(order.outputs, writable, strict=True)},
+        {name: os.fdopen(_only_readable(file), "rb") for name, file in zip(order.inputs, readable, strict=True)},
+        {name: os.fdopen(file, "r+b") for name, file in zip(order.outputs, writable, strict=True)},
     )
+
+
+def _only_readable(descriptor: int) -> int:
+    """The same file, opened anew: with a place of its own in it, and for reading only."""
+    anew = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+    os.close(descriptor)
+    return anew
 
 
 def _silence() -> None:
@@ -137,8 +171,6 @@ def _silence() -> None:
 
 
 def _usage() -> dict[str, float]:
-    import resource
-
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {"cpu_s": used.ru_utime + used.ru_stime, "memory_peak_bytes": used.ru_maxrss * 1024}
 
@@ -148,7 +180,8 @@ def _reporter(answer: BinaryIO) -> Callable[[type[BaseException], BaseException,
 
     def report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, errors.MediaError):
-            header = {"kind": "error", "error": kind.__name__, "message": error.message}
+            name = next(each.__name__ for each in kind.__mro__ if each.__name__ in errors.BY_NAME)
+            header = {"kind": "error", "error": name, "message": error.message}
             header |= {"reason": error.reason, "metadata": error.metadata}
         elif isinstance(error, MemoryError):
             header = {"kind": "error", "error": "WorkerLost", "message": "the worker ran out of memory"}
@@ -163,5 +196,5 @@ def _reporter(answer: BinaryIO) -> Callable[[type[BaseException], BaseException,
 
 if __name__ == "__main__":
     # A service that dies without closing its end takes this process along.
-    ctypes.CDLL(None).prctl(sandbox.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    sandbox.die_with_parent()
     main(int(sys.argv[1]), sys.argv[2:])
