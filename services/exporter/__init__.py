@@ -1,0 +1,1 @@
+"""Renders clips, pictures and the report of a session, and checks every finished clip."""

@@ -1,0 +1,130 @@
+"""What the exporter reads of an analysis: where shots change and where the subject is."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+SCHEMA = "reelsmith.analysis/1"
+BYTES_MAX = 64 << 20  # ten hours of samples are about 15 MB; more is not an analysis of ours
+
+
+class Malformed(ValueError):
+    """The document is not an analysis that this version reads."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shot:
+    """An unbroken take: frames and seconds from the first frame of the video, end exclusive."""
+
+    start_frame: int
+    end_frame: int
+    start_s: float
+    end_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Focus:
+    """Centre of interest at one moment, as shares (0 to 1) of the shown picture."""
+
+    t_s: float
+    x: float
+    y: float
+    weight: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """The file that was analyzed."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Analysis:
+    """The parts of `metadata/analysis.json` that steer a render."""
+
+    shots: tuple[Shot, ...] = ()
+    focus: tuple[Focus, ...] = ()
+    source: Source | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Reads an analysis.
+
+        Args:
+            data: the JSON document.
+
+        Returns:
+            Its shots and focus samples, in time order.
+
+        Raises:
+            Malformed: it is no JSON, another schema, or a number is missing or not finite.
+        """
+        document = load(data)
+        try:
+            shots = tuple(_shots(document.get("shots") or ()))
+            focus = tuple(_focus((document.get("focus") or {}).get("samples") or ()))
+            source = Source(int(document["source"]["size_bytes"]), str(document["source"]["sha256"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Malformed(f"the analysis has a malformed entry: {error}") from error
+        return cls(shots=shots, focus=focus, source=source)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Self:
+        """Reads what `to_value` wrote."""
+        shots = tuple(Shot(int(a), int(b), float(c), float(d)) for a, b, c, d in value["shots"])
+        return cls(shots=shots, focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]))
+
+    def to_value(self) -> dict[str, Any]:
+        """The same as plain JSON values, to hand to a worker."""
+        return {
+            "shots": [[shot.start_frame, shot.end_frame, shot.start_s, shot.end_s] for shot in self.shots],
+            "focus": [[sample.t_s, sample.x, sample.y, sample.weight] for sample in self.focus],
+        }
+
+    def within(self, start_s: float, end_s: float) -> Self:
+        """Only what touches a stretch of time, with one shot before it as an anchor for counting."""
+        shots = tuple(shot for shot in self.shots if shot.end_s > start_s - 1e-6 and shot.start_s < end_s)
+        return dataclasses.replace(
+            self, shots=shots, focus=tuple(sample for sample in self.focus if start_s <= sample.t_s < end_s)
+        )
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """The document of an analysis, checked to be one."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:  # a deep nest of brackets ends in RecursionError
+        raise Malformed(f"the analysis is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise Malformed(f"the analysis is not of schema {SCHEMA}")
+    return document
+
+
+def _shots(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shot]:
+    for entry in entries:
+        yield Shot(
+            int(entry["start_frame"]), int(entry["end_frame"]), _finite(entry["start_s"]), _finite(entry["end_s"])
+        )
+
+
+def _focus(entries: Iterable[Mapping[str, Any]]) -> Iterable[Focus]:
+    for entry in entries:
+        x, y = _finite(entry["x"]), _finite(entry["y"])
+        weight = entry.get("weight")
+        yield Focus(
+            t_s=_finite(entry["t_s"]),
+            x=min(max(x, 0.0), 1.0),
+            y=min(max(y, 0.0), 1.0),
+            weight=max(_finite(1.0 if weight is None else weight), 0.0),
+        )
+
+
+def _finite(value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is not a finite number")
+    return number

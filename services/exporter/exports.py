@@ -1,0 +1,478 @@
+"""Exports clips: surveys the source, plans, renders, checks, and only then gives the file its name."""
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import importlib.metadata
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+from chassis import errors
+from media import artifacts, pool, sessions
+from media import errors as media_errors
+from services.exporter import analysis, cut, edit, gate, geometry, layouts, manifest, presets, prints, progress
+from services.exporter import render as render_module
+from services.exporter import survey as survey_module
+
+NAME = re.compile(r"[a-z0-9_-]{1,64}")
+VERSION = importlib.metadata.version("reelsmith")
+HASHES_MAX = 256  # sources whose hash is remembered; one takes a hundred bytes
+Listener = Callable[[progress.Progress], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """A clip that is asked for, checked by the caller's translator only for its types."""
+
+    source_uri: str
+    session_id: str
+    directory: str
+    name: str
+    wanted: survey_module.Wanted
+    preset: str
+    aspect_ratio: str
+    """Empty for the preset's."""
+    layout: str
+    analysis_path: str
+    proposal: Mapping[str, Any] | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Clip:
+    """A finished clip."""
+
+    clip: artifacts.Artifact
+    manifest: artifacts.Artifact
+    start_frame: int
+    end_frame: int
+    checks: tuple[gate.Check, ...]
+    config_version: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """How long workers may take, and how many threads they use."""
+
+    threads: int
+    render_deadline_s: float
+    check_deadline_s: float
+    heartbeat_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Context:
+    """What is known before rendering begins."""
+
+    order: Order
+    preset: presets.Preset
+    aspect_ratio: str
+    found: analysis.Analysis
+    facts: Mapping[str, Any]
+    edit: edit.Edit
+
+    @property
+    def canvas(self) -> geometry.Canvas:
+        """The delivered picture."""
+        return geometry.Canvas(*presets.ASPECT_RATIOS[self.aspect_ratio])
+
+
+def place(directory: str, folder: str, name: str) -> str:
+    """Path of a file in its session: in the call's own folder if it has one, else in the folder of its kind."""
+    return f"{directory or folder}/{name}"
+
+
+@contextlib.asynccontextmanager
+async def written(session: sessions.Session, path: str) -> AsyncIterator[sessions.Pending]:
+    """Writes a file of a session; hashing and syncing a large one must not hold up the event loop."""
+    with contextlib.ExitStack() as stack:
+        pending = stack.enter_context(session.write(path))
+        closing = stack.pop_all()
+    try:
+        yield pending
+    except BaseException:
+        closing.__exit__(*sys.exc_info())
+        raise
+    await asyncio.to_thread(closing.close)
+
+
+class Hashes:
+    """SHA-256 of sources, remembered while a file stays the same."""
+
+    def __init__(self) -> None:
+        self._known: collections.OrderedDict[tuple[int, ...], str] = collections.OrderedDict()
+
+    async def of(self, file: BinaryIO) -> str:
+        """Hashes a file, or remembers."""
+        state = os.fstat(file.fileno())
+        key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+        if key not in self._known:
+            self._known[key] = await asyncio.to_thread(artifacts.sha256, file)
+        self._known.move_to_end(key)
+        if len(self._known) > HASHES_MAX:
+            self._known.popitem(last=False)
+        return self._known[key]
+
+
+class Exporter:
+    """Exports and verifies clips.
+
+    Args:
+        workers: the pool of workers.
+        store: the sessions.
+        sources: opens what callers name.
+        document: gives the shared configuration and its version, at the moment of the call.
+        limits: times and threads.
+    """
+
+    def __init__(
+        self,
+        workers: pool.Pool,
+        store: sessions.Sessions,
+        sources: sessions.Sources,
+        document: Callable[[], tuple[Mapping[str, Any], int]],
+        limits: Limits,
+    ) -> None:
+        self._pool, self._sessions, self._sources = workers, store, sources
+        self._document, self._limits, self._hashes = document, limits, Hashes()
+
+    def catalogue(self) -> dict[str, presets.Preset]:
+        """The presets in force, by name."""
+        return presets.in_force(*self._document())
+
+    def preset(self, name: str) -> presets.Preset:
+        """One preset.
+
+        Raises:
+            errors.NotFound: there is none of that name.
+        """
+        known = self.catalogue()
+        if name not in known:
+            raise errors.NotFound(
+                f"there is no preset {name[:64]!r}; there are {', '.join(known)}", reason="PRESET_UNKNOWN"
+            )
+        return known[name]
+
+    async def export(self, order: Order, listener: Listener) -> Clip:
+        """Exports a clip.
+
+        Args:
+            order: what is asked for.
+            listener: called with progress.
+
+        Returns:
+            The clip, whose file and manifest stand in the session.
+
+        Raises:
+            errors.InvalidArgument: the order is malformed.
+            errors.FailedPrecondition: the preset, or this version, does not take such a clip.
+            errors.DataLoss: the finished clip failed a check and was thrown away.
+        """
+        _check_order(order)
+        session, preset = self._sessions.get(order.session_id), self.preset(order.preset or "default")
+        meter = progress.Meter()
+        with self._sources.open(order.source_uri) as source:
+            found = await self._analysis(session, order, source)
+            for decoding in (False, True):
+                context = await self._survey(source, order, preset, found, decoding, meter, listener)
+                try:
+                    return await self._make(session, source, context, meter, listener)
+                except media_errors.Unreadable as error:
+                    if decoding or error.reason != cut.MISJUDGED:
+                        raise
+        raise errors.Internal("an export ended without a result")
+
+    async def _analysis(self, session: sessions.Session, order: Order, source: BinaryIO) -> analysis.Analysis:
+        if not order.analysis_path:
+            return analysis.Analysis()
+        data = await asyncio.to_thread(session.read, order.analysis_path, analysis.BYTES_MAX)
+        try:
+            found = await asyncio.to_thread(analysis.Analysis.parse, data)
+        except analysis.Malformed as error:
+            raise errors.FailedPrecondition(
+                f"{order.analysis_path}: {error}", reason="ANALYSIS_MALFORMED", metadata={"path": order.analysis_path}
+            ) from error
+        size_bytes = os.fstat(source.fileno()).st_size
+        if found.source is not None and found.source.size_bytes != size_bytes:
+            raise errors.FailedPrecondition(
+                f"{order.analysis_path} is of a file of {found.source.size_bytes} bytes, the source has {size_bytes}",
+                reason="ANALYSIS_OF_OTHER_SOURCE",
+            )
+        return found
+
+    async def _survey(
+        self,
+        source: BinaryIO,
+        order: Order,
+        preset: presets.Preset,
+        found: analysis.Analysis,
+        decoding: bool,
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Context:
+        # Only what lies before the end can be an anchor, and only the last ones matter.
+        shots = dataclasses.replace(found, focus=(), shots=_before(found.shots, order.wanted))
+        result = await self._pool.run(
+            "services.exporter.survey:run",
+            {"wanted": order.wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
+            inputs={"source": source},
+            deadline_s=self._limits.render_deadline_s,
+            heartbeat_s=self._limits.heartbeat_s,
+            on_progress=lambda value: listener(meter.take(value | {"frames": 0})),
+        )
+        planned = edit.plan(result.value, result.arrays["pts"], preset)
+        meter.expect(planned.frames)
+        start_s, end_s = float(planned.times_s[0]) - 1.0, float(planned.times_s[-1]) + 1.0
+        near = found.within(start_s, end_s)
+        return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, result.value, planned)
+
+    async def _make(
+        self,
+        session: sessions.Session,
+        source: BinaryIO,
+        context: Context,
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Clip:
+        order = context.order
+        async with written(session, place(order.directory, "final_output", f"{order.name}.mp4")) as pending:
+            rendered = await self._render(source, pending.file, context, meter, listener)
+            found = await self._inspect(pending.file, meter, listener)
+            decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
+            size_bytes = os.fstat(pending.file.fileno()).st_size
+            checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
+            refuse_failed(checks, order.name)
+        document = _manifest(context, rendered.value, checks, prints.facts(decoded), pending.artifact)
+        document["source"] = await self._source(source, context)
+        path = place(order.directory, "metadata", f"{order.name}.manifest.json")
+        kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
+        listener(meter.take({"stage": "done", "frames": context.edit.frames}))
+        first = int(context.facts["start_frame"])
+        return Clip(pending.artifact, kept, first, first + len(context.edit.pts), checks, context.preset.config_version)
+
+    async def _render(
+        self, source: BinaryIO, target: BinaryIO, context: Context, meter: progress.Meter, listener: Listener
+    ) -> pool.Result:
+        planned = context.edit
+        job = render_module.Job(
+            facts=context.facts,
+            pts=planned.pts,
+            shown=planned.schedule.shown,
+            times_s=planned.times_s,
+            rate=planned.schedule.rate,
+            start_s=planned.start_s,
+            samples=planned.samples,
+            video_bps_max=planned.video_bps_max,
+            canvas=context.canvas,
+            layout=context.order.layout,
+            preset=context.preset.to_value(),
+            found=context.found,
+            threads=self._limits.threads,
+        )
+        return await self._pool.run(
+            "services.exporter.render:run",
+            job.to_value(),
+            inputs={"source": source},
+            outputs={"clip": target},
+            deadline_s=self._limits.render_deadline_s,
+            heartbeat_s=self._limits.heartbeat_s,
+            on_progress=lambda value: listener(meter.take(value)),
+        )
+
+    async def _inspect(
+        self, file: BinaryIO, meter: progress.Meter | None = None, listener: Listener | None = None
+    ) -> pool.Result:
+        def heard(value: Mapping[str, Any]) -> None:
+            if meter is not None and listener is not None:
+                listener(meter.take(value))
+
+        return await self._pool.run(
+            "services.exporter.gate:inspect",
+            {"threads": self._limits.threads},
+            inputs={"clip": file},
+            deadline_s=self._limits.check_deadline_s,
+            heartbeat_s=self._limits.heartbeat_s,
+            on_progress=heard,
+        )
+
+    async def _source(self, source: BinaryIO, context: Context) -> dict[str, Any]:
+        known = context.found.source
+        return {
+            "name": sessions.display_name(context.order.source_uri),
+            "size_bytes": os.fstat(source.fileno()).st_size,
+            "sha256": known.sha256 if known is not None else await self._hashes.of(source),
+        }
+
+    async def verify(self, session_id: str, clip_path: str, manifest_path: str) -> tuple[gate.Check, ...]:
+        """Opens a finished clip again and checks it against its manifest.
+
+        Raises:
+            errors.FailedPrecondition: the manifest cannot be read.
+        """
+        session = self._sessions.get(session_id)
+        document = await read_manifest(session, manifest_path)
+        try:
+            expected = manifest.expected(document)
+        except manifest.Malformed as error:
+            raise _malformed(manifest_path, error) from error
+        with session.open_read(clip_path) as file:
+            digest = await asyncio.to_thread(artifacts.sha256, file)
+            size_bytes = os.fstat(file.fileno()).st_size
+            stated = str(document["clip"]["sha256"])
+            same = gate.check("sha256", digest == stated, digest, stated)
+            try:
+                found = await self._inspect(file)
+            except media_errors.Unreadable as error:
+                return same, gate.check("decodes", False, error.message, "to the end, no fault")
+        checks = gate.judge(found.value, size_bytes, expected, found.arrays["prints"], None)
+        return same, *checks
+
+
+async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
+    """Reads a manifest of a session.
+
+    Raises:
+        errors.FailedPrecondition: it is none.
+    """
+    data = await asyncio.to_thread(session.read, path, manifest.BYTES_MAX)
+    try:
+        return manifest.load(data)
+    except manifest.Malformed as error:
+        raise _malformed(path, error) from error
+
+
+def _malformed(path: str, error: manifest.Malformed) -> errors.FailedPrecondition:
+    return errors.FailedPrecondition(f"{path}: {error}", reason="MANIFEST_MALFORMED", metadata={"path": path})
+
+
+def _before(shots: tuple[analysis.Shot, ...], wanted: survey_module.Wanted) -> tuple[analysis.Shot, ...]:
+    if wanted.frames is not None:
+        return tuple(shot for shot in shots if shot.start_frame <= wanted.frames[0])[-1:]
+    return tuple(shot for shot in shots if shot.start_s <= wanted.seconds[0])[-1:]
+
+
+def _check_order(order: Order) -> None:
+    wrong = []
+    if not NAME.fullmatch(order.name):
+        wrong.append(errors.Field("name", "must be 1 to 64 of a-z 0-9 _ -"))
+    low, high = order.wanted.frames or order.wanted.seconds or (Fraction(0), Fraction(0))
+    if not 0 <= low < high:
+        wrong.append(
+            errors.Field("range", f"must begin at or after 0 and end after its beginning, not {low} to {high}")
+        )
+    if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
+        wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
+    if wrong:
+        detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
+        raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
+    if order.layout not in layouts.CATALOGUE:
+        raise errors.Unimplemented(
+            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CATALOGUE)}",
+            reason="LAYOUT_UNIMPLEMENTED",
+            metadata={"layout": order.layout},
+        )
+
+
+def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
+    sound, preset, schedule = rendered["sound"], context.preset, context.edit.schedule
+    audible = sound is not None and sound["source"]["integrated_lufs"] is not None
+    return gate.Expected(
+        frames=context.edit.frames,
+        rate=schedule.rate,
+        width=context.canvas.width,
+        height=context.canvas.height,
+        sound=sound is not None,
+        loudness_lufs=preset.loudness_lufs if audible else None,
+        loudness_limited=bool(audible and sound["treatment"]["limited"]),
+        true_peak_max_dbtp=preset.true_peak_max_dbtp,
+        size_max_bytes=preset.size_max_bytes,
+        duration_max_s=preset.duration_max_s,
+        pictures=None,
+    )
+
+
+def refuse_failed(checks: tuple[gate.Check, ...], name: str) -> None:
+    """Raises the error of a clip that did not pass.
+
+    Raises:
+        errors.DataLoss: with the measure of each check that failed.
+    """
+    failed = [one for one in checks if one.state == gate.FAILED]
+    if not failed:
+        return
+    words = "; ".join(f"{one.name} is {one.measured}, expected {one.expected}" for one in failed)
+    raise errors.DataLoss(
+        f"clip {name} failed its checks and was not delivered: {words}",
+        reason="CHECK_FAILED",
+        metadata={one.name: one.measured[:200] for one in failed},
+    )
+
+
+def _manifest(
+    context: Context,
+    rendered: Mapping[str, Any],
+    checks: tuple[gate.Check, ...],
+    pictures: prints.Facts,
+    made: artifacts.Artifact | None,
+) -> dict[str, Any]:
+    assert made is not None  # noqa: S101 - set when the file got its name
+    order, planned = context.order, context.edit
+    followed = rendered["followed"] and layouts.CATALOGUE[order.layout].FOLLOWS
+    return {
+        "schema": manifest.SCHEMA,
+        "version": VERSION,
+        "clip": _clip_entry(context, made),
+        "range": _range_entry(context),
+        "settings": {
+            "preset": context.preset.to_value(),
+            "aspect_ratio": context.aspect_ratio,
+            "layout": order.layout,
+            "video_bps_max": planned.video_bps_max,
+        },
+        "config_version": context.preset.config_version,
+        "crop_path": rendered["crop"] if layouts.CATALOGUE[order.layout].FOLLOWS else [],
+        "focus_source": "analysis" if followed else "centre",
+        "loudness": rendered["sound"],
+        "pictures": dataclasses.asdict(pictures),
+        "checks": manifest.checks(checks),
+        "proposal": order.proposal,
+        "libraries": rendered["libraries"],
+    }
+
+
+def _clip_entry(context: Context, made: artifacts.Artifact) -> dict[str, Any]:
+    schedule, canvas = context.edit.schedule, context.canvas
+    return {
+        "file": made.path.rsplit("/", 1)[-1],
+        "size_bytes": made.size_bytes,
+        "sha256": made.sha256,
+        "width": canvas.width,
+        "height": canvas.height,
+        "frame_rate": round(float(schedule.rate), 6),
+        "frame_rate_exact": str(schedule.rate),
+        "frame_count": context.edit.frames,
+        "duration_s": round(float(schedule.duration_s), 6),
+        "source_constant_rate": schedule.constant,
+    }
+
+
+def _range_entry(context: Context) -> dict[str, Any]:
+    facts, planned = context.facts, context.edit
+    first, base, origin = int(facts["start_frame"]), Fraction(facts["time_base"]), int(facts["origin_pts"])
+    last = int(planned.pts[-1])
+    end_pts = (
+        facts["end_pts"] if facts["end_pts"] is not None else last + round(1 / planned.schedule.source_rate / base)
+    )
+    return {
+        "start_frame": first,
+        "end_frame": first + len(planned.pts),
+        "start_pts": int(planned.pts[0]),
+        "end_pts": int(end_pts),
+        "time_base": str(base),
+        "start_s": round(float((int(planned.pts[0]) - origin) * base), 6),
+        "end_s": round(float((int(end_pts) - origin) * base), 6),
+    }

@@ -1,0 +1,232 @@
+"""Opens a finished file again and checks it: what does not pass is not delivered."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+
+from media import pool
+from services.exporter import loudness, mp4, prints, reading, sound
+
+AV_OFFSET_MAX_S = 0.020
+LOUDNESS_TOLERANCE_LU = 1.0
+PICTURE_MAX = 10.0  # steps of luma by which the worst frame may differ: encoding stays below 3, a wrong frame does not
+STRETCH_MAX = 3  # frames in a row that may turn black or still: encoding blurs the borders of such stretches
+LOUDNESS_LENGTH_MIN_S = 0.5  # shorter sound has no integrated loudness: the measure works on blocks of 0.4 s
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a finished clip."""
+
+    name: str
+    state: str
+    measured: str
+    expected: str
+
+    def to_value(self) -> dict[str, str]:
+        """The same as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expected:
+    """What a clip must be."""
+
+    frames: int
+    rate: Fraction
+    width: int
+    height: int
+    sound: bool
+    loudness_lufs: float | None
+    """None where the source has nothing that counts as sound."""
+    loudness_limited: bool
+    """Whether the source is so quiet that the greatest gain does not reach the target."""
+    true_peak_max_dbtp: float
+    size_max_bytes: int
+    duration_max_s: float
+    pictures: prints.Facts | None
+    """What the file showed when it was made; None while it is being made."""
+
+
+def inspect(
+    request: Mapping[str, Any], files: pool.Files, report: pool.Report
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Task: measures the file `files.inputs["clip"]`.
+
+    Returns:
+        Facts, and the array `prints`, uint8 (frames, 16, 9), of the pictures as decoded.
+    """
+    file = files.inputs["clip"]
+    video, seen = _video(file, request["threads"], report)
+    return {"video": video, "audio": _audio(file, report), "fast_start": mp4.starts_fast(file)}, {"prints": seen}
+
+
+def _video(file: BinaryIO, threads: int, report: pool.Report) -> tuple[dict[str, Any], np.ndarray]:
+    stamps, seen = [], []
+    with reading.opened(file, threads=threads) as opened:
+        stream = opened.video
+        if stream is None:
+            return {"frames": 0, "faults": {"NO_VIDEO": 1}}, np.zeros((0, prints.ROWS, prints.COLUMNS), np.uint8)
+        for frame in _frames(opened):
+            stamps.append(frame.pts)
+            seen.append(prints.of(frame))
+            report({"stage": "check", "frames": len(stamps)})
+        context, base = stream.codec_context, stream.time_base
+        facts = {
+            "codec": context.name,
+            "pixel_format": context.pix_fmt,
+            "colors": [int(context.colorspace), int(context.color_primaries), int(context.color_trc)],
+            "range": int(context.color_range),
+            "width": context.width,
+            "height": context.height,
+            "frames": len(stamps),
+            "start_s": float(stamps[0] * base) if stamps else 0.0,
+            "duration_s": float((stream.duration or 0) * base),
+            "steps": sorted({str((after - before) * base) for before, after in itertools.pairwise(stamps)}),
+            "faults": dict(opened.faults),
+        }
+    return facts, np.array(seen, np.uint8).reshape(-1, prints.ROWS, prints.COLUMNS)
+
+
+def _frames(opened: Any) -> Iterator[av.VideoFrame]:
+    for _, packet in opened.packets(opened.video):
+        yield from opened.decode(opened.video, packet)
+
+
+def _audio(file: BinaryIO, report: pool.Report) -> dict[str, Any] | None:
+    with reading.opened(file) as opened:
+        stream = opened.audio
+        if stream is None:
+            return None
+        context, meter, start, samples = stream.codec_context, loudness.Meter(), None, 0
+        frames = (frame for _, packet in opened.packets(stream) for frame in opened.decode(stream, packet))
+        for place, chunk in sound.mixed(frames, Fraction(0)):
+            start = place if start is None else start
+            samples += chunk.shape[1]
+            meter.add(chunk)
+            report({"stage": "check", "frames": 0})
+        return {
+            "codec": context.name,
+            "sample_rate_hz": context.sample_rate,
+            "channels": context.layout.nb_channels,
+            "start_s": (start or 0) / sound.RATE_HZ,
+            "duration_s": float((stream.duration or 0) * stream.time_base),
+            "samples": samples,
+            "loudness": meter.result().to_value(),
+            "faults": dict(opened.faults),
+        }
+
+
+def judge(
+    found: Mapping[str, Any], size_bytes: int, expected: Expected, decoded: np.ndarray, rendered: np.ndarray | None
+) -> tuple[Check, ...]:
+    """Compares what was measured with what must be.
+
+    Args:
+        found: from `inspect`.
+        size_bytes: size of the file.
+        expected: what must be.
+        decoded: uint8 (n, 16, 9), prints of the pictures of the file.
+        rendered: the same of the pictures that were encoded; None where only the file is there.
+
+    Returns:
+        Every check, in a fixed order.
+    """
+    return (
+        *_stream_checks(found, expected),
+        *_timing_checks(found, expected),
+        *_sound_checks(found["audio"], expected),
+        *_picture_checks(decoded, rendered, expected),
+        check(
+            "fast_start", found["fast_start"], "index first" if found["fast_start"] else "media first", "index first"
+        ),
+        check("file_size", size_bytes <= expected.size_max_bytes, f"{size_bytes} B", f"<= {expected.size_max_bytes} B"),
+    )
+
+
+def check(name: str, good: bool, measured: str, expected: str) -> Check:
+    """A check that passed or failed."""
+    return Check(name, PASSED if good else FAILED, measured, expected)
+
+
+def _stream_checks(found: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
+    video, audio = found["video"], found["audio"]
+    faults = video["faults"] | ((audio or {}).get("faults") or {})
+    yield check("decodes", not faults, "to the end" if not faults else f"faults {faults}", "to the end, no fault")
+    shape = f"{video.get('width')}x{video.get('height')}"
+    yield check("size", shape == f"{expected.width}x{expected.height}", shape, f"{expected.width}x{expected.height}")
+    picture = f"{video.get('codec')} {video.get('pixel_format')}"
+    yield check("video_codec", picture == "h264 yuv420p", picture, "h264 yuv420p")
+    tagged = video.get("colors") == [1, 1, 1] and video.get("range") == 1
+    yield check("color", tagged, f"matrix, primaries, transfer {video.get('colors')}, range {video.get('range')}",
+                "BT.709 [1, 1, 1], limited range 1")  # fmt: skip
+    heard = f"{audio['codec']} {audio['sample_rate_hz']} Hz {audio['channels']} channels" if audio else "none"
+    wanted = "aac 48000 Hz 2 channels" if expected.sound else "none"
+    yield check("audio_codec", heard == wanted, heard, wanted)
+
+
+def _timing_checks(found: Mapping[str, Any], expected: Expected) -> Iterator[Check]:
+    video, audio = found["video"], found["audio"]
+    yield check("frames", video["frames"] == expected.frames, f"{video['frames']} frames", f"{expected.frames} frames")
+    step = 1 / expected.rate
+    steps = video.get("steps") or []
+    even = all(abs(Fraction(one) - step) < Fraction(1, 10_000) for one in steps)
+    yield check("frame_rate", even, f"steps of {', '.join(steps[:4]) or 'none'} s", f"steps of {step} s")
+    length, wanted = video.get("duration_s", 0.0), float(expected.frames * step)
+    yield check("duration", abs(length - wanted) <= float(step) and wanted <= expected.duration_max_s,
+                f"{length:.3f} s", f"{wanted:.3f} s +- 1 frame, <= {expected.duration_max_s:g} s")  # fmt: skip
+    if audio is None:
+        yield Check("av_offset", SKIPPED, "no sound", f"<= {1000 * AV_OFFSET_MAX_S:.0f} ms")
+        return
+    offset_s = audio["start_s"] - video.get("start_s", 0.0)
+    yield check("av_offset", abs(offset_s) <= AV_OFFSET_MAX_S, f"{1000 * offset_s:.1f} ms",
+                f"<= {1000 * AV_OFFSET_MAX_S:.0f} ms")  # fmt: skip
+    tail_s = audio["duration_s"] - length
+    yield check("av_length", abs(tail_s) <= max(float(step), AV_OFFSET_MAX_S), f"{1000 * tail_s:.1f} ms",
+                f"<= {1000 * max(float(step), AV_OFFSET_MAX_S):.0f} ms")  # fmt: skip
+
+
+def _sound_checks(audio: Mapping[str, Any] | None, expected: Expected) -> Iterator[Check]:
+    target, peak_max = expected.loudness_lufs, expected.true_peak_max_dbtp
+    if audio is None or target is None:
+        why = "no sound" if audio is None else "the source is silent"
+        wanted = "silence stays silence" if audio else "none"
+        yield Check("loudness", SKIPPED, why, wanted)
+        yield Check("true_peak", SKIPPED, why, wanted)
+        return
+    found = loudness.Loudness.from_value(audio["loudness"])
+    level, peak = found.integrated_lufs, found.true_peak_dbtp
+    text, wanted = (
+        ("too quiet" if level is None else f"{level:.1f} LUFS"),
+        f"{target:g} +- {LOUDNESS_TOLERANCE_LU:g} LUFS",
+    )
+    if audio["samples"] < LOUDNESS_LENGTH_MIN_S * sound.RATE_HZ:
+        yield Check("loudness", SKIPPED, f"{text}, shorter than {LOUDNESS_LENGTH_MIN_S:g} s", wanted)
+    elif expected.loudness_limited:
+        yield Check("loudness", SKIPPED, text, f"{wanted}, but the source needs more gain than is allowed")
+    else:
+        yield check("loudness", level is not None and abs(level - target) <= LOUDNESS_TOLERANCE_LU, text, wanted)
+    yield check("true_peak", peak is None or peak <= peak_max, "none" if peak is None else f"{peak:.2f} dBTP",
+                f"<= {peak_max:g} dBTP")  # fmt: skip
+
+
+def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:
+    seen = prints.facts(decoded)
+    facts = f"black {seen.black_frames}, frozen {seen.frozen_frames} of {seen.frames} frames"
+    if rendered is None or len(rendered) != len(decoded):
+        if expected.pictures is not None:
+            yield check("picture", seen == expected.pictures, facts, "the same as when it was made")
+        return
+    source = prints.facts(rendered)
+    then = f"as rendered: black {source.black_frames}, frozen {source.frozen_frames}"
+    black, stalled = prints.lost(rendered, decoded)
+    yield check("black", black <= STRETCH_MAX, f"{facts}; longest new black stretch {black} frames", then)
+    yield check("frozen", stalled <= STRETCH_MAX, f"{facts}; longest new still stretch {stalled} frames", then)
+    worst = float(prints.difference(rendered, decoded).max(initial=0.0))
+    yield check("picture", worst <= PICTURE_MAX, f"worst frame {worst:.2f} steps off", f"<= {PICTURE_MAX:g} steps")

@@ -1,0 +1,66 @@
+"""The manifest of a clip: what it was made of, how, and what was checked. The same clip has the same manifest."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from services.exporter import gate, prints
+
+SCHEMA = "reelsmith.manifest/1"
+BYTES_MAX = 4 << 20  # key points of a path and checks: a long clip has some hundred kilobytes
+
+
+class Malformed(ValueError):
+    """The document is not a manifest that this version reads."""
+
+
+def dump(document: Mapping[str, Any]) -> bytes:
+    """The bytes of a document of ours: sorted keys, so that equal content is equal bytes."""
+    return (json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def load(data: bytes) -> dict[str, Any]:
+    """Reads a manifest.
+
+    Raises:
+        Malformed: it is no JSON, or another schema.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:  # a deep nest of brackets ends in RecursionError
+        raise Malformed(f"the manifest is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise Malformed(f"the manifest is not of schema {SCHEMA}")
+    return document
+
+
+def expected(document: Mapping[str, Any]) -> gate.Expected:
+    """What a clip must be, by its manifest.
+
+    Raises:
+        Malformed: a part is missing or of the wrong kind.
+    """
+    try:
+        clip, preset, sound = document["clip"], document["settings"]["preset"], document["loudness"]
+        return gate.Expected(
+            frames=int(clip["frame_count"]),
+            rate=Fraction(clip["frame_rate_exact"]),
+            width=int(clip["width"]),
+            height=int(clip["height"]),
+            sound=sound is not None,
+            loudness_lufs=float(preset["loudness_lufs"]) if sound and sound["source"]["integrated_lufs"] else None,
+            loudness_limited=bool(sound and sound["treatment"] and sound["treatment"]["limited"]),
+            true_peak_max_dbtp=float(preset["true_peak_max_dbtp"]),
+            size_max_bytes=int(preset["size_max_bytes"]),
+            duration_max_s=float(preset["duration_max_s"]),
+            pictures=prints.Facts(**document["pictures"]),
+        )
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
+
+
+def checks(found: Sequence[gate.Check]) -> list[dict[str, str]]:
+    """Checks as they stand in a manifest."""
+    return [dataclasses.asdict(one) for one in found]

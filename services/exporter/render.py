@@ -1,0 +1,215 @@
+"""Renders one clip inside a worker: sound first, then picture, into one file that starts fast."""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import av.container
+import numpy as np
+
+from media import pool, sink
+from services.exporter import analysis, camera, cut, encoders, geometry, loudness, mp4, path, picture, prints, sound
+
+BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
+MUXER = {
+    "movie_timescale": "48000",  # edit lists count in it: the default of a millisecond would round the sound away
+    "fflags": "+bitexact",  # no dates and versions: the same clip gives the same bytes
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is asked to render; times in seconds, rates as fractions."""
+
+    facts: Mapping[str, Any]
+    pts: np.ndarray
+    shown: np.ndarray
+    times_s: np.ndarray
+    rate: Fraction
+    start_s: Fraction
+    samples: int
+    video_bps_max: int
+    canvas: geometry.Canvas
+    layout: str
+    preset: Mapping[str, Any]
+    found: analysis.Analysis
+    threads: int
+
+    def to_value(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return {
+            **{name: getattr(self, name) for name in ("facts", "samples", "video_bps_max", "layout", "threads")},
+            **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
+            "rate": str(self.rate),
+            "start_s": str(self.start_s),
+            "canvas": [self.canvas.width, self.canvas.height],
+            "preset": dict(self.preset),
+            "found": self.found.to_value(),
+        }
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> "Job":
+        """Reads what `to_value` wrote."""
+        return cls(
+            **{name: value[name] for name in ("facts", "samples", "video_bps_max", "layout", "threads", "preset")},
+            pts=np.array(value["pts"], np.int64),
+            shown=np.array(value["shown"], np.int64),
+            times_s=np.array(value["times_s"], np.float64),
+            rate=Fraction(value["rate"]),
+            start_s=Fraction(value["start_s"]),
+            canvas=geometry.Canvas(*value["canvas"]),
+            found=analysis.Analysis.from_value(value["found"]),
+        )
+
+    @property
+    def silent(self) -> bool:
+        """Whether the clip gets no sound at all."""
+        return self.facts["audio"] is None and not self.preset["silent_track"]
+
+
+def run(
+    request: Mapping[str, Any], files: pool.Files, report: pool.Report
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Task: renders `files.inputs["source"]` into `files.outputs["clip"]`.
+
+    Returns:
+        What was measured and decided, and the array `prints`, uint8 (frames, 16, 9), of the pictures as rendered.
+    """
+    job = Job.from_value(request)
+    source, target = files.inputs["source"], files.outputs["clip"]
+    track = None if job.silent else _track(job, source, report)
+    middles = aim(job)
+    seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
+    with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
+        _write(job, source, container, track, middles, seen, report)
+    upright = _upright(job)
+    value = {
+        "frames": len(job.shown),
+        "sound": _sound_facts(track),
+        "crop": path.keys(job.shown, middles, upright.shown, geometry.window(upright, job.canvas)),
+        "followed": bool(job.found.focus),
+        "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
+    }
+    return value, {"prints": seen}
+
+
+def aim(job: Job) -> np.ndarray:
+    """Where the window is in every source frame: float64 (n, 2)."""
+    window = geometry.window(_upright(job), job.canvas)
+    return camera.plan(job.found, job.times_s, window)
+
+
+def _upright(job: Job) -> geometry.Picture:
+    facts = job.facts
+    aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
+    return geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"])
+
+
+def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
+    count = 0
+
+    def beat() -> None:
+        nonlocal count
+        count += 1
+        if count % BEAT_SAMPLES == 0:
+            report({"stage": "sound", "frames": 0})
+
+    def chunks() -> Iterator[np.ndarray]:
+        if job.facts["audio"] is None:
+            return sound.silence(job.samples)
+        return sound.pcm(source, job.start_s, job.samples)
+
+    preset = job.preset
+    target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
+    return sound.track(chunks, job.samples, target, preset["audio_bit_rate_bps"], beat)
+
+
+def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
+    if track is None:
+        return None
+    return {
+        "source": track.before.to_value(),
+        "delivered": track.delivered.to_value(),
+        "treatment": dataclasses.asdict(track.treatment) if track.treatment else None,
+        "rounds": track.rounds,
+    }
+
+
+def _muxer(job: Job, track: sound.Track | None) -> dict[str, str]:
+    packets = 0 if track is None else len(track.packets)
+    return MUXER | {"moov_size": str(mp4.reserve(len(job.shown), packets))}
+
+
+def _write(
+    job: Job,
+    source: BinaryIO,
+    container: av.container.OutputContainer,
+    track: sound.Track | None,
+    middles: np.ndarray,
+    seen: np.ndarray,
+    report: pool.Report,
+) -> None:
+    preset = job.preset
+    options = encoders.quality(preset["crf"], preset["encoder_preset"], job.video_bps_max)
+    size = (job.canvas.width, job.canvas.height)
+    video = encoders.add_h264(container, job.rate, size, options, job.threads)
+    interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
+    for number, delivered in _delivered(job, source, middles):
+        seen[number] = prints.of(delivered)
+        delivered.pts, delivered.time_base = number, 1 / job.rate
+        for packet in encoders.drained(video, delivered):
+            interleave(packet)
+        report({"stage": "encode", "frames": number + 1})
+    for packet in encoders.drained(video, None):
+        interleave(packet)
+    interleave(None)
+
+
+def interleaver(
+    container: av.container.OutputContainer, packets: Sequence[av.Packet], bit_rate_bps: int
+) -> Callable[[av.Packet | None], None]:
+    """Writes packets of the picture, with those of the sound that belong before them; None writes the rest."""
+    waiting = collections.deque(packets)
+    audio = container.add_stream("aac", rate=sound.RATE_HZ, layout="stereo") if packets else None
+    if audio is not None:
+        audio.bit_rate = bit_rate_bps  # its encoder is never used, but describes the packets in the header
+
+    def write(packet: av.Packet | None) -> None:
+        edge = None if packet is None else packet.dts * packet.time_base
+        while waiting and (edge is None or waiting[0].dts * waiting[0].time_base <= edge):
+            part = waiting.popleft()
+            part.stream = audio
+            container.mux(part)
+        if packet is not None:
+            container.mux(packet)
+
+    return write
+
+
+def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Every frame of the clip with its number; a source frame that is shown longer comes several times."""
+    facts = job.facts
+    aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
+    framer = picture.Framer(
+        picture.Style(job.canvas, job.layout, facts["rotation"], aspect, facts["interlaced"]),
+    )
+    uses = np.bincount(job.shown, minlength=len(job.pts))
+    number = 0
+    for index, frame in _decoded(job, source):
+        if not uses[index]:
+            continue
+        delivered = framer(frame, (float(middles[index, 0]), float(middles[index, 1])))
+        for _ in range(uses[index]):
+            yield number, delivered
+            number += 1
+
+
+def _decoded(job: Job, source: BinaryIO) -> Iterator[tuple[int, av.VideoFrame]]:
+    if job.facts["counted"]:
+        frames = cut.counted(source, job.pts, threads=job.threads)
+    else:
+        frames = cut.frames(source, job.pts, certain=job.facts["decoded"], threads=job.threads)
+    return picture.progressive(frames) if job.facts["interlaced"] else frames

@@ -1,0 +1,238 @@
+"""The sound of a clip: read exactly, mixed to stereo, brought to its loudness, encoded."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from media import source
+from services.exporter import loudness, reading
+
+RATE_HZ = loudness.RATE_HZ
+LEADS_S = (1.0, 5.0, 30.0)  # where decoding begins before the range: decoders need some packets to settle
+GAP_MAX_S = 0.06  # time stamps of containers are rounded; only a larger hole or overlap is one
+CHUNK = 8192  # samples that are handled at once
+ROUNDS_MAX = 5  # attempts at loudness and peak; two are the rule
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Track:
+    """A finished track."""
+
+    packets: list[av.Packet]
+    """Encoded, in order; a clip of an hour at 192 kbit/s is 86 MB."""
+    before: loudness.Loudness
+    """Of the source's sound in the range, mixed to stereo."""
+    delivered: loudness.Loudness
+    """Of the packets, decoded again."""
+    treatment: loudness.Treatment | None
+    rounds: int
+
+
+def pcm(file: BinaryIO, start: Fraction, samples: int) -> Iterator[np.ndarray]:
+    """The sound of a range, mixed to stereo at 48 kHz.
+
+    Args:
+        file: the source.
+        start: beginning of the range in seconds of the container's own clock.
+        samples: length of the range at 48 kHz.
+
+    Yields:
+        float32 (2, n) chunks, `samples` in all; silence where the source has no sound.
+    """
+    position = 0
+    for place, chunk in _placed(file, start, samples):
+        if place > position:
+            yield from silence(place - position)
+        yield chunk
+        position = place + chunk.shape[1]
+    yield from silence(samples - position)
+
+
+def silence(samples: int) -> Iterator[np.ndarray]:
+    """Digital silence: float32 (2, n) chunks, `samples` in all."""
+    while samples > 0:
+        yield np.zeros((2, min(samples, CHUNK)), np.float32)
+        samples -= CHUNK
+
+
+def _placed(file: BinaryIO, start: Fraction, samples: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Chunks inside the range with their places, in order and without overlap."""
+    position = 0
+    for place, chunk in mixed(_frames(file, start), start):
+        if place >= samples:
+            return
+        skip = max(position - place, 0)
+        part = chunk[:, skip : samples - place]
+        if part.shape[1]:
+            yield place + skip, part
+            position = place + skip + part.shape[1]
+
+
+def mixed(frames: Iterable[av.AudioFrame], start: Fraction) -> Iterator[tuple[int, np.ndarray]]:
+    """Decoded frames as stereo at 48 kHz, each chunk with its place, counted in samples from `start`.
+
+    Small errors of the container's clock are ignored, so that rounded time stamps make no clicks. After a real hole,
+    or where the format changes, counting starts anew.
+    """
+    mixer: Mixer | None = None
+    for frame in frames:
+        place = None if frame.pts is None else round((frame.pts * frame.time_base - start) * RATE_HZ)
+        if mixer is not None and not mixer.continues(frame, place):
+            yield from mixer.end()
+            mixer = None
+        if mixer is None:
+            mixer = Mixer(frame, place or 0)
+        yield from mixer.add(frame)
+    if mixer is not None:
+        yield from mixer.end()
+
+
+class Mixer:
+    """Mixes frames of one format to stereo at 48 kHz, without a gap.
+
+    Source: ITU-R BS.775-4 downmix, as FFmpeg's resampler does it: centre and surround at -3 dB, so dialogue is kept.
+    """
+
+    def __init__(self, first: av.AudioFrame, place: int) -> None:
+        self._shape = _shape(first)
+        self._resampler = av.AudioResampler("fltp", "stereo", RATE_HZ)
+        self._place = place
+        self._start = place
+        self._taken = 0
+
+    def continues(self, frame: av.AudioFrame, place: int | None) -> bool:
+        """Whether a frame belongs right behind what was taken so far."""
+        if _shape(frame) != self._shape:
+            return False
+        expected = self._start + self._taken * RATE_HZ / frame.sample_rate
+        return place is None or abs(place - expected) <= GAP_MAX_S * RATE_HZ
+
+    def add(self, frame: av.AudioFrame) -> Iterator[tuple[int, np.ndarray]]:
+        """Takes a frame."""
+        frame.pts = None  # the place is kept here: the resampler must not look for gaps of its own
+        self._taken += frame.samples
+        yield from self._given(self._resampler.resample(frame))
+
+    def end(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Gives what the resampler still holds."""
+        yield from self._given(self._resampler.resample(None))
+
+    def _given(self, frames: Iterable[av.AudioFrame]) -> Iterator[tuple[int, np.ndarray]]:
+        for out in frames:
+            yield self._place, out.to_ndarray()
+            self._place += out.samples
+
+
+def _shape(frame: av.AudioFrame) -> tuple[int, str, str]:
+    return frame.sample_rate, frame.format.name, frame.layout.name
+
+
+def _frames(file: BinaryIO, start: Fraction) -> Iterator[av.AudioFrame]:
+    """Frames of the sound from a little before a moment on."""
+    with reading.opened(file) as opened:
+        if opened.audio is None:
+            return
+        landed = _land(opened, start)
+        if landed is not None:
+            yield from landed
+            return
+    with reading.opened(file) as opened:
+        yield from _decoded(opened)
+
+
+def _land(opened: source.Source, start: Fraction) -> Iterator[av.AudioFrame] | None:
+    stream = opened.audio
+    for lead_s in LEADS_S:
+        place = int((start - Fraction(lead_s)) / stream.time_base)
+        if place <= (stream.start_time or 0):
+            return None
+        try:
+            opened.container.seek(place, stream=stream, backward=True)
+        except (OSError, ValueError):  # not seekable
+            return None
+        coming = _decoded(opened)
+        first = next(coming, None)
+        if first is not None and first.pts is not None and first.pts * stream.time_base <= start - Fraction(lead_s) / 2:
+            return itertools.chain((first,), coming)
+    return None
+
+
+def _decoded(opened: source.Source) -> Iterator[av.AudioFrame]:
+    for _, packet in opened.packets(opened.audio):
+        yield from opened.decode(opened.audio, packet)
+
+
+def encode(chunks: Iterable[np.ndarray], bit_rate_bps: int) -> tuple[list[av.Packet], bytes]:
+    """Encodes as AAC.
+
+    Args:
+        chunks: float32 (2, n) at 48 kHz.
+        bit_rate_bps: bit rate.
+
+    Returns:
+        The packets, the first of which is priming with a negative time stamp, and the decoder's configuration.
+    """
+    context = av.CodecContext.create("aac", "w")
+    context.sample_rate, context.layout, context.format = RATE_HZ, "stereo", "fltp"
+    context.bit_rate, context.time_base = bit_rate_bps, Fraction(1, RATE_HZ)
+    context.open()
+    packets, position = [], 0
+    for chunk in chunks:
+        packets += context.encode(loudness.frame(chunk, position))
+        position += chunk.shape[1]
+    packets += context.encode(None)
+    return packets, bytes(context.extradata or b"")
+
+
+def decode(packets: Iterable[av.Packet], configuration: bytes) -> Iterator[np.ndarray]:
+    """Decodes what `encode` made: float32 (2, n) chunks, the priming included."""
+    context = av.CodecContext.create("aac", "r")
+    context.extradata = configuration
+    for packet in packets:
+        yield from (frame.to_ndarray() for frame in context.decode(packet))
+
+
+def track(
+    chunks: Callable[[], Iterable[np.ndarray]],
+    samples: int,
+    target: loudness.Target,
+    bit_rate_bps: int,
+    beat: Callable[[], None],
+) -> Track:
+    """Makes the track of a clip: measures, treats, encodes, measures what was encoded, and corrects.
+
+    The AAC encoder adds peaks that are not in its input, so only the decoded packets tell whether the track is good.
+
+    Args:
+        chunks: reads the sound of the range anew: float32 (2, n) at 48 kHz, `samples` in all.
+        samples: length.
+        target: loudness and peak to reach.
+        bit_rate_bps: bit rate of the track.
+        beat: called now and then, as a sign of life.
+
+    Returns:
+        The track of the last round; at most `ROUNDS_MAX` are made.
+    """
+    before = loudness.measure(_beating(chunks(), beat))
+    treatment = loudness.first(before, target)
+    for count in range(1, ROUNDS_MAX + 1):
+        sounding = loudness.treated(_beating(chunks(), beat), treatment, samples)
+        packets, configuration = encode(sounding, bit_rate_bps)
+        delivered = loudness.measure(_beating(decode(packets, configuration), beat))
+        made = Track(packets, before, delivered, treatment, count)
+        better = loudness.again(treatment, delivered, target) if treatment is not None else None
+        if better is None:
+            return made
+        treatment = better
+    return made
+
+
+def _beating(chunks: Iterable[np.ndarray], beat: Callable[[], None]) -> Iterator[np.ndarray]:
+    for chunk in chunks:
+        beat()
+        yield chunk
