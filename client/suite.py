@@ -26,7 +26,12 @@ def launch(arguments: Sequence[str]) -> int:
     Returns:
         Its exit code.
     """
-    return subprocess.run([*LAUNCHER, *arguments], check=False).returncode  # noqa: S603 our own module
+    child = subprocess.Popen([*LAUNCHER, *arguments])  # noqa: S603 our own module
+    while True:  # ended by the launcher, which bounds its own start and stop
+        try:
+            return child.wait()
+        except KeyboardInterrupt:  # Ctrl-C reached the launcher too: it stops in order, and is waited for
+            continue
 
 
 @contextlib.asynccontextmanager

@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     """Does what the command line says.
 
     Returns:
-        Exit code: 0 done, 1 failed with one clear message on stderr, 2 wrong usage.
+        Exit code: 0 done, 1 failed with one clear message on stderr, 2 wrong usage, 130 interrupted.
     """
     given = parser().parse_args(arguments)
     given.home = given.home.expanduser().absolute()
@@ -69,6 +69,9 @@ def run(arguments: Sequence[str]) -> int:
         print(f"reelsmith: {error.message}", file=sys.stderr)
     except OSError as error:
         print(f"reelsmith: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("reelsmith: interrupted", file=sys.stderr)
+        return 130
     return 1
 
 

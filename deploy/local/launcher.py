@@ -48,8 +48,8 @@ async def up(options: plan.Options, on_serving: Callable[[state.Suite], None]) -
         suite = assemble(options, await consul.noticed(os.environ) if not options.ephemeral else os.environ)
         try:
             await _supervise(suite, stopping, on_serving)
-        except errors.Error as error:
-            suite.record(error.message)
+        except (errors.Error, OSError) as error:
+            suite.record(str(error))
             raise
         state.forget(options.home)
 
@@ -100,11 +100,16 @@ def detach(options: plan.Options, arguments: Sequence[str]) -> state.Suite:
         child = subprocess.Popen(  # noqa: S603 our own module with the arguments of this very command
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file, start_new_session=True
         )
-    while child.poll() is None:  # the child itself gives up after `start_timeout_s`
-        suite = state.read(options.home)
-        if suite is not None and suite.launcher.pid == child.pid and suite.phase == "serving":
-            return suite
-        time.sleep(POLL_S)
+    try:
+        while child.poll() is None:  # the child itself gives up after `start_timeout_s`
+            suite = state.read(options.home)
+            if suite is not None and suite.launcher.pid == child.pid and suite.phase == "serving":
+                return suite
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait(timeout=len(plan.STOP_ORDER) * options.grace_s + STOP_MARGIN_S)
+        raise
     suite = state.read(options.home)
     ours = suite is not None and suite.launcher.pid == child.pid
     said = log.tail(logs / "launcher.err").removeprefix("reelsmith: ")

@@ -19,14 +19,13 @@ class RollingFile:
     def __init__(self, path: pathlib.Path, size_max: int = SIZE_MAX, files_max: int = FILES_MAX) -> None:
         self.path, self.size_max, self.files_max = path, size_max, files_max
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
 
     def write(self, data: bytes) -> None:
         """Appends bytes, at once visible to readers."""
         if self._file.tell() >= self.size_max:
             self._roll()
         self._file.write(data)
-        self._file.flush()
 
     def close(self) -> None:
         """Ends the writing."""
@@ -38,7 +37,7 @@ class RollingFile:
             older = self.path if number == 1 else numbered(self.path, number - 1)
             if older.exists():
                 older.replace(numbered(self.path, number))
-        self._file = self.path.open("wb")
+        self._file = self.path.open("wb", buffering=0)
 
 
 def numbered(path: pathlib.Path, number: int) -> pathlib.Path:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import pathlib
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.local import identity, leash, log
 
+LOGGER = logging.getLogger(__name__)
 LAST_LINES_S = 1.0  # a grandchild may keep the pipe open for ever
 CHUNK_BYTES = 64 * 2**10  # what a pipe holds
 
@@ -95,6 +97,12 @@ async def start(command: Sequence[str], environment: Mapping[str, str], log_path
 
 
 async def _pump(stream: asyncio.StreamReader, log_file: log.RollingFile) -> None:
+    lost = 0
     with contextlib.closing(log_file):
         while data := await stream.read(CHUNK_BYTES):
-            log_file.write(data)
+            try:
+                log_file.write(data)
+            except OSError as error:  # a full disk: a process whose output nobody takes would stand still
+                if not lost:
+                    LOGGER.warning("%s cannot be written, lines are lost: %s", log_file.path, error)
+                lost += len(data)

@@ -132,7 +132,10 @@ class Supervisor:
     async def _run_once(self, member: Member) -> int:
         program = member.program
         member.running = await process.start(program.command, program.environment, self._log_path(member))
-        self.record()
+        try:
+            self.record()
+        except OSError as error:  # a full disk stops no suite: what is written down is one restart behind
+            LOGGER.warning("the state cannot be written: %s", error)
         return await member.running.wait()
 
     async def _ready(self, member: Member) -> None:

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from chassis import errors
-from deploy.local import identity, leash, plan, ports, process, state, supervisor
+from deploy.local import identity, leash, log, plan, ports, process, state, supervisor
 
 FAKE = pathlib.Path(__file__).with_name("fake_service.py")
 STATIC = plan.Discovery("static")
@@ -129,6 +129,18 @@ async def test_stop_during_start_leaves_nothing(tmp_path):
     await asyncio.gather(start, return_exceptions=True)
     await suite.stop()
     assert not state.read(tmp_path).processes[0].identity.alive()
+
+
+async def test_process_runs_on_when_its_log_cannot_be_written(tmp_path, monkeypatch):
+    """A full disk loses log lines, not the process: its output is still taken."""
+
+    def full(self, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(log.RollingFile, "write", full)
+    talker = "import sys\nfor _ in range(40): sys.stdout.write('x' * 65536)\nsys.exit(5)"
+    child = await process.start([sys.executable, "-c", talker], {}, tmp_path / "talker.log")
+    assert 5 == await asyncio.wait_for(child.wait(), timeout=20)
 
 
 PARENT = """
