@@ -44,6 +44,8 @@ def translated(what: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.NotThere(f"there is no {what}", metadata={"path": what}) from error
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise errors.NotThere(f"there is no {what[:200]}", metadata={"path": what[:200]}) from error
         if error.errno == errno.ELOOP:
             raise errors.PathRefused(f"{what} leads through a link", metadata={"path": what}) from error
         if error.errno in FULL:
@@ -56,7 +58,7 @@ def opened(root: str | os.PathLike[str], folders: list[str], *, create: bool = F
     """A descriptor of a folder beneath a root.
 
     Args:
-        root: The folder that nothing leads out of; may itself be a link.
+        root: The folder that nothing leads out of; a real path, no link.
         folders: Names from the root down.
         create: Whether to make what is missing.
 
@@ -65,7 +67,7 @@ def opened(root: str | os.PathLike[str], folders: list[str], *, create: bool = F
         errors.PathRefused: A part is a link.
     """
     with contextlib.ExitStack() as stack, translated("/".join(folders) or str(root)):
-        current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        current = os.open(root, FOLDER_FLAGS)
         stack.callback(os.close, current)
         for name in folders:
             if create:
@@ -84,7 +86,18 @@ def open_file(root: str | os.PathLike[str], relative: str) -> BinaryIO:
         errors.NotThere: There is no such file, or it is none.
         errors.PathRefused: The name leads through a link, or is none.
     """
-    *folders, name = parts(relative)
+    return open_parts(root, parts(relative))
+
+
+def open_parts(root: str | os.PathLike[str], names: list[str]) -> BinaryIO:
+    """Opens a regular file beneath a root for reading, by the names from the root down.
+
+    Raises:
+        errors.NotThere: There is no such file, or it is none.
+        errors.PathRefused: A part is a link.
+    """
+    *folders, name = names
+    relative = "/".join(names)
     with opened(root, folders) as folder, translated(relative):
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

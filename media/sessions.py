@@ -6,11 +6,11 @@ beneath its folder by `media.folders`, from which there is no way out.
 
 import contextlib
 import dataclasses
+import fcntl
 import os
 import pathlib
 import re
 import secrets
-import stat
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -39,6 +39,13 @@ def checked_id(text: str, kind: str) -> str:
             f"{text[:64]!r} is no {kind} identifier: expected 32 lowercase hexadecimal digits", reason="BAD_IDENTIFIER"
         )
     return text
+
+
+def _made(root: str | os.PathLike[str], name: str) -> pathlib.Path:
+    """A folder of the storage root, by its real path: from here on no link is followed."""
+    folder = pathlib.Path(root) / name
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    return folder.resolve()
 
 
 @dataclasses.dataclass(slots=True)
@@ -123,8 +130,7 @@ class Sessions:
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        self._root = pathlib.Path(root) / "sessions"
-        self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._root = _made(root, "sessions")
 
     def create(self, session_id: str | None = None) -> Session:
         """Makes a session with its folders; one that exists already is returned as it is."""
@@ -182,8 +188,7 @@ class Uploads:
     """
 
     def __init__(self, root: str | os.PathLike[str], size_max_bytes: int = 1 << 40) -> None:
-        self._root = pathlib.Path(root) / "uploads"
-        self._root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._root = _made(root, "uploads")
         self._size_max_bytes = size_max_bytes
 
     def create(self) -> Upload:
@@ -217,21 +222,22 @@ class Uploads:
             errors.Conflict: The upload does not stand at that offset, or is finished; metadata has the `offset`.
             errors.Refused: It would become too large.
         """
-        upload = self.get(upload_id)
-        if upload.finished or offset != upload.size_bytes:
-            raise errors.Conflict(
-                f"upload {upload_id} stands at {upload.size_bytes} bytes, not at {offset}",
-                metadata={"offset": str(upload.size_bytes), "finished": str(upload.finished).lower()},
-            )
         if offset + len(chunk) > self._size_max_bytes:
             raise errors.Refused(f"an upload may have {self._size_max_bytes} bytes at most", reason="TOO_LARGE")
+        upload = self.get(upload_id)
+        if upload.finished:
+            raise _elsewhere(upload, offset)
         with folders.opened(self._root, [upload_id]) as folder, folders.translated(f"upload {upload_id}"):
-            descriptor = os.open(UPLOAD_PART, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            with os.fdopen(descriptor, "r+b", closefd=True) as file:
+            descriptor = os.open(UPLOAD_PART, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(descriptor, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)  # two callers that send the same piece write it once
+                size_bytes = os.fstat(descriptor).st_size
+                if offset != size_bytes:
+                    raise _elsewhere(Upload(upload_id, size_bytes), offset)
                 file.seek(offset)
                 file.write(chunk)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
         return Upload(upload_id, offset + len(chunk))
 
     def finish(self, upload_id: str, sha256: str = "") -> Upload:
@@ -266,6 +272,26 @@ class Uploads:
         """Removes an upload; gone already is fine."""
         folders.remove_tree(self._root, [checked_id(upload_id, "upload")])
 
+    def sweep(self, age_min_s: float) -> int:
+        """Removes unfinished uploads to which nothing was added for so long; returns how many."""
+        removed = 0
+        for upload_id in filter(ID.fullmatch, folders.names(self._root, [])):
+            with (
+                contextlib.suppress(errors.NotThere),
+                folders.open_file(self._root, f"{upload_id}/{UPLOAD_PART}") as file,
+            ):
+                if time.time() - os.fstat(file.fileno()).st_mtime >= age_min_s:
+                    self.delete(upload_id)
+                    removed += 1
+        return removed
+
+
+def _elsewhere(upload: Upload, offset: int) -> errors.Conflict:
+    return errors.Conflict(
+        f"upload {upload.id} stands at {upload.size_bytes} bytes, not at {offset}",
+        metadata={"offset": str(upload.size_bytes), "finished": str(upload.finished).lower()},
+    )
+
 
 def _check_hash(upload_id: str, expected: str, found: str) -> None:
     if expected and expected != found:
@@ -292,37 +318,50 @@ class Sources:
         """Opens a source for reading.
 
         Returns:
-            An unbuffered-safe binary file; `name` of a `file:` source is its path.
+            The file, open for reading.
 
         Raises:
             errors.NotThere: There is no such file or upload.
             errors.PathRefused: It is no allowed path, or the URI is of another kind.
         """
-        parsed = urllib.parse.urlsplit(uri)
-        if parsed.scheme == "upload":
-            return self.uploads.open_read(parsed.path)
-        if parsed.scheme != "file" or parsed.netloc not in ("", "localhost"):
+        scheme, _, rest = uri.partition(":")
+        if scheme == "upload":
+            return self.uploads.open_read(rest)
+        path = _unquoted(rest)
+        if scheme != "file" or not path.startswith("/") or not _is_name(path):
             raise errors.PathRefused(
                 f"{uri[:200]!r} is no source: expected file:///absolute/path or upload:ID", reason="BAD_SOURCE_URI"
             )
-        return self._open_path(urllib.parse.unquote(parsed.path))
+        try:
+            return self._open_path(path)
+        except PermissionError as error:
+            raise errors.PathRefused(f"{path[:200]} may not be read", reason="SOURCE_NOT_ALLOWED") from error
 
     def _open_path(self, path: str) -> BinaryIO:
-        if "\0" in path or not path.startswith("/"):
-            raise errors.PathRefused(f"{path[:200]!r} is no absolute path", reason="BAD_SOURCE_URI")
-        real = os.path.realpath(path)
-        if self.roots is not None and not any(pathlib.Path(real).is_relative_to(root.resolve()) for root in self.roots):
+        real = pathlib.Path(os.path.realpath(path))
+        allowed = [pathlib.Path("/")] if self.roots is None else [root.resolve() for root in self.roots]
+        root = next((root for root in allowed if real.is_relative_to(root)), None)
+        if root is None:
             raise errors.PathRefused(f"{path[:200]} is not under an allowed folder", reason="SOURCE_NOT_ALLOWED")
-        with folders.translated(path):
-            # The real path has no links: one that appears now was put there in between, and is refused.
-            descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.close(descriptor)
-            raise errors.PathRefused(f"{path[:200]} is no regular file", reason="BAD_SOURCE_URI")
-        return os.fdopen(descriptor, "rb")
+        if real == root:
+            raise errors.NotThere(f"{path[:200]} is no regular file", metadata={"path": path[:200]})
+        # The real path has no links: one that appears now was put there in between, and is refused.
+        return folders.open_parts(root, list(real.relative_to(root).parts))
 
 
 def display_name(uri: str) -> str:
     """The name of a source for people: its file name, or the URI of an upload."""
-    parsed = urllib.parse.urlsplit(uri)
-    return pathlib.PurePosixPath(urllib.parse.unquote(parsed.path)).name if parsed.scheme == "file" else uri
+    scheme, _, rest = uri.partition(":")
+    return pathlib.PurePosixPath(_unquoted(rest)).name if scheme == "file" else uri
+
+
+def _unquoted(rest: str) -> str:
+    return urllib.parse.unquote(rest.removeprefix("//localhost").removeprefix("//"))
+
+
+def _is_name(path: str) -> bool:
+    """Whether the system can be asked for this path at all."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False

@@ -13,6 +13,7 @@ from typing import Any
 
 from media import errors, zygote
 
+PRELOAD = ("media.pool", "media.source", "media.sink")  # what every task imports
 WARM_TIMEOUT_S = 120.0  # a cold start compiles the kernels once
 # The children run untrusted code: keys and passwords that the service was given are not for them.
 PASSED_VARIABLES = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "XDG_CACHE_HOME")
@@ -92,7 +93,7 @@ class Warm:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "media.zygote", str(theirs.fileno()), *preload,
+                sys.executable, "-P", "-m", "media.zygote", str(theirs.fileno()), *PRELOAD, *preload,
                 pass_fds=[theirs.fileno()], stdin=asyncio.subprocess.DEVNULL, env=_environment(),
             )  # fmt: skip
         ours.setblocking(False)
