@@ -1,0 +1,233 @@
+"""The configuration service as a process, with clients that know only its address."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from google.protobuf import json_format
+from reelsmith.config.v1 import config_pb2 as pb
+from reelsmith.config.v1 import config_pb2_grpc as rpc
+
+from chassis import errors
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ConfigService"]
+
+
+@pytest.fixture
+async def process(new_process):
+    """A running configuration service."""
+    process = new_process("services.config")
+    await process.start()
+    return process
+
+
+@pytest.fixture
+async def stub(process, connect) -> AsyncIterator[rpc.ConfigServiceStub]:
+    """A plain stub of the running service."""
+    async with connect(process.address) as channel:
+        yield rpc.ConfigServiceStub(channel)
+
+
+def change(document: dict, expected: int, *paths: str, **values: object) -> pb.UpdateConfigRequest:
+    """A request to change the document."""
+    request = pb.UpdateConfigRequest(expected_version=expected, **values)
+    json_format.ParseDict(document, request.config.document)
+    request.update_mask.paths.extend(paths)
+    return request
+
+
+def weight(value: float, expected: int, **values: object) -> pb.UpdateConfigRequest:
+    """A request to change one weight."""
+    document = {"analyzer": {"weights": {"motion": value}}}
+    return change(document, expected, "analyzer.weights.motion", **values)
+
+
+async def refusal(call) -> errors.Error:
+    """The error that a call ends with, as a chassis client sees it."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return errors.from_rpc(caught.value)
+
+
+async def test_documents_come_and_go_by_the_api(stub: rpc.ConfigServiceStub) -> None:
+    """Read, change, list, read an old one, go back: every step is a version with who, why and when."""
+    zero = await stub.GetConfig(pb.GetConfigRequest())
+    assert (0, "production", 64) == (zero.version, zero.environment, len(zero.sha256))
+    one = await stub.UpdateConfig(weight(4, 0, actor="ann", comment="more action"))
+    assert (1, "ann", "more action") == (one.version, one.actor, one.comment)
+    assert abs(one.create_time.ToMicroseconds() / 1e6 - time.time()) < 60
+    assert (4, 1.5) == (
+        one.document["analyzer"]["weights"]["motion"],
+        one.document["analyzer"]["weights"]["hook"],
+    )
+    two = await stub.RollbackConfig(pb.RollbackConfigRequest(version=0, expected_version=1))
+    assert (2, zero.sha256) == (two.version, two.sha256)
+    assert one == await stub.GetVersion(pb.GetVersionRequest(version=1))
+    listed = await stub.ListVersions(pb.ListVersionsRequest(page_size=2))
+    rest = await stub.ListVersions(pb.ListVersionsRequest(page_size=2, page_token=listed.next_page_token))
+    assert ([2, 1, 0], "") == ([item.version for item in [*listed.versions, *rest.versions]], rest.next_page_token)
+    assert not any(item.HasField("document") for item in listed.versions)
+
+
+async def test_part_that_the_document_lacks_is_removed(stub: rpc.ConfigServiceStub) -> None:
+    """A mask that names more than is given removes the rest, and nothing beside it."""
+    both = {"exporter": {"presets": {"a": {"crf": 18}, "b": {"crf": 20}}}}
+    await stub.UpdateConfig(change(both, 0, "exporter.presets"))
+    left = await stub.UpdateConfig(change({}, 1, "exporter.presets.a"))
+    assert {"b": {"crf": 20}} == json_format.MessageToDict(left.document)["exporter"]["presets"]
+
+
+async def test_refusals_say_what_where_and_what_was_meant(stub: rpc.ConfigServiceStub) -> None:
+    """Every refusal has its code, its reason, and the fields or facts to correct it."""
+    wrong = {"analyzer": {"weights": {"moton": 1, "hook": -1}}, "exporter": {"presets": {}}}
+    invalid = await refusal(stub.UpdateConfig(change(wrong, 0)))
+    assert (errors.InvalidArgument, "INVALID_DOCUMENT") == (type(invalid), invalid.reason)
+    assert [
+        errors.Field("config.document.analyzer.weights.hook", "-1 is less than 0 [minimum]"),
+        errors.Field(
+            "config.document.analyzer.weights.moton",
+            'unknown name "moton": did you mean motion? [additionalProperties]',
+        ),
+    ] == list(invalid.fields)
+    await stub.UpdateConfig(weight(2, 0))
+    conflict = await refusal(stub.UpdateConfig(weight(3, 0)))
+    assert (errors.Aborted, "1") == (type(conflict), conflict.metadata["current_version"])
+
+
+WRONG = [
+    ("GetConfig", pb.GetConfigRequest(environment="../x"), errors.InvalidArgument, "BAD_ENVIRONMENT"),
+    ("GetVersion", pb.GetVersionRequest(version=9), errors.NotFound, "NO_SUCH_VERSION"),
+    ("ListVersions", pb.ListVersionsRequest(page_size=-1), errors.InvalidArgument, "BAD_PAGE_SIZE"),
+    ("ListVersions", pb.ListVersionsRequest(page_token="?"), errors.InvalidArgument, "BAD_PAGE_TOKEN"),
+    ("ListVersions", pb.ListVersionsRequest(page_token="é"), errors.InvalidArgument, "BAD_PAGE_TOKEN"),
+    ("UpdateConfig", pb.UpdateConfigRequest(), errors.InvalidArgument, "FIELD_REQUIRED"),
+    ("UpdateConfig", change({}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("UpdateConfig", change({}, 0, '"a.b"'), errors.InvalidArgument, "INVALID_MASK"),
+    ("UpdateConfig", change({"a.b": 1}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("UpdateConfig", weight(float("nan"), 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("SetSecret", pb.SetSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
+    ("AccessSecret", pb.AccessSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
+    ("ListSecrets", pb.ListSecretsRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
+    ("DeleteSecret", pb.DeleteSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
+    ("RotateKeys", pb.RotateKeysRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
+    ("ListAuditEvents", pb.ListAuditEventsRequest(), errors.Unimplemented, "AUDIT_NOT_OFFERED"),
+    ("VerifyAudit", pb.VerifyAuditRequest(), errors.Unimplemented, "AUDIT_NOT_OFFERED"),
+]
+
+
+async def test_wrong_requests_are_refused_with_their_reasons(stub: rpc.ConfigServiceStub) -> None:
+    """A wrong request is never a bug of ours."""
+    found = [(method, await refusal(getattr(stub, method)(request))) for method, request, _, _ in WRONG]
+    assert [(method, kind, reason) for method, _, kind, reason in WRONG] == [
+        (method, type(error), error.reason) for method, error in found
+    ]
+
+
+async def test_answer_survives_kills(process, connect) -> None:
+    """What was answered before a kill -9 is there after it, with no gap, round after round."""
+    answered: list[pb.Config] = []
+    for _ in range(4):
+        async with connect(process.address) as channel:
+            stub = rpc.ConfigServiceStub(channel)
+            killer = asyncio.get_running_loop().call_later(0.2, process.stop, signal.SIGKILL)
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                while True:
+                    newest = await stub.GetConfig(pb.GetConfigRequest())
+                    answered.append(await stub.UpdateConfig(weight(newest.version + 1, newest.version)))
+            killer.cancel()
+        await process.start()
+        async with connect(process.address) as channel:
+            stub = rpc.ConfigServiceStub(channel)
+            newest = await stub.GetConfig(pb.GetConfigRequest())
+            kept = [await stub.GetVersion(pb.GetVersionRequest(version=item.version)) for item in answered]
+        assert answered == kept
+        # One change may have been stored whose answer the kill cut off.
+        assert answered[-1].version <= newest.version <= answered[-1].version + 1
+    assert len(answered) >= 4
+
+
+async def watched(stub: rpc.ConfigServiceStub, after: int, last: int, pause_s: float = 0.0) -> list[int]:
+    """The version numbers that a watch brings up to a last one."""
+    found = []
+    call = stub.WatchConfig(pb.WatchConfigRequest(after_version=after))
+    async for answer in call:
+        assert not answer.compacted
+        found.append(answer.config.version)
+        await asyncio.sleep(pause_s)
+        if found[-1] == last:
+            call.cancel()
+            break
+    return found
+
+
+async def test_every_watcher_gets_every_version_once_in_order(stub: rpc.ConfigServiceStub) -> None:
+    """Fast, slow and late readers, from the start and from the middle, see no gap and no double."""
+    readers = [asyncio.create_task(watched(stub, 0, 200, pause_s)) for pause_s in [0] * 8 + [0.01]]
+    for number in range(200):
+        await stub.UpdateConfig(weight(number, number))
+    found = await asyncio.wait_for(asyncio.gather(*readers), 30)
+    assert [list(range(1, 201))] * 9 == found
+    assert list(range(58, 201)) == await watched(stub, 57, 200)
+
+
+async def test_watch_goes_on_after_a_kill(process, connect) -> None:
+    """A reader that asks from its last version after a kill -9 has every version once."""
+    found: list[int] = []
+    for round_ in range(3):
+        async with connect(process.address) as channel:
+            stub = rpc.ConfigServiceStub(channel)
+            for number in range(5):
+                await stub.UpdateConfig(weight(number, round_ * 5 + number))
+            found += await watched(stub, found[-1] if found else 0, round_ * 5 + 5)
+        process.stop(signal.SIGKILL)
+        await process.start()
+    assert list(range(1, 16)) == found
+
+
+async def test_watch_is_told_of_the_stop_and_does_not_hold_it_up(process, connect) -> None:
+    """A process that is told to stop ends its watches with UNAVAILABLE and is gone at once."""
+    async with connect(process.address) as channel:
+        stub = rpc.ConfigServiceStub(channel)
+        call = stub.WatchConfig(pb.WatchConfigRequest(after_version=-1))
+        await call.read()
+        start_s = time.monotonic()
+        process.running.send_signal(signal.SIGTERM)
+        error = await refusal(call.read())
+        await asyncio.to_thread(process.running.wait, 10)
+    assert (errors.Unavailable, 0) == (type(error), process.running.returncode)
+    assert time.monotonic() - start_s < 4
+
+
+async def test_cancelled_watches_leave_nothing(stub: rpc.ConfigServiceStub) -> None:
+    """More watches than may run at once can come and go: each frees its place."""
+    for _ in range(6):
+        calls = [stub.WatchConfig(pb.WatchConfigRequest(after_version=-1)) for _ in range(100)]
+        for call in calls:
+            assert 0 == (await call.read()).config.version
+        for call in calls:
+            call.cancel()
+
+
+async def test_generic_client_can_do_it_all(process, buf_curl) -> None:
+    """Reflection, health, a unary call, a change by mask and a stream, with nothing but the address and JSON."""
+    address, base = process.address, "/reelsmith.config.v1.ConfigService"
+    services = await buf_curl(address, "--list-services", "")
+    methods = await buf_curl(address, "--list-methods", "")
+    health = await buf_curl(address, "-d", "{}", "/grpc.health.v1.Health/Check")
+    mask = {
+        "config": {"document": {"analyzer": {"weights": {"speech_density": 2}}}},
+        "updateMask": "analyzer.weights.speechDensity",
+    }
+    changed = await buf_curl(address, "-d", json.dumps(mask), f"{base}/UpdateConfig")
+    read = await buf_curl(address, "-d", "{}", f"{base}/GetConfig")
+    first = await buf_curl(address, "-d", '{"afterVersion": -1}', f"{base}/WatchConfig", until=b"\n}\n")
+    assert {b"grpc.health.v1.Health", b"reelsmith.config.v1.ConfigService"} <= set(services.split())
+    assert {f"{base[1:]}/{method.name}".encode() for method in SERVICE.methods} <= set(methods.split())
+    assert {"status": "SERVING"} == json.loads(health)
+    assert 2 == json.loads(changed)["document"]["analyzer"]["weights"]["speech_density"]
+    assert json.loads(changed) == json.loads(read) == json.loads(first)["config"]
