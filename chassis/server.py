@@ -1,4 +1,4 @@
-"""A gRPC server with everything around it: health, reflection, metrics, registration, and a drain that loses no call."""
+"""A gRPC server and all around it: health, reflection, metrics, registration, and a drain that loses no call."""
 
 import asyncio
 import contextlib

@@ -1,0 +1,227 @@
+"""How calls to one service go out: to whom, and whether a second try is worth it and harmless."""
+
+import asyncio
+import collections
+import dataclasses
+import random
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+import grpc
+from grpc import aio
+
+from chassis import errors, member, methods, outgoing, picker, resilience
+
+HEDGE_PERCENTILE = 0.95  # one call in twenty is slower: those are worth a second try
+HEDGE_DELAY_MIN_S = 0.02  # below that the noise of a busy machine is mistaken for a slow instance
+HEDGE_DELAY_FIRST_S = 1.0  # while too few latencies are known
+HEDGE_RATIO, HEDGE_BURST = 0.1, 10.0  # a tenth more calls at most, in the long run
+RETRY_RATIO, RETRY_BURST = 0.1, 20.0  # total load on a failing service stays under 1.1 times the calls
+BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0  # only where every instance was tried already
+KNOWN_TIMEOUT_S = 5.0  # how long a call waits for the first instance of a service to appear
+METHODS_MAX = 1000  # latencies are kept per method; a service has tens
+UNREACHABLE = ("failed to connect to all addresses", "connections to all backends failing")  # gRPC's own words
+
+RETRIABLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})  # CANCELLED: a server that stops
+FAULTS = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+    }
+)  # what speaks against the instance; every other code is an answer
+
+
+class NeverSent(errors.Unavailable):
+    """The request did not leave this process, so that another try is harmless."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client does about instances that fail.
+
+    Args:
+        picking: How instances are chosen.
+        tries_max: Tries of one call, the first included; 1 switches retries off.
+        hedging: Whether slow calls without side effects are sent to a second instance.
+        call_timeout_s: Deadline of unary calls that name none.
+        stream_timeout_s: Deadline of streams that name none.
+    """
+
+    picking: picker.Picking = dataclasses.field(default_factory=picker.TwoChoices)
+    tries_max: int = 4
+    hedging: bool = True
+    call_timeout_s: float = 30.0
+    stream_timeout_s: float = 6 * 3600.0
+
+
+def plain() -> Policy:
+    """Round robin and nothing else: what a plain gRPC client does, kept as the control of every resilience test."""
+    return Policy(picking=picker.RoundRobin(), tries_max=1, hedging=False)
+
+
+class Source(Protocol):
+    """Where the members of a service come from."""
+
+    @property
+    def members(self) -> Sequence[member.Member]:
+        """All members there are now."""
+
+    async def known(self, timeout_s: float) -> Sequence[member.Member]:
+        """The members, once there is one.
+
+        Raises:
+            errors.Unavailable: There is none within the time.
+        """
+
+
+class Fixed:
+    """One member and no other."""
+
+    def __init__(self, only: member.Member) -> None:
+        self.members = (only,)
+
+    async def known(self, timeout_s: float) -> Sequence[member.Member]:
+        """The one member.
+
+        Raises:
+            errors.Unavailable: It left the list of instances.
+        """
+        if self.members[0].closed:
+            raise errors.Unavailable(f"{self.members[0].instance.id} left", reason="NO_INSTANCE")
+        return self.members
+
+
+class Route:
+    """Budgets, latencies and the policy that all calls to one service share.
+
+    Args:
+        source: Its members.
+        policy: What to do about failures.
+    """
+
+    def __init__(self, source: Source, policy: Policy) -> None:
+        self.source = source
+        self.policy = policy
+        self._retries = resilience.Budget(RETRY_RATIO, RETRY_BURST)
+        self._hedges = resilience.Budget(HEDGE_RATIO, HEDGE_BURST)
+        self._latencies: dict[str, resilience.Latency] = collections.defaultdict(resilience.Latency)
+
+    async def pick(self, call: outgoing.Outgoing, tried: Collection[member.Member]) -> member.Member:
+        """The member for the next try of a call.
+
+        Raises:
+            errors.Unavailable: No instance is known.
+        """
+        patience_s = call.left_s if call.options.wait_for_ready else min(KNOWN_TIMEOUT_S, call.left_s)
+        members = self.source.members or await self.source.known(patience_s)
+        if not tried:
+            self._retries.earn()
+            self._hedges.earn()
+        return self.policy.picking.pick(members, tried)
+
+    def answered(self, call: outgoing.Outgoing, chosen: member.Member, seconds: float) -> None:
+        """Notes a good answer.
+
+        Args:
+            call: The call.
+            chosen: Who answered.
+            seconds: How long that one try took.
+        """
+        self.policy.picking.succeeded(chosen)
+        if call.method.name in self._latencies or len(self._latencies) < METHODS_MAX:
+            self._latencies[call.method.name].add(seconds)
+
+    def overtaken(self, chosen: member.Member) -> None:
+        """Notes that another member answered a later try sooner."""
+        self.policy.picking.failed(chosen, self.source.members)
+
+    def failed(self, chosen: member.Member, error: errors.Error) -> None:
+        """Notes a failed try: some codes speak against the member, the others are answers."""
+        if error.code in FAULTS:
+            self.policy.picking.failed(chosen, self.source.members)
+        else:
+            self.policy.picking.succeeded(chosen)
+
+    def hedge_delay_s(self, call: outgoing.Outgoing, tried: Collection[member.Member]) -> float | None:
+        """Seconds after which a slow call is worth a second try; None where it never is."""
+        method = call.method
+        if not self.policy.hedging or method.kind != "unary_unary" or method.effect is not methods.Effect.NONE:
+            return None
+        if len(tried) >= min(self.policy.tries_max, len(self.source.members)):
+            return None
+        usual_s = self._latencies[method.name].percentile(HEDGE_PERCENTILE) if method.name in self._latencies else None
+        return min(HEDGE_DELAY_FIRST_S, call.timeout_s / 4) if usual_s is None else max(HEDGE_DELAY_MIN_S, usual_s)
+
+    def may_hedge(self) -> bool:
+        """Takes one hedge out of the budget, if there is one."""
+        return self._hedges.spend()
+
+    def may_retry(self, call: outgoing.Outgoing, error: errors.Error, tries: int) -> bool:
+        """Whether another try is harmless and affordable.
+
+        Args:
+            call: The call.
+            error: How the last try failed.
+            tries: Tries so far.
+        """
+        never_sent = isinstance(error, NeverSent)
+        if call.left_s <= 0:
+            return False
+        if never_sent and call.options.wait_for_ready:
+            return True
+        repeatable = call.method.effect is not methods.Effect.UNKNOWN and not call.method.kind.startswith("stream")
+        if tries >= self.policy.tries_max or not (never_sent or (repeatable and error.code in RETRIABLE)):
+            return False
+        return self._retries.spend()
+
+    async def pause(self, call: outgoing.Outgoing, tried: Sequence[member.Member]) -> None:
+        """Waits before a retry where every member was tried already; goes on at once otherwise."""
+        if set(self.source.members) <= set(tried):
+            length_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(len(tried), 10))  # 10: the cap is long reached
+            await asyncio.sleep(min(call.left_s, length_s * random.uniform(0.8, 1.2)))  # noqa: S311  spreads retries
+
+
+async def connect(chosen: member.Member, call: outgoing.Outgoing) -> None:
+    """Makes sure that a request can leave now.
+
+    Raises:
+        NeverSent: The instance cannot be reached.
+    """
+    if chosen.state is grpc.ChannelConnectivity.READY:
+        return
+    if not await chosen.connected(min(member.CONNECT_TIMEOUT_S, call.left_s)):
+        raise NeverSent(
+            f"{chosen.instance.service} cannot be reached at {chosen.instance.address}",
+            reason="NOT_CONNECTED",
+            metadata={"service": chosen.instance.service, "address": chosen.instance.address},
+        )
+
+
+def translate(failure: aio.AioRpcError, chosen: member.Member) -> errors.Error:
+    """The error of a failed try; one that gRPC itself could not send is marked as such."""
+    details = failure.details() or ""
+    if failure.code() is grpc.StatusCode.UNAVAILABLE and details.startswith(UNREACHABLE):
+        return NeverSent(details, reason="NOT_CONNECTED", metadata={"address": chosen.instance.address})
+    error = errors.from_rpc(failure)
+    if error.reason:
+        return error
+    return errors.from_code(error.code, f"{chosen.instance.service} at {chosen.instance.address}: {error.message}")
+
+
+def interrupted(chosen: member.Member) -> errors.Error:
+    """The error of a try whose connection was closed on this side, for the instance left."""
+    return errors.Unavailable(f"{chosen.instance.id} left while it was called", reason="INSTANCE_LEFT")
+
+
+def cancelling() -> bool:
+    """Whether the current task is being cancelled, as opposed to a gRPC call that ended as cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def try_callable(chosen: member.Member, method: outgoing.Method) -> Any:
+    """The gRPC callable of a method at one member."""
+    return chosen.callable(method.kind, method.path, method.serializer, method.deserializer)

@@ -1,0 +1,58 @@
+"""Real parts for tests: servers on free ports, a Consul agent, a trace collector, a service that obeys orders."""
+
+import asyncio
+import contextlib
+import inspect
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from chassis import server
+from chassis import settings as settings_module
+
+POLL_S = 0.02  # how often a condition is looked at
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def settings(**values: object) -> settings_module.Settings:
+    """Settings for a server inside a test: a free port, short drains."""
+    return settings_module.Settings(**{"lame_duck_s": 0.0, "drain_s": 1.0, "health_interval_s": 0.1, **values})
+
+
+@contextlib.asynccontextmanager
+async def serving(services: Sequence[server.Service], **values: object) -> AsyncIterator[server.Server]:
+    """A running server in this process.
+
+    Args:
+        services: What it serves.
+        values: Settings that differ from those for tests.
+    """
+    async with server.Server(settings(**values), services) as running:
+        yield running
+
+
+async def wait_until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0, what: str = "") -> None:
+    """Waits until a condition holds.
+
+    Args:
+        condition: A function, which may be a coroutine function.
+        timeout_s: How long.
+        what: What is waited for, for the message.
+
+    Raises:
+        TimeoutError: It does not hold in time.
+    """
+    end_s = time.monotonic() + timeout_s
+    while True:  # bounded by the timeout
+        holds = condition()
+        if await holds if inspect.isawaitable(holds) else holds:
+            return
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"not within {timeout_s} s: {what or inspect.getsource(condition).strip()}")
+        await asyncio.sleep(POLL_S)
