@@ -17,13 +17,13 @@ WATCH_TIMEOUT_S = 24 * 3600.0  # a person watches for a day at most
 
 
 def plain(config: pb.Config) -> dict[str, Any]:
-    """The document of a version as JSON; whole numbers without a point."""
+    """The document of a version as JSON: names in order, whole numbers without a point."""
     return _tidied(json_format.MessageToDict(config.document))
 
 
 def _tidied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _tidied(inner) for name, inner in value.items()}
+        return {name: _tidied(inner) for name, inner in sorted(value.items())}
     if isinstance(value, list):
         return [_tidied(inner) for inner in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

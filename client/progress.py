@@ -85,13 +85,13 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Says something once, above the bars."""
-        self._bars.console.print(rich.markup.escape(text))
+        self._bars.console.print(rich.markup.escape(text), highlight=False)
 
     def job(self, job: jobs.Job) -> None:
         """Shows how a job stands."""
         for step in self._endings.new(job):
             mark = "[red]✗[/]" if step.state in FAILED else "[green]✓[/]"
-            self._bars.console.print(f"{mark} {rich.markup.escape(ending(step))}")
+            self._bars.console.print(f"{mark} {rich.markup.escape(ending(step))}", highlight=False)
         self._set("job", f"[bold]{wording.state(job.state).lower()}", job.fraction, left(job), job.spec.title)
         steps = {f"step {step.name}": step for step in running(job)}
         for gone in [key for key in self._tasks if key.startswith("step ") and key not in steps]:

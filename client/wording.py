@@ -92,6 +92,8 @@ def failure(error: media.Failure) -> str:
 
 def explain(error: errors.Error) -> str:
     """What went wrong and what to do, on one line where that is possible."""
-    fields = "".join(f"; {field.name}: {field.description}" for field in error.fields)
+    # What the message says already is not said again; rules stand in brackets behind a description.
+    news = [field for field in error.fields if field.description.partition(" [")[0] not in error.message]
+    fields = "".join(f"; {field.name}: {field.description}" for field in news)
     hint = f" (try again in {error.retry_after_s:.0f} s)" if error.retry_after_s else ""
     return f"{error.message}{fields}{hint}"

@@ -56,7 +56,7 @@ async def _get(path: str, version: int | None, environment: str, service: str) -
     return terminal.Code.DONE
 
 
-@app.command("set")
+@app.command("set", context_settings={"ignore_unknown_options": True})  # -1 is a value, not an option
 def set_value(
     path: Path,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON, or plain text.")],
