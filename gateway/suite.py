@@ -59,6 +59,8 @@ class Suite:
         self._clients = clients
         self._how = how
         self._version = importlib.metadata.version("reelsmith")
+        for name in SERVICES:
+            clients.instances(name)  # from now on it is known who there is: the first question has an answer
 
     async def status(self, patience_s: float) -> pb.SuiteStatus:
         """How every instance is.

@@ -6,15 +6,15 @@ import dataclasses
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from chassis import testing
 
 START_TIMEOUT_S = 60  # a loaded machine starts a Python process with gRPC in seconds
 
@@ -54,11 +54,12 @@ class Process:
 
     async def until(self, *, serving: bool) -> None:
         """Waits until it serves, or does not."""
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        while await self.serves() != serving:
+
+        async def reached() -> bool:
             assert self.running.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline_s, self.log.read_text()
-            await asyncio.sleep(0.05)
+            return await self.serves() == serving
+
+        await testing.wait_until(reached, START_TIMEOUT_S, f"{self.module} serving: {serving}")
 
     async def serves(self) -> bool:
         """Whether it says that it serves."""
@@ -78,12 +79,7 @@ class Process:
 def free_port() -> Callable[[], int]:
     """Finds ports that nobody listens on."""
 
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return probe.getsockname()[1]
-
-    return find
+    return testing.free_port
 
 
 @pytest.fixture
