@@ -62,12 +62,18 @@ async def _start(home: pathlib.Path, discovery: str) -> asyncio.subprocess.Proce
         return await asyncio.create_subprocess_exec(
             *LAUNCHER,
             *arguments,
-            env={**os.environ, "REELSMITH_DISCOVERY": os.environ.get("REELSMITH_DISCOVERY", discovery)},
+            env=_environment(discovery),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
             start_new_session=True,  # Ctrl-C in the terminal is for this command, which stops the suite when it is done
         )
+
+
+def _environment(discovery: str) -> dict[str, str]:
+    # An agent that others use would mix their processes with ours, and theirs do not know our files.
+    alone = {name: value for name, value in os.environ.items() if name != "CONSUL_HTTP_ADDR"}
+    return {"REELSMITH_DISCOVERY": discovery, **alone}
 
 
 async def _serving(home: pathlib.Path, child: asyncio.subprocess.Process) -> None:

@@ -160,6 +160,22 @@ def test_suite_on_a_leash_ends_with_its_parent(launch, tmp_path, environment):
     assert "gateway" == (tmp_path / "journal").read_text().split()[0]
 
 
+def test_agent_of_its_own_lives_with_the_suite(launch, tmp_path, environment, require_tool):
+    """Where the Consul program is there, the suite has an agent on free ports, which is restarted when it dies."""
+    environment.update(REELSMITH_DISCOVERY="auto", REELSMITH_CONSUL=require_tool("consul"))
+    environment.pop("CONSUL_HTTP_ADDR", None)
+    up = launch("up", "--detach", "--ephemeral-ports")
+    assert (0, True) == (up.returncode, "discovery consul" in up.stdout), up.stderr
+    agent = suite_of(tmp_path).processes[0]
+    assert ("consul", suite_of(tmp_path).consul) == (agent.service, agent.address)
+    agent.identity.signal(signal.SIGKILL)
+    until(lambda: suite_of(tmp_path).processes[0].restarts == 1)
+    until(lambda: "serving" == json.loads(launch("status", "--json").stdout)["conditions"]["consul"])
+    suite = suite_of(tmp_path)
+    launch("down")
+    assert [] == [who for who in identities(suite) if who.alive()]
+
+
 @pytest.mark.parametrize("arguments", [["sideways"], ["up", "--analyzers", "0"], ["up", "--exporters", "many"]])
 def test_wrong_usage_exits_with_two(arguments):
     """What cannot be meant is refused."""
