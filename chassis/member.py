@@ -12,7 +12,7 @@ from chassis import discovery
 
 MESSAGE_BYTES_MAX = 64 << 20  # an analysis of a long film is tens of megabytes; gRPC's default of 4 MiB refuses it
 CONNECT_TIMEOUT_S = 1.0  # a frozen process accepts connections and never greets: look elsewhere after that
-CLOSE_GRACE_S = 30.0  # calls on an instance that left the list may end; it drains no longer than that by default
+RETIRE_POLL_S = 0.5  # how often a member that left the list is asked whether its last call has ended
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -85,11 +85,16 @@ class Member:
             return False
         return True
 
-    async def close(self, grace_s: float | None = CLOSE_GRACE_S) -> None:
-        """Ends the connection.
+    async def retire(self) -> None:
+        """Ends the connection once nobody uses it: an instance may leave the list and still finish its calls.
 
-        Args:
-            grace_s: Seconds that running calls get; None ends them at once.
+        A call that hangs there is ended by its deadline or by the keepalive of the connection.
         """
+        while self.outstanding:  # bounded: every call has a deadline
+            await asyncio.sleep(RETIRE_POLL_S)
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the connection and every call on it."""
         self.closed = True
-        await self._channel.close(grace_s)
+        await self._channel.close()

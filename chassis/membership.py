@@ -53,7 +53,7 @@ class Membership:
         for task in self._closing:
             task.cancel()
         await asyncio.gather(*self._closing, return_exceptions=True)
-        await asyncio.gather(*(item.close(None) for item in self.members))
+        await asyncio.gather(*(item.close() for item in self.members))
 
     async def _follow(self) -> None:
         async for instances in self._registry.watch(self.service):
@@ -62,7 +62,7 @@ class Membership:
     def _apply(self, instances: Sequence[discovery.Instance]) -> None:
         listed = {(item.id, item.address): item for item in instances}
         for key in self._members.keys() - listed.keys():
-            task = asyncio.create_task(self._members.pop(key).close())
+            task = asyncio.create_task(self._members.pop(key).retire())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             logger.info("%s: %s at %s left", self.service, *key)
