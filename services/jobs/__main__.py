@@ -1,0 +1,51 @@
+"""Starts the job manager: settings, telemetry, dependencies, servicer, run."""
+
+import asyncio
+import sys
+
+from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
+
+from chassis import client, discovery, errors, server, telemetry
+from media import sessions
+from services.jobs import attempt, board, clock, disk, scheduler, service, store, sweep
+from services.jobs import settings as settings_module
+from services.jobs.remote import service as remote
+
+
+async def serve(settings: settings_module.Settings) -> None:
+    """Runs the job manager until it is told to stop."""
+    registry = discovery.from_settings(settings)
+    folder = sessions.Sessions(settings.sessions_root)
+    live, now = board.Board(), clock.Clock()
+    async with (
+        store.Store(settings.state_dir, now, live.changed) as jobs,
+        client.Clients(registry, settings, remote.ONE_TRY) as clients,
+        asyncio.TaskGroup() as tasks,
+    ):
+        executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
+        rules = attempt.Rules(settings.lease_s, settings.attempt_max_s)
+        attempts = attempt.Attempts(jobs, folder, executor, live, rules)
+        planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
+        sweeper = sweep.Sweeper(jobs, folder)
+        disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
+        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit))
+        name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
+        what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
+        background = [tasks.create_task(planner.run()), tasks.create_task(sweeper.run())]
+        await server.run(settings, [what], registry)
+        for task in background:
+            task.cancel()
+
+
+def main() -> None:
+    """The entry point of the process."""
+    settings = settings_module.Settings()
+    telemetry.setup(settings)
+    try:
+        asyncio.run(serve(settings))
+    except* errors.Error as failure:
+        sys.exit(f"the job manager cannot run: {failure.exceptions[0]}")
+
+
+if __name__ == "__main__":
+    main()

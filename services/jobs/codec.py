@@ -1,0 +1,85 @@
+"""Jobs as JSON text, as the store keeps them: stable, readable, and equal for equal values."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from services.jobs import job as jobs
+from services.jobs import spec as specs
+
+
+def dumps(value: Any) -> str:
+    """A dataclass of this package, or plain data, as canonical JSON."""
+    data = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(spec: specs.Spec) -> str:
+    """SHA-256 of a specification: equal for equal ones, whatever the order of their maps."""
+    return hashlib.sha256(dumps(spec).encode()).hexdigest()
+
+
+def spec(text: str) -> specs.Spec:
+    """The specification of a text that `dumps` made."""
+    data = json.loads(text)
+    stretch = data["range"]
+    return specs.Spec(
+        **{
+            **data,
+            "range": specs.TimeRange(**stretch) if stretch else None,
+            "keywords": tuple(data["keywords"]),
+            "clips": tuple(specs.TimeRange(**clip) for clip in data["clips"]),
+        }
+    )
+
+
+def step(text: str) -> jobs.Step:
+    """The step of a text that `dumps` made."""
+    return _step(json.loads(text))
+
+
+def artifact(text: str) -> jobs.Artifact:
+    """The file of a text that `dumps` made."""
+    return _artifact(json.loads(text))
+
+
+def mapping(text: str) -> dict[str, str]:
+    """The map of a text that `dumps` made."""
+    return json.loads(text)
+
+
+def failure(text: str | None) -> jobs.Failure | None:
+    """The failure of a text that `dumps` made; None stays None."""
+    return jobs.Failure(**json.loads(text)) if text else None
+
+
+def delta(text: str) -> jobs.Delta:
+    """The change of a text that `dumps` made."""
+    data = json.loads(text)
+    return jobs.Delta(
+        state=jobs.JobState(data["state"]),
+        error=jobs.Failure(**data["error"]) if data["error"] else None,
+        start_us=data["start_us"],
+        end_us=data["end_us"],
+        steps=tuple(_step(item) for item in data["steps"]),
+        artifacts=tuple(_artifact(item) for item in data["artifacts"]),
+    )
+
+
+def _step(data: dict[str, Any]) -> jobs.Step:
+    return jobs.Step(
+        **{
+            **data,
+            "kind": jobs.Kind(data["kind"]),
+            "state": jobs.StepState(data["state"]),
+            "needs": tuple(data["needs"]),
+            "follows": tuple(data["follows"]),
+            "clip": jobs.Clip(**data["clip"]) if data["clip"] else None,
+            "error": jobs.Failure(**data["error"]) if data["error"] else None,
+        }
+    )
+
+
+def _artifact(data: dict[str, Any]) -> jobs.Artifact:
+    return jobs.Artifact(**{**data, "role": jobs.Role(data["role"])})

@@ -1,0 +1,110 @@
+"""Files of an attempt become files of the session: from the attempt's own folder to their final names.
+
+Each final name is taken over by an atomic replace, so a reader sees the old file or the new one. Doing it again after a
+crash gives the same result.
+"""
+
+import dataclasses
+import logging
+import re
+from collections.abc import Collection, Sequence
+
+from chassis import errors
+from media import errors as media_errors
+from media import sessions
+from services.jobs import job as jobs
+
+FOLDERS = {
+    jobs.Role.MEDIA_INFO: "metadata",
+    jobs.Role.ANALYSIS: "metadata",
+    jobs.Role.PROPOSALS: "metadata",
+    jobs.Role.CLIP: "final_output",
+    jobs.Role.MANIFEST: "metadata",
+    jobs.Role.THUMBNAIL: "images",
+    jobs.Role.CONTACT_SHEET: "images",
+    jobs.Role.REPORT: "metadata",
+}
+ATTEMPTS = "video_clips"
+ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-\d+|images|report)\.\d+")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class File:
+    """A file that an attempt says it wrote."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+    role: jobs.Role
+
+
+def published(store: sessions.Sessions, lease: jobs.Lease, files: Sequence[File]) -> tuple[jobs.Artifact, ...]:
+    """Checks the files of an attempt against what it said about them, and gives them their final names.
+
+    Args:
+        store: All sessions.
+        lease: The lease of the attempt.
+        files: Its files, in its own folder.
+
+    Returns:
+        The files under their final names.
+
+    Raises:
+        errors.DataLoss: A file is missing or is not what the attempt said.
+        errors.Internal: A file lies outside of the attempt's folder.
+    """
+    session = store.get(lease.job_id)
+    targets = [(_checked(session, lease, file), file) for file in files]
+    for target, file in targets:
+        session.publish(file.path, target)
+    return tuple(
+        jobs.Artifact(target, file.size_bytes, file.sha256, file.media_type, file.role, lease.step)
+        for target, file in targets
+    )
+
+
+def _checked(session: sessions.Session, lease: jobs.Lease, file: File) -> str:
+    folder, _, name = file.path.rpartition("/")
+    if folder != lease.folder:
+        raise errors.Internal(
+            f"{lease.step} wrote {file.path!r} outside of its folder {lease.folder}", reason="MISPLACED_FILE"
+        )
+    try:
+        found = session.stat(file.path)
+    except media_errors.NotThere as error:
+        raise errors.DataLoss(
+            f"{lease.step} said it wrote {file.path}, which is not there", reason="LOST_FILE"
+        ) from error
+    if (found.size_bytes, found.sha256) != (file.size_bytes, file.sha256):
+        raise errors.DataLoss(
+            f"{file.path} has {found.size_bytes} bytes and SHA-256 {found.sha256}, "
+            f"not {file.size_bytes} and {file.sha256} as {lease.step} said",
+            reason="CHANGED_FILE",
+        )
+    return f"{FOLDERS[file.role]}/{name}"
+
+
+def withdraw(store: sessions.Sessions, job_id: str, paths: Collection[str]) -> None:
+    """Removes files and folders that no commit stands behind; what resists is left for the sweep of the next start."""
+    for path in paths:
+        try:
+            store.get(job_id).remove(path)
+        except (media_errors.MediaError, OSError) as error:
+            logger.warning("%s of session %s stays for now: %s", path, job_id, error)
+
+
+def orphans(store: sessions.Sessions, job: jobs.Job) -> list[str]:
+    """Folders of attempts at a job that do not run any more."""
+    live = {
+        jobs.Lease(job.id, step.name, step.token).folder for step in job.steps if step.state is jobs.StepState.RUNNING
+    }
+    try:
+        names = store.get(job.id).list(ATTEMPTS)
+    except media_errors.NotThere:
+        return []  # no attempt has started yet
+    return [
+        f"{ATTEMPTS}/{name}" for name in names if ATTEMPT_FOLDER.fullmatch(name) and f"{ATTEMPTS}/{name}" not in live
+    ]

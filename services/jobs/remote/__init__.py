@@ -1,0 +1,1 @@
+"""Steps as gRPC calls to the services that run them."""

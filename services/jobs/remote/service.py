@@ -1,0 +1,295 @@
+"""Runs steps as calls to analyzer and exporter instances: one attempt is one call to one instance, never retried here.
+
+The messages of a stream are its heartbeat. A call that has not sent any yet, or never does, shows that it lives by its
+instance answering a health check on the same connection.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from google.protobuf import duration_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from opentelemetry import trace
+from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
+from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
+from reelsmith.media.v1 import media_pb2
+
+from chassis import channels, client, errors
+from services.jobs import attempt, publication
+from services.jobs import job as jobs
+
+ANALYZER, EXPORTER = "analyzer", "exporter"
+SERVICES = {
+    jobs.Kind.PROBE: ANALYZER,
+    jobs.Kind.ANALYZE: ANALYZER,
+    jobs.Kind.PROPOSE: ANALYZER,
+    jobs.Kind.EXPORT: EXPORTER,
+    jobs.Kind.IMAGES: EXPORTER,
+    jobs.Kind.REPORT: EXPORTER,
+}
+ONE_TRY = client.Policy(tries_max=1, hedging=False)  # a second try would write into the folder of the first
+PINGS_PER_LEASE = 4  # one lost answer does not end a lease
+
+
+class RemoteExecutor:
+    """Runs steps on the instances that discovery knows.
+
+    Args:
+        clients: Channels to the services, made with `ONE_TRY`.
+        lease_s: Silence that ends an attempt, in seconds; pings come several times as often.
+        attempt_max_s: Deadline of every call, in seconds.
+    """
+
+    def __init__(self, clients: client.Clients, lease_s: float, attempt_max_s: float) -> None:
+        self._clients = clients
+        self._ping_s = lease_s / PINGS_PER_LEASE
+        self._timeout_s = attempt_max_s
+        self._calls = {
+            jobs.Kind.PROBE: self._probe,
+            jobs.Kind.ANALYZE: self._analyze,
+            jobs.Kind.PROPOSE: self._propose,
+            jobs.Kind.EXPORT: self._export,
+            jobs.Kind.IMAGES: self._images,
+            jobs.Kind.REPORT: self._report,
+        }
+
+    def instances(self, kind: jobs.Kind) -> Sequence[str]:
+        """Ids of the instances that can take a step of a kind now."""
+        return [instance.id for instance in self._clients.instances(SERVICES[kind])]
+
+    async def execute(self, instance: str, task: attempt.Task, report: attempt.Report) -> attempt.Product:
+        """Runs a step on an instance; cancelling it stops the work there.
+
+        Raises:
+            errors.Error: The attempt failed.
+        """
+        channel = self._channel(SERVICES[task.step.kind], instance)
+        async with _pinging(channel, self._ping_s, report) as pings:
+            return await self._calls[task.step.kind](channel, task, report, pings)
+
+    def _channel(self, service: str, instance: str) -> channels.Channel:
+        for known, channel in self._clients.each(service):
+            if known.id == instance:
+                return channel
+        raise errors.Unavailable(f"{instance} is not there any more", reason="NO_INSTANCE")
+
+    async def _probe(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
+        request = analyzer_pb2.ProbeRequest(source_uri=task.job.spec.source_uri, output=_output(task))
+        response = await stub.Probe(request, timeout=self._timeout_s)
+        return attempt.Product(_files((response.artifact, jobs.Role.MEDIA_INFO)))
+
+    async def _analyze(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
+        spec = task.job.spec
+        request = analyzer_pb2.AnalyzeRequest(source_uri=spec.source_uri, output=_output(task))
+        if spec.range is not None:
+            request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s
+        result = await _result(stub.Analyze(request, timeout=self._timeout_s), report, pings)
+        return attempt.Product(_files((result.artifact, jobs.Role.ANALYSIS)))
+
+    async def _propose(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
+        spec = task.job.spec
+        request = analyzer_pb2.ProposeClipsRequest(
+            output=_output(task),
+            analysis_path=_path(task.job, jobs.Role.ANALYSIS),
+            count=spec.count,
+            duration_min_s=spec.duration_min_s,
+            duration_max_s=spec.duration_max_s,
+            weights=dict(spec.weights),
+            keywords=spec.keywords,
+        )
+        response = await stub.ProposeClips(request, timeout=self._timeout_s)
+        clips = tuple(_clip(proposal) for proposal in response.proposals)
+        return attempt.Product(_files((response.artifact, jobs.Role.PROPOSALS)), clips)
+
+    async def _export(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = exporter_pb2_grpc.ExporterServiceStub(channel)
+        result = await _result(stub.ExportClip(_export_request(task), timeout=self._timeout_s), report, pings)
+        return attempt.Product(_files((result.clip, jobs.Role.CLIP), (result.manifest, jobs.Role.MANIFEST)))
+
+    async def _images(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = exporter_pb2_grpc.ExporterServiceStub(channel)
+        paths = [_path(task.job, jobs.Role.CLIP, clip.name) for clip in _clips(task.job)]
+        request = exporter_pb2.RenderImagesRequest(output=_output(task), clip_paths=[path for path in paths if path])
+        response = await stub.RenderImages(request, timeout=self._timeout_s)
+        thumbnails = [(artifact, jobs.Role.THUMBNAIL) for artifact in response.thumbnails]
+        return attempt.Product(_files(*thumbnails, (response.contact_sheet, jobs.Role.CONTACT_SHEET)))
+
+    async def _report(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = exporter_pb2_grpc.ExporterServiceStub(channel)
+        request = exporter_pb2.RenderReportRequest(
+            output=_output(task),
+            analysis_path=_path(task.job, jobs.Role.ANALYSIS),
+            proposals_path=_path(task.job, jobs.Role.PROPOSALS),
+            clips=[_report_clip(task.job, step) for step in task.job.steps if step.clip is not None],
+            title=task.job.spec.title,
+        )
+        response = await stub.RenderReport(request, timeout=self._timeout_s)
+        return attempt.Product(_files((response.artifact, jobs.Role.REPORT)))
+
+
+@contextlib.asynccontextmanager
+async def _pinging(
+    channel: channels.Channel, spacing_s: float, report: attempt.Report
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Reports a sign of life whenever the instance answers, until the block ends or the task is cancelled."""
+    task = asyncio.create_task(_ping(channel, spacing_s, report), name="pings")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _ping(channel: channels.Channel, spacing_s: float, report: attempt.Report) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    with trace.use_span(_silent()):
+        while True:  # as long as the call that it accompanies
+            await asyncio.sleep(spacing_s)
+            with contextlib.suppress(errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled):  # no sign of life
+                await stub.Check(health_pb2.HealthCheckRequest(), timeout=spacing_s)
+                report(None)
+
+
+def _silent() -> trace.Span:
+    """A span that is not recorded, and neither is what happens below it."""
+    current = trace.get_current_span().get_span_context()
+    return trace.NonRecordingSpan(trace.SpanContext(current.trace_id, current.span_id, is_remote=False))
+
+
+async def _result(stream: channels.StreamCall, report: attempt.Report, pings: asyncio.Task[None]):
+    """The last message of a stream of progress.
+
+    Raises:
+        errors.Internal: The stream ended without a result.
+    """
+    result = None
+    async for message in stream:
+        pings.cancel()  # from here on the stream itself must show that the work goes on
+        if message.WhichOneof("event") == "result":
+            result = message.result
+        report(_progress(message.progress) if message.HasField("progress") else None)
+    if result is None:
+        raise errors.Internal("the stream ended without a result", reason="NO_RESULT")
+    return result
+
+
+def _progress(message: media_pb2.Progress) -> jobs.Progress:
+    eta_s = _seconds(message.eta) if message.HasField("eta") else None
+    return jobs.Progress(message.fraction, message.stage, message.frames, message.frames_per_second, eta_s)
+
+
+def _seconds(duration: duration_pb2.Duration) -> float:
+    return duration.ToNanoseconds() / 1e9
+
+
+def _output(task: attempt.Task) -> media_pb2.Output:
+    return media_pb2.Output(session_id=task.job.id, directory=task.folder)
+
+
+def _files(*found: tuple[media_pb2.Artifact, jobs.Role]) -> tuple[publication.File, ...]:
+    return tuple(
+        publication.File(item.path, item.size_bytes, item.sha256, item.media_type, role)
+        for item, role in found
+        if item.path
+    )
+
+
+def _path(job: jobs.Job, role: jobs.Role, clip_name: str = "") -> str:
+    artifact = job.artifact(role, clip_name)
+    return artifact.path if artifact else ""
+
+
+def _clips(job: jobs.Job) -> list[jobs.Clip]:
+    """The clips that were exported, in order of rank."""
+    done = (step for step in job.steps if step.state is jobs.StepState.SUCCEEDED)
+    return sorted((step.clip for step in done if step.clip is not None), key=lambda clip: clip.rank)
+
+
+def _clip(proposal: analyzer_pb2.Proposal) -> jobs.Clip:
+    has_frames = proposal.HasField("frames")
+    return jobs.Clip(
+        rank=proposal.rank,
+        start_s=proposal.time.start_s,
+        end_s=proposal.time.end_s,
+        start_frame=proposal.frames.start_frame if has_frames else None,
+        end_frame=proposal.frames.end_frame if has_frames else None,
+        score=proposal.score,
+        proposal_json=_proposal_json(proposal),
+    )
+
+
+def _proposal_json(proposal: analyzer_pb2.Proposal) -> str:
+    """A proposal in the words of `metadata/proposals.json`."""
+    has_frames = proposal.HasField("frames")
+    terms = [
+        {
+            "name": term.name,
+            "value": term.value if term.HasField("value") else None,
+            "weight": term.weight,
+            "contribution": term.contribution,
+            "state": "measured" if term.state == analyzer_pb2.Term.STATE_MEASURED else "unknown",
+            "reason": term.reason,
+        }
+        for term in proposal.terms
+    ]
+    document = {
+        "rank": proposal.rank,
+        "start_s": proposal.time.start_s,
+        "end_s": proposal.time.end_s,
+        "start_frame": proposal.frames.start_frame if has_frames else None,
+        "end_frame": proposal.frames.end_frame if has_frames else None,
+        "score": proposal.score,
+        "terms": terms,
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
+    clip, spec = task.step.clip, task.job.spec
+    if clip is None:
+        raise errors.Internal(f"{task.step.name} has no clip", reason="BROKEN_PLAN")
+    request = exporter_pb2.ExportClipRequest(
+        source_uri=spec.source_uri,
+        output=_output(task),
+        name=clip.name,
+        preset=spec.preset,
+        aspect_ratio=f"ASPECT_RATIO_{spec.aspect_ratio or 'UNSPECIFIED'}",
+        layout=f"LAYOUT_{spec.layout or 'UNSPECIFIED'}",
+        analysis_path=_path(task.job, jobs.Role.ANALYSIS),
+        proposal_json=clip.proposal_json,
+    )
+    if clip.start_frame is not None and clip.end_frame is not None:
+        request.frames.start_frame, request.frames.end_frame = clip.start_frame, clip.end_frame
+    else:
+        request.time.start_s, request.time.end_s = clip.start_s, clip.end_s
+    return request
+
+
+def _report_clip(job: jobs.Job, step: jobs.Step) -> exporter_pb2.ReportClip:
+    clip = step.clip
+    if clip is None:
+        raise errors.Internal(f"{step.name} has no clip", reason="BROKEN_PLAN")
+    return exporter_pb2.ReportClip(
+        rank=clip.rank,
+        clip_path=_path(job, jobs.Role.CLIP, clip.name),
+        manifest_path=_path(job, jobs.Role.MANIFEST, clip.name),
+        thumbnail_path=_path(job, jobs.Role.THUMBNAIL, clip.name),
+        error=step.error.message if step.error else "",
+    )

@@ -1,0 +1,176 @@
+"""What a caller asks of a job, and what is wrong with it."""
+
+import dataclasses
+import math
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping
+
+COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
+DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
+DURATION_LIMIT_S = 3600.0  # an hour is no short clip
+PRIORITY_LIMIT = 100
+TITLE_LENGTH_MAX = 200  # fits one line of a list
+URI_LENGTH_MAX = 4096  # the longest path that Linux takes
+KEYWORDS_MAX, KEYWORD_LENGTH_MAX = 100, 100  # a search list, not a dictionary
+WEIGHTS_MAX = 64  # several times the number of terms there are
+LABELS_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX = 64, 63, 255  # the sizes that Kubernetes and AIP use
+REQUEST_ID_LENGTH_MAX = 128
+
+NAME = re.compile(r"[a-z0-9_-]{1,64}")
+UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
+ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
+LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK")
+
+Violation = tuple[str, str]  # path of the field, and what is wrong with it
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TimeRange:
+    """A stretch of time in seconds; the end is exclusive."""
+
+    start_s: float
+    end_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spec:
+    """What a job is to do. Zeros and empty texts mean the default until `resolved`.
+
+    Args:
+        aspect_ratio: One of `ASPECT_RATIOS`; empty leaves it to the preset.
+        layout: One of `LAYOUTS`; empty leaves it to the exporter.
+    """
+
+    source_uri: str
+    title: str = ""
+    count: int = 0
+    duration_min_s: float = 0.0
+    duration_max_s: float = 0.0
+    aspect_ratio: str = ""
+    layout: str = ""
+    preset: str = ""
+    range: TimeRange | None = None
+    keywords: tuple[str, ...] = ()
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    analyze_only: bool = False
+    priority: int = 0
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    clips: tuple[TimeRange, ...] = ()
+
+
+def resolved(spec: Spec) -> Spec:
+    """The specification with every default filled in, so that later defaults change no accepted job."""
+    return dataclasses.replace(
+        spec,
+        title=spec.title or _file_name(spec.source_uri),
+        count=spec.count or COUNT_DEFAULT,
+        duration_min_s=spec.duration_min_s or DURATION_MIN_DEFAULT_S,
+        duration_max_s=spec.duration_max_s or DURATION_MAX_DEFAULT_S,
+        preset=spec.preset or "default",
+    )
+
+
+def violations(spec: Spec) -> list[Violation]:
+    """Everything that is wrong with a resolved specification, field by field."""
+    return [
+        *_source_violations(spec),
+        *_number_violations(spec),
+        *_duration_violations(spec),
+        *_text_violations(spec),
+        *_map_violations(spec),
+        *_clip_violations(spec),
+    ]
+
+
+def request_id_violations(request_id: str) -> list[Violation]:
+    """What is wrong with an idempotency key; an empty one is none."""
+    if len(request_id) > REQUEST_ID_LENGTH_MAX or not request_id.isprintable():
+        return [("request_id", f"must have 1 to {REQUEST_ID_LENGTH_MAX} printable characters")]
+    return []
+
+
+def _file_name(uri: str) -> str:
+    if not uri.startswith("file:"):
+        return ""
+    return urllib.parse.unquote(uri).rsplit("/", 1)[-1][:TITLE_LENGTH_MAX]
+
+
+def _source_violations(spec: Spec) -> Iterator[Violation]:
+    uri = spec.source_uri
+    if not uri:
+        yield "source_uri", "is required"
+    elif len(uri) > URI_LENGTH_MAX:
+        yield "source_uri", f"must have at most {URI_LENGTH_MAX} characters"
+    elif uri.startswith("upload:"):
+        if not UPLOAD_ID.fullmatch(uri.removeprefix("upload:")):
+            yield "source_uri", "`upload:` must be followed by the 32 lowercase hexadecimal digits of an upload"
+    elif not uri.startswith("file:///") or "\0" in urllib.parse.unquote(uri):
+        yield "source_uri", "must be `file:///absolute/path` or `upload:ID`"
+
+
+def _number_violations(spec: Spec) -> Iterator[Violation]:
+    if not 1 <= spec.count <= COUNT_MAX:
+        yield "count", f"must be 1 to {COUNT_MAX}, is {spec.count}"
+    if abs(spec.priority) > PRIORITY_LIMIT:
+        yield "priority", f"must be {-PRIORITY_LIMIT} to {PRIORITY_LIMIT}, is {spec.priority}"
+    if spec.range is not None:
+        yield from _range_violations("range", spec.range)
+
+
+def _duration_violations(spec: Spec) -> Iterator[Violation]:
+    shortest, longest = spec.duration_min_s, spec.duration_max_s
+    for name, value in (("duration_min_s", shortest), ("duration_max_s", longest)):
+        if not 0 < value <= DURATION_LIMIT_S:
+            yield name, f"must be above 0 and at most {DURATION_LIMIT_S:g} seconds, is {value:g}"
+    if longest < shortest:
+        yield "duration_max_s", f"must be at least duration_min_s, which is {shortest:g}; is {longest:g}"
+
+
+def _text_violations(spec: Spec) -> Iterator[Violation]:
+    if len(spec.title) > TITLE_LENGTH_MAX or not spec.title.isprintable():
+        yield "title", f"must have at most {TITLE_LENGTH_MAX} printable characters"
+    if spec.aspect_ratio not in ASPECT_RATIOS:
+        yield "aspect_ratio", f"{spec.aspect_ratio} is not known"
+    if spec.layout not in LAYOUTS:
+        yield "layout", f"{spec.layout} is not known"
+    if not NAME.fullmatch(spec.preset):
+        yield "preset", "must have 1 to 64 of `a-z 0-9 _ -`"
+    if len(spec.keywords) > KEYWORDS_MAX:
+        yield "keywords", f"must be at most {KEYWORDS_MAX}, are {len(spec.keywords)}"
+    for index, keyword in enumerate(spec.keywords[:KEYWORDS_MAX]):
+        if not 1 <= len(keyword) <= KEYWORD_LENGTH_MAX or not keyword.isprintable():
+            yield f"keywords[{index}]", f"must have 1 to {KEYWORD_LENGTH_MAX} printable characters"
+
+
+def _map_violations(spec: Spec) -> Iterator[Violation]:
+    if len(spec.weights) > WEIGHTS_MAX:
+        yield "weights", f"must be at most {WEIGHTS_MAX}, are {len(spec.weights)}"
+    for name, weight in list(spec.weights.items())[:WEIGHTS_MAX]:
+        if not NAME.fullmatch(name):
+            yield f"weights[{name[:64]!r}]", "is not the name of a term"
+        elif not (math.isfinite(weight) and weight >= 0):
+            yield f"weights[{name!r}]", f"must be a number of at least 0, is {weight}"
+    if len(spec.labels) > LABELS_MAX:
+        yield "labels", f"must be at most {LABELS_MAX}, are {len(spec.labels)}"
+    for key, value in list(spec.labels.items())[:LABELS_MAX]:
+        if not 1 <= len(key) <= LABEL_KEY_MAX or not key.isprintable():
+            yield f"labels[{key[:64]!r}]", f"the key must have 1 to {LABEL_KEY_MAX} printable characters"
+        elif len(value) > LABEL_VALUE_MAX or not value.isprintable():
+            yield f"labels[{key!r}]", f"must have at most {LABEL_VALUE_MAX} printable characters"
+
+
+def _clip_violations(spec: Spec) -> Iterator[Violation]:
+    if len(spec.clips) > COUNT_MAX:
+        yield "clips", f"must be at most {COUNT_MAX}, are {len(spec.clips)}"
+    if spec.clips and spec.analyze_only:
+        yield "analyze_only", "cannot go with `clips`, which ask for exports"
+    for index, clip in enumerate(spec.clips[:COUNT_MAX]):
+        yield from _range_violations(f"clips[{index}]", clip)
+
+
+def _range_violations(name: str, stretch: TimeRange) -> Iterator[Violation]:
+    if not (math.isfinite(stretch.start_s) and stretch.start_s >= 0):
+        yield f"{name}.start_s", f"must be at least 0, is {stretch.start_s}"
+    if not (math.isfinite(stretch.end_s) and stretch.end_s > stretch.start_s):
+        yield f"{name}.end_s", f"must be after start_s, is {stretch.end_s}"

@@ -1,0 +1,130 @@
+-- Every statement of the store, by name.
+
+-- name: begin
+BEGIN;
+
+-- name: begin_write
+BEGIN IMMEDIATE;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: savepoint
+SAVEPOINT write;
+
+-- name: savepoint_release
+RELEASE write;
+
+-- name: savepoint_rollback
+ROLLBACK TO write;
+
+-- name: version
+PRAGMA user_version;
+
+-- name: job_by_id
+SELECT * FROM jobs WHERE id = :id;
+
+-- name: job_by_number
+SELECT * FROM jobs WHERE number = :number;
+
+-- name: steps_of_job
+SELECT body FROM steps WHERE job_number = :number ORDER BY position;
+
+-- name: artifacts_of_job
+SELECT body FROM artifacts WHERE job_number = :number ORDER BY path;
+
+-- name: insert_job
+INSERT INTO jobs (id, state, priority, create_us, sequence, spec, labels, carrier)
+VALUES (:id, 'PENDING', :priority, :create_us, 0, :spec, :labels, :carrier)
+RETURNING number;
+
+-- name: update_job
+UPDATE jobs SET state = :state, start_us = :start_us, end_us = :end_us, error = :error, sequence = :sequence
+WHERE number = :number;
+
+-- name: write_step
+INSERT INTO steps (job_number, name, position, kind, state, priority, token, ready_us, not_before_us, body)
+VALUES (:job_number, :name, :position, :kind, :state, :priority, :token, :ready_us, :not_before_us, :body)
+ON CONFLICT (job_number, name) DO UPDATE SET
+    state = excluded.state, token = excluded.token, ready_us = excluded.ready_us,
+    not_before_us = excluded.not_before_us, body = excluded.body;
+
+-- name: write_artifact
+INSERT INTO artifacts (job_number, path, body) VALUES (:job_number, :path, :body)
+ON CONFLICT (job_number, path) DO UPDATE SET body = excluded.body;
+
+-- name: insert_event
+INSERT INTO events (job_number, sequence, time_us, step, message, delta)
+VALUES (:job_number, :sequence, :time_us, :step, :message, :delta);
+
+-- name: events_of_job
+SELECT events.* FROM events JOIN jobs ON jobs.number = events.job_number
+WHERE jobs.id = :id AND events.sequence > :after ORDER BY events.sequence LIMIT :limit;
+
+-- name: request_id
+SELECT job_id, digest FROM request_ids WHERE request_id = :request_id;
+
+-- name: insert_request_id
+INSERT INTO request_ids (request_id, job_id, digest) VALUES (:request_id, :job_id, :digest);
+
+-- name: ready_steps
+SELECT job_number, name FROM steps
+WHERE state = 'READY' AND kind = :kind AND not_before_us <= :now_us
+ORDER BY priority DESC, job_number, position LIMIT :limit;
+
+-- name: next_waiting
+SELECT min(not_before_us) AS not_before_us FROM steps WHERE state = 'READY' AND not_before_us > :now_us;
+
+-- name: jobs_with_running_steps
+SELECT DISTINCT job_number FROM steps WHERE state = 'RUNNING';
+
+-- name: steps_in_back_off
+SELECT job_number, name, body FROM steps WHERE state = 'READY' AND not_before_us > 0;
+
+-- name: set_not_before
+UPDATE steps SET not_before_us = :not_before_us WHERE job_number = :job_number AND name = :name;
+
+-- name: list_jobs
+SELECT * FROM jobs
+WHERE number < :before
+  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
+  AND NOT EXISTS (
+      SELECT 1 FROM json_each(:labels) AS wanted
+      WHERE NOT EXISTS (
+          SELECT 1 FROM json_each(jobs.labels) AS label WHERE label.key = wanted.key AND label.value = wanted.value
+      )
+  )
+ORDER BY number DESC LIMIT :limit;
+
+-- name: job_counts
+SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
+
+-- name: step_counts
+SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
+
+-- name: unfinished_jobs
+SELECT coalesce(sum(count), 0) AS count FROM job_counts WHERE state IN ('PENDING', 'RUNNING');
+
+-- name: oldest_ready
+SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY';
+
+-- name: delete_job
+DELETE FROM jobs WHERE number = :number;
+
+-- name: insert_deletion
+INSERT INTO deletions (job_id, time_us) VALUES (:job_id, :time_us);
+
+-- name: deletion
+SELECT job_id, swept FROM deletions WHERE job_id = :job_id;
+
+-- name: unswept
+SELECT job_id FROM deletions WHERE swept = 0 LIMIT :limit;
+
+-- name: set_swept
+UPDATE deletions SET swept = 1 WHERE job_id = :job_id;
+
+-- name: write_pulse
+UPDATE pulse SET time_us = :time_us WHERE id = 1;

@@ -1,0 +1,790 @@
+"""The durable store of jobs: one SQLite file that only this process opens.
+
+All writes go through one thread with one connection. It takes everything that waits, runs each write in a savepoint of
+its own, and commits once: one fsync for all (group commit). Nobody hears of a write before it is on disk.
+
+The fencing check is here and nowhere else: `Store.holds`.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import os
+import pathlib
+import queue
+import re
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from chassis import errors
+from services.jobs import clock as clocks
+from services.jobs import codec, lifecycle, plan, retry
+from services.jobs import job as jobs
+from services.jobs import spec as specs
+
+SQL = pathlib.Path(__file__).parent / "sql"
+WRITES_MAX = 4096  # writes that may wait: about two seconds of work; more are refused
+BATCH_MAX = 512  # writes in one commit: keeps the wait of the first one below some 100 ms
+READERS = 2  # reads are short; two keep a long list from holding up a watch
+EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
+RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
+NUMBER_MAX = 2**63 - 1
+
+
+def _named(text: str) -> dict[str, str]:
+    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+QUERIES = _named((SQL / "queries.sql").read_text())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Submission:
+    """A job to accept: the name it will have, what it is to do, and the idempotency key where there is one."""
+
+    job_id: str
+    spec: specs.Spec
+    request_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slot:
+    """Room for one step of a kind on an instance."""
+
+    kind: jobs.Kind
+    instance: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grant:
+    """A lease that was given, with the job as it is and the instance it was given for."""
+
+    lease: jobs.Lease
+    job: jobs.Job
+    instance: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Filter:
+    """Which jobs to list: the newest first, below a number, in any of the states, with all of the labels."""
+
+    limit: int
+    before: int = NUMBER_MAX
+    states: tuple[jobs.JobState, ...] = ()
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stats:
+    """How much is waiting and running."""
+
+    jobs: Mapping[jobs.JobState, int]
+    ready_steps: int
+    running_steps: int
+    oldest_ready_us: int | None
+
+
+class Database:
+    """A connection that knows the statements by name."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.touched: list[str] = []
+
+    def all(self, name: str, /, **values: object) -> list[sqlite3.Row]:
+        """Every row of a statement."""
+        return self._connection.execute(QUERIES[name], values).fetchall()
+
+    def one(self, name: str, /, **values: object) -> sqlite3.Row | None:
+        """The first row of a statement; None where there is none."""
+        rows = self.all(name, **values)
+        return rows[0] if rows else None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._connection.in_transaction
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Reads inside the block see one state of the file."""
+        self.all("begin")
+        try:
+            yield
+        finally:
+            self.all("commit")
+
+    def script(self, path: pathlib.Path) -> None:
+        """Runs a file of statements."""
+        self._connection.executescript(path.read_text())
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+
+def connected(path: pathlib.Path) -> Database:
+    """A connection opened the way all of ours are."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # each is used by one thread
+    connection.row_factory = sqlite3.Row
+    database = Database(connection)
+    database.script(SQL / "pragmas.sql")
+    return database
+
+
+def migrate(database: Database) -> None:
+    """Brings the layout of the file up to date.
+
+    Raises:
+        errors.FailedPrecondition: The file was written by a newer version.
+    """
+    files = sorted(SQL.glob("[0-9]*_*.sql"))
+    row = database.one("version")
+    version = row["user_version"] if row else 0
+    if version > len(files):
+        raise errors.FailedPrecondition(
+            f"the store has layout {version}, this version knows up to {len(files)}: start the newer version",
+            reason="STORE_TOO_NEW",
+        )
+    for file in files[version:]:
+        database.script(file)
+
+
+def translated(failure: sqlite3.Error) -> errors.Error:
+    """What an error of the engine means to a caller."""
+    name = getattr(failure, "sqlite_errorname", "") or type(failure).__name__
+    text = f"the store of jobs failed: {failure} ({name})"
+    if name == "SQLITE_FULL":
+        return errors.ResourceExhausted(text, reason="STORAGE_FULL", retry_after_s=RETRY_AFTER_S)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return errors.DataLoss(text, reason="STORE_DAMAGED")
+    return errors.Unavailable(text, reason="STORAGE_FAILED", retry_after_s=RETRY_AFTER_S)
+
+
+class Result(Protocol):
+    """What a write does inside the transaction."""
+
+    def __call__(self, database: Database) -> Any:
+        """Reads and writes; raises to undo."""
+
+
+@dataclasses.dataclass(slots=True)
+class Write:
+    """One write on its way: what it does, who waits for it, and what came of it."""
+
+    run: Result
+    future: asyncio.Future[Any]
+    value: Any = None
+    error: BaseException | None = None
+    touched: tuple[str, ...] = ()
+
+
+class _Savepoint:
+    """One write inside the common transaction: undone alone where it raises, and the error goes to its caller."""
+
+    def __init__(self, database: Database, write: Write) -> None:
+        self._database, self._write = database, write
+
+    def __enter__(self) -> None:
+        self._database.touched = []
+        self._database.all("savepoint")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        disk = isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
+        if disk or not isinstance(error, Exception | None):
+            return False  # nothing of this transaction can be trusted any more
+        if error is not None:
+            self._database.all("savepoint_rollback")
+            self._write.error = translated(error) if isinstance(error, sqlite3.Error) else error
+        self._write.touched = () if error else tuple(self._database.touched)
+        self._database.all("savepoint_release")
+        return True
+
+
+class Writer(threading.Thread):
+    """The thread that owns the writing connection.
+
+    Args:
+        database: The connection.
+        listener: Told, in the event loop, the id of every job that a committed write changed.
+    """
+
+    def __init__(self, database: Database, listener: Callable[[str], None]) -> None:
+        super().__init__(name="jobs-store", daemon=True)
+        self._database = database
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.Queue[Write | None] = queue.Queue(WRITES_MAX)
+
+    def submit(self, run: Result) -> asyncio.Future[Any]:
+        """Queues a write.
+
+        Raises:
+            errors.ResourceExhausted: Too many wait already.
+        """
+        write = Write(run, self._loop.create_future())
+        try:
+            self._queue.put_nowait(write)
+        except queue.Full:
+            raise errors.ResourceExhausted(
+                f"{WRITES_MAX} writes wait for the disk", reason="STORE_BUSY", retry_after_s=RETRY_AFTER_S
+            ) from None
+        return write.future
+
+    def stop(self) -> None:
+        """Ends the thread after what was queued before."""
+        self._queue.put(None)
+
+    def run(self) -> None:
+        """Commits batch after batch until told to stop."""
+        while (first := self._queue.get()) is not None:
+            batch, last = self._batch(first)
+            self.commit(batch)
+            self._loop.call_soon_threadsafe(self._deliver, batch)
+            if last:
+                return
+
+    def _batch(self, first: Write) -> tuple[list[Write], bool]:
+        batch = [first]
+        while len(batch) < BATCH_MAX:
+            try:
+                write = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+            if write is None:
+                return batch, True
+            batch.append(write)
+        return batch, False
+
+    def commit(self, batch: Sequence[Write]) -> None:
+        """Runs a batch in one transaction; where the disk fails, every write of it fails."""
+        try:
+            self._database.all("begin_write")
+            for write in batch:
+                with _Savepoint(self._database, write):
+                    write.value = write.run(self._database)
+            self._database.all("commit")  # the one fsync
+        except sqlite3.Error as failure:
+            self._roll_back()
+            for write in batch:
+                write.error, write.touched = translated(failure), ()
+
+    def _roll_back(self) -> None:
+        if self._database.in_transaction:  # the engine may have rolled back by itself
+            self._database.all("rollback")
+
+    def _deliver(self, batch: Sequence[Write]) -> None:
+        for write in batch:
+            for job_id in write.touched:
+                self._listener(job_id)
+            if write.future.cancelled():
+                continue
+            if write.error is not None:
+                write.future.set_exception(write.error)
+            else:
+                write.future.set_result(write.value)
+
+
+class Lock:
+    """The lock file that keeps a second manager from opening the store."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock; the kernel gives it back when this process ends, however it ends.
+
+        Raises:
+            errors.FailedPrecondition: Another process holds it.
+        """
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            self._file = None
+            raise errors.FailedPrecondition(
+                f"another job manager (process {holder}) has {self._path.parent} open; one store, one manager",
+                reason="STORE_IN_USE",
+                metadata={"pid": holder},
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Gives the lock back."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class Store:
+    """Jobs, steps, files and events on disk. Use as an async context manager.
+
+    Args:
+        folder: Folder of the store's file; made where it is missing.
+        clock: Where times come from.
+        listener: Told, in the event loop, the id of every job that changed, after the change is on disk.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        clock: clocks.Clock | None = None,
+        listener: Callable[[str], None] = lambda job_id: None,
+    ) -> None:
+        self._path = folder / "jobs.sqlite3"
+        self._lock = Lock(folder / "jobs.lock")
+        self._clock = clock or clocks.Clock()
+        self._listener = listener
+        self._local = threading.local()
+        self._readers: list[Database] = []
+        self._closing = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._lock.acquire()
+            stack.callback(self._lock.release)
+            database = await asyncio.to_thread(self._open)
+            stack.callback(database.close)
+            self._writer = Writer(database, self._listener)
+            self._writer.start()
+            stack.push_async_callback(asyncio.to_thread, self._writer.join)
+            stack.callback(self._writer.stop)
+            # Queued reads are as many as calls in progress, which the server bounds.
+            self._pool = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="jobs-reader")
+            stack.callback(self._close_readers)
+            await self._write(self._recover)
+            self._closing = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._closing.aclose()
+
+    def _open(self) -> Database:
+        try:
+            database = connected(self._path)
+            migrate(database)
+        except sqlite3.Error as failure:
+            raise translated(failure) from failure
+        return database
+
+    def _close_readers(self) -> None:
+        self._pool.shutdown(wait=True)
+        for database in self._readers:
+            database.close()
+
+    async def _write(self, run: Result) -> Any:
+        return await self._writer.submit(run)
+
+    async def _read(self, run: Result) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._snapshot, run)
+
+    def _snapshot(self, run: Result) -> Any:
+        try:
+            database = getattr(self._local, "database", None)
+            if database is None:
+                database = self._local.database = connected(self._path)
+                self._readers.append(database)
+            with database.snapshot():
+                return run(database)
+        except sqlite3.Error as failure:
+            raise translated(failure) from failure
+
+    # Accepting
+
+    async def submit(
+        self, submissions: Sequence[Submission], carrier: Mapping[str, str], job_limit: int
+    ) -> list[jobs.Job]:
+        """Accepts jobs, all or none; they are on disk when this returns.
+
+        Args:
+            submissions: The jobs.
+            carrier: Trace context of the call, kept with each job.
+            job_limit: Unfinished jobs that may be there at most.
+
+        Returns:
+            The jobs, in order; for a key that is known the job that it named first, as it is now.
+
+        Raises:
+            errors.AlreadyExists: A key is known and came with another specification.
+            errors.FailedPrecondition: A key is known and its job has been deleted.
+            errors.ResourceExhausted: The queue is full.
+        """
+        return await self._write(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
+
+    def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
+        if item.request_id and (known := db.one("request_id", request_id=item.request_id)):
+            return self._known(db, item, known)
+        row = db.one("unfinished_jobs")
+        if row is not None and row["count"] >= job_limit:
+            raise errors.ResourceExhausted(
+                f"{job_limit} unfinished jobs are waiting or running: try again later",
+                reason="QUEUE_FULL",
+                metadata={"job_limit": str(job_limit)},
+                retry_after_s=RETRY_AFTER_S,
+            )
+        return self._insert(db, item, carrier)
+
+    def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
+        if known["digest"] != codec.digest(item.spec):
+            raise errors.AlreadyExists(
+                f"request id {item.request_id!r} already named job {known['job_id']}, with another specification",
+                reason="REQUEST_ID_REUSED",
+                metadata={"job_id": known["job_id"]},
+            )
+        if db.one("deletion", job_id=known["job_id"]):
+            raise errors.FailedPrecondition(
+                f"request id {item.request_id!r} named job {known['job_id']}, which has been deleted",
+                reason="JOB_DELETED",
+                metadata={"job_id": known["job_id"]},
+            )
+        return _job(db, known["job_id"])
+
+    def _insert(self, db: Database, item: Submission, carrier: Mapping[str, str]) -> jobs.Job:
+        now_us = self._clock.wall_us()
+        row = db.one(
+            "insert_job",
+            id=item.job_id,
+            priority=item.spec.priority,
+            create_us=now_us,
+            spec=codec.dumps(item.spec),
+            labels=codec.dumps(dict(item.spec.labels)),
+            carrier=codec.dumps(dict(carrier)),
+        )
+        assert row is not None  # noqa: S101 - RETURNING gives the row that was inserted
+        if item.request_id:
+            digest = codec.digest(item.spec)
+            db.one("insert_request_id", request_id=item.request_id, job_id=item.job_id, digest=digest)
+        return self._save(db, lifecycle.accepted(item.job_id, row["number"], item.spec, carrier, now_us))
+
+    # Running
+
+    async def lease(
+        self, slots: Sequence[Slot], busy: frozenset[tuple[str, str]] = frozenset()
+    ) -> tuple[list[Grant], float | None]:
+        """Gives ready steps to free slots: higher priority first, then older jobs.
+
+        Args:
+            slots: Room there is.
+            busy: Job ids and steps whose last attempt still has something in flight here, and must not run yet.
+
+        Returns:
+            The leases, and the seconds until a step that is backing off may run; None where none is.
+        """
+        return await self._write(lambda db: self._lease(db, slots, busy))
+
+    def _lease(
+        self, db: Database, slots: Sequence[Slot], busy: frozenset[tuple[str, str]]
+    ) -> tuple[list[Grant], float | None]:
+        now_us = self._clock.monotonic_us()
+        grants: list[Grant] = []
+        for kind in dict.fromkeys(slot.kind for slot in slots):
+            free = [slot for slot in slots if slot.kind is kind]
+            rows = db.all("ready_steps", kind=kind.value, now_us=now_us, limit=len(free) + len(busy))
+            ready = ((_job_of(db, row["job_number"]), row["name"]) for row in rows)
+            able = ((job, name) for job, name in ready if (job.id, name) not in busy)
+            for slot, (job, name) in zip(free, able, strict=False):
+                grants.append(self._grant(db, job, name, slot.instance))
+        row = db.one("next_waiting", now_us=now_us)
+        waiting_us = row["not_before_us"] if row else None
+        return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
+
+    def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
+        job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
+        return Grant(jobs.Lease(job.id, name, job.step(name).token), job, instance)
+
+    @staticmethod
+    def holds(step: jobs.Step, lease: jobs.Lease) -> bool:
+        """The fencing check: whether a lease is the one in force."""
+        return step.state is jobs.StepState.RUNNING and step.token == lease.token
+
+    def _held(self, db: Database, lease: jobs.Lease) -> jobs.Job:
+        job = _job(db, lease.job_id)
+        step = job.step(lease.step)
+        if not self.holds(step, lease):
+            raise errors.Aborted(
+                f"{lease.step} of job {lease.job_id} is {step.state} under token {step.token}: "
+                f"the result of token {lease.token} comes too late",
+                reason="LEASE_LOST",
+                metadata={"token": str(lease.token), "token_in_force": str(step.token)},
+            )
+        return job
+
+    async def confirm(self, lease: jobs.Lease) -> None:
+        """Checks, before files are published, that a lease is still in force.
+
+        Raises:
+            errors.Aborted: It is not (LEASE_LOST).
+            errors.NotFound: The job was deleted.
+        """
+        await self._read(lambda db: self._held(db, lease))
+
+    async def commit(self, lease: jobs.Lease, outcome: lifecycle.Outcome) -> jobs.Job:
+        """Records a result: the step, its files, what follows from it and the job, in one transaction.
+
+        Raises:
+            errors.Aborted: The lease is not in force any more (LEASE_LOST); nothing was recorded.
+            errors.NotFound: The job was deleted.
+        """
+
+        def run(db: Database) -> jobs.Job:
+            job = self._held(db, lease)
+            return self._save(db, lifecycle.succeeded(job, lease.step, outcome, self._clock.wall_us()))
+
+        return await self._write(run)
+
+    async def fail(
+        self,
+        lease: jobs.Lease,
+        failure: jobs.Failure,
+        decide: Callable[[jobs.Step, jobs.Failure], retry.Decision],
+        carrier: Mapping[str, str] | None = None,
+    ) -> jobs.Job:
+        """Records a failed attempt, and frees the step.
+
+        Args:
+            lease: The lease of the attempt.
+            failure: Why it failed.
+            decide: What becomes of the step, given its counters.
+            carrier: Trace context of the attempt, for the next one to link to.
+
+        Raises:
+            errors.Aborted: The lease is not in force any more (LEASE_LOST); nothing was recorded.
+            errors.NotFound: The job was deleted.
+        """
+
+        def run(db: Database) -> jobs.Job:
+            job = self._held(db, lease)
+            decision = decide(job.step(lease.step), failure)
+            now_us = self._clock.wall_us()
+            return self._save(db, lifecycle.failed(job, lease.step, failure, decision, now_us, carrier))
+
+        return await self._write(run)
+
+    # Asked for by people
+
+    async def cancel(self, job_id: str, reason: str) -> jobs.Job:
+        """Cancels a job; one that has ended stays as it is.
+
+        Raises:
+            errors.NotFound: There is no such job.
+        """
+
+        def run(db: Database) -> jobs.Job:
+            job = _job(db, job_id)
+            if job.state.ended:
+                return job
+            return self._save(db, lifecycle.cancelled(job, reason, self._clock.wall_us()))
+
+        return await self._write(run)
+
+    async def retry(self, job_id: str, job_limit: int) -> jobs.Job:
+        """Runs again what did not succeed; a job that has not ended stays as it is.
+
+        Raises:
+            errors.NotFound: There is no such job.
+            errors.FailedPrecondition: Nothing of it failed.
+            errors.ResourceExhausted: The queue is full.
+        """
+        return await self._write(lambda db: self._retry(db, job_id, job_limit))
+
+    def _retry(self, db: Database, job_id: str, job_limit: int) -> jobs.Job:
+        job = _job(db, job_id)
+        if not job.state.ended:
+            return job
+        if not plan.rerun(job.steps):
+            raise errors.FailedPrecondition(
+                f"no step of job {job_id} failed: there is nothing to run again", reason="NOTHING_TO_RETRY"
+            )
+        row = db.one("unfinished_jobs")
+        if row is not None and row["count"] >= job_limit:
+            raise errors.ResourceExhausted(
+                f"{job_limit} unfinished jobs are waiting or running: try again later",
+                reason="QUEUE_FULL",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        return self._save(db, lifecycle.retried(job, self._clock.wall_us()))
+
+    async def delete(self, job_id: str) -> None:
+        """Deletes a job that has ended; its session is still to be swept. Deleted already is fine.
+
+        Raises:
+            errors.NotFound: There never was such a job.
+            errors.FailedPrecondition: It has not ended.
+        """
+        await self._write(lambda db: self._delete(db, job_id))
+
+    def _delete(self, db: Database, job_id: str) -> None:
+        if db.one("deletion", job_id=job_id):
+            return
+        job = _job(db, job_id)
+        if not job.state.ended:
+            raise errors.FailedPrecondition(
+                f"job {job_id} is {job.state}: cancel it before deleting it", reason="JOB_NOT_ENDED"
+            )
+        db.all("delete_job", number=job.number)
+        db.all("insert_deletion", job_id=job_id, time_us=self._clock.wall_us())
+        db.touched.append(job_id)
+
+    async def unswept(self, limit: int) -> list[str]:
+        """Ids of deleted jobs whose sessions are still on disk."""
+        return await self._read(lambda db: [row["job_id"] for row in db.all("unswept", limit=limit)])
+
+    async def swept(self, job_id: str) -> None:
+        """Records that the session of a deleted job is gone."""
+        await self._write(functools.partial(_run, "set_swept", job_id=job_id))
+
+    # Reading
+
+    async def get(self, job_id: str) -> jobs.Job:
+        """A job with its steps and files.
+
+        Raises:
+            errors.NotFound: There is no such job.
+        """
+        return await self._read(lambda db: _job(db, job_id))
+
+    async def page(self, wanted: Filter) -> list[jobs.Job]:
+        """Jobs with their steps, the newest first."""
+        return await self._read(
+            lambda db: [
+                _assembled(db, row)
+                for row in db.all(
+                    "list_jobs",
+                    before=wanted.before,
+                    limit=wanted.limit,
+                    states=codec.dumps([state.value for state in wanted.states]),
+                    labels=codec.dumps(dict(wanted.labels)),
+                )
+            ]
+        )
+
+    async def events(self, job_id: str, after: int) -> list[jobs.Event]:
+        """The lasting events of a job after a sequence number, in order, at most `EVENTS_PAGE`."""
+        return await self._read(
+            lambda db: [_event(row) for row in db.all("events_of_job", id=job_id, after=after, limit=EVENTS_PAGE)]
+        )
+
+    async def stats(self) -> Stats:
+        """How much is waiting and running."""
+        return await self._read(_stats)
+
+    async def check(self) -> None:
+        """Writes to the disk and waits until it is there.
+
+        Raises:
+            errors.ResourceExhausted: The disk is full.
+            errors.Unavailable: It cannot be written.
+        """
+        await self._write(functools.partial(_run, "write_pulse", time_us=self._clock.wall_us()))
+
+    # Inside
+
+    def _save(self, db: Database, change: lifecycle.Change) -> jobs.Job:
+        job = change.job
+        for event in change.events:
+            db.all(
+                "insert_event", job_number=job.number, sequence=event.sequence, time_us=event.time_us,
+                step=event.step, message=event.message, delta=codec.dumps(event.delta),
+            )  # fmt: skip
+        for name in dict.fromkeys(step.name for event in change.events for step in event.delta.steps):
+            self._save_step(db, job, job.step(name))
+        for item in (item for event in change.events for item in event.delta.artifacts):
+            db.all("write_artifact", job_number=job.number, path=item.path, body=codec.dumps(item))
+        db.all(
+            "update_job", number=job.number, state=job.state.value, start_us=job.start_us, end_us=job.end_us,
+            error=codec.dumps(job.error) if job.error else None, sequence=job.sequence,
+        )  # fmt: skip
+        db.touched.append(job.id)
+        return job
+
+    def _save_step(self, db: Database, job: jobs.Job, step: jobs.Step) -> None:
+        ready = step.state is jobs.StepState.READY
+        waits = ready and step.retry_us is not None
+        db.all(
+            "write_step",
+            job_number=job.number,
+            name=step.name,
+            position=step.position,
+            kind=step.kind.value,
+            state=step.state.value,
+            priority=job.spec.priority,
+            token=step.token,
+            ready_us=self._clock.wall_us() if ready else None,
+            not_before_us=self._clock.monotonic_us() + step.retry_delay_us if waits else 0,
+            body=codec.dumps(step),
+        )
+
+    def _recover(self, db: Database) -> None:
+        """What a new start owes to the last one: running steps run again, back-off goes on where it was."""
+        now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
+        for row in db.all("jobs_with_running_steps"):
+            self._save(db, lifecycle.interrupted(_job_of(db, row["job_number"]), now_us))
+        for row in db.all("steps_in_back_off"):
+            step = codec.step(row["body"])
+            left_us = min(max((step.retry_us or 0) - now_us, 0), step.retry_delay_us)
+            not_before_us = monotonic_us + left_us
+            db.all("set_not_before", job_number=row["job_number"], name=row["name"], not_before_us=not_before_us)
+
+
+def _run(name: str, db: Database, /, **values: object) -> None:
+    db.all(name, **values)
+
+
+def _job(db: Database, job_id: str) -> jobs.Job:
+    row = db.one("job_by_id", id=job_id)
+    if row is None:
+        raise errors.NotFound(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", metadata={"job_id": job_id})
+    return _assembled(db, row)
+
+
+def _job_of(db: Database, number: int) -> jobs.Job:
+    row = db.one("job_by_number", number=number)
+    assert row is not None  # noqa: S101 - a foreign key says so
+    return _assembled(db, row)
+
+
+def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
+    number = row["number"]
+    return jobs.Job(
+        id=row["id"],
+        number=number,
+        spec=codec.spec(row["spec"]),
+        state=jobs.JobState(row["state"]),
+        create_us=row["create_us"],
+        carrier=codec.mapping(row["carrier"]),
+        steps=tuple(codec.step(item["body"]) for item in db.all("steps_of_job", number=number)),
+        artifacts=tuple(codec.artifact(item["body"]) for item in db.all("artifacts_of_job", number=number)),
+        error=codec.failure(row["error"]),
+        start_us=row["start_us"],
+        end_us=row["end_us"],
+        sequence=row["sequence"],
+    )
+
+
+def _event(row: sqlite3.Row) -> jobs.Event:
+    return jobs.Event(row["sequence"], row["time_us"], row["step"], row["message"], codec.delta(row["delta"]))
+
+
+def _stats(db: Database) -> Stats:
+    steps = {row["state"]: row["count"] for row in db.all("step_counts")}
+    oldest = db.one("oldest_ready")
+    return Stats(
+        jobs={jobs.JobState(row["state"]): row["count"] for row in db.all("job_counts")},
+        ready_steps=steps.get(jobs.StepState.READY.value, 0),
+        running_steps=steps.get(jobs.StepState.RUNNING.value, 0),
+        oldest_ready_us=oldest["ready_us"] if oldest else None,
+    )
