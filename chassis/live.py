@@ -15,6 +15,7 @@ from typing import Any
 from chassis import errors
 
 PAUSE_S, PAUSE_MAX_S = 0.2, 10.0  # between watches that fail
+NOTHING = -1  # later than no version: the source begins with its newest
 FIRST_TIMEOUT_S = 3.0  # how long a start waits for the source where nothing is known yet
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class LiveDocument:
         self._accept = accept or (lambda value: None)
         self._current = Revision(0, dict(default or {}))
         self._changed = asyncio.Event()
+        self._heard = asyncio.Event()  # set with the first answer of the source
+        self._after = NOTHING  # the version that the source is asked from: the default is none of its own
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -78,7 +81,7 @@ class LiveDocument:
         self._task = asyncio.create_task(self._follow(), name=f"live {self._path.name}")
         if not stored:
             with contextlib.suppress(TimeoutError):  # the default holds until the source answers
-                await self.changed(after=0, timeout_s=FIRST_TIMEOUT_S)
+                await asyncio.wait_for(self._heard.wait(), FIRST_TIMEOUT_S)
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -104,11 +107,12 @@ class LiveDocument:
         failures = 0
         while True:  # for the life of the process; paused after every end of the watch
             try:
-                async with contextlib.aclosing(self._watch(self.version)) as revisions:
+                async with contextlib.aclosing(self._watch(self._after)) as revisions:
                     async for revision in revisions:
                         failures = 0
                         self._note("")
                         await self._offer(revision)
+                        self._heard.set()
                 failures, reason = failures + 1, "the watch ended"
             except errors.Error as failure:
                 failures, reason = failures + 1, str(failure)
@@ -133,7 +137,7 @@ class LiveDocument:
             logger.warning("version %d is in force, but not kept at %s: %s", revision.version, self._path, failure)
 
     def _take(self, revision: Revision) -> None:
-        self._current = revision
+        self._current, self._after = revision, revision.version
         self._changed.set()
         self._changed = asyncio.Event()
         logger.info("version %d of %s is in force", revision.version, self._path.name)
