@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import pathlib
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -13,8 +14,9 @@ from google.protobuf import json_format
 from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
-from chassis import errors
+from chassis import client, discovery, errors, live, testing
 
+PROPAGATION_MAX_S = 0.5  # what the suite promises for a live change
 SERVICE = pb.DESCRIPTOR.services_by_name["ConfigService"]
 
 
@@ -231,3 +233,76 @@ async def test_generic_client_can_do_it_all(process, buf_curl) -> None:
     assert {"status": "SERVING"} == json.loads(health)
     assert 2 == json.loads(changed)["document"]["analyzer"]["weights"]["speech_density"]
     assert json.loads(changed) == json.loads(read) == json.loads(first)["config"]
+
+
+def consumer(path: pathlib.Path, clients: client.Clients) -> live.LiveDocument:
+    """What the analyzer does: its scoring weights follow the configuration."""
+    stub = rpc.ConfigServiceStub(clients.channel("config"))
+
+    async def watch(after: int) -> AsyncIterator[live.Revision]:
+        async for answer in stub.WatchConfig(pb.WatchConfigRequest(after_version=after)):
+            yield live.Revision(answer.config.version, json_format.MessageToDict(answer.config.document))
+
+    return live.LiveDocument(path, watch, {"analyzer": {"weights": {"motion": 0.25}}})
+
+
+def motion(document: live.LiveDocument) -> float:
+    """The weight that a consumer would use now."""
+    return document.value["analyzer"]["weights"]["motion"]
+
+
+async def test_consumer_gets_a_changed_weight_live(
+    process, stub: rpc.ConfigServiceStub, tmp_path: pathlib.Path
+) -> None:
+    """A weight is in force at a running consumer within half a second of the answer, change after change."""
+    registry = discovery.StaticRegistry({"config": [process.address]})
+    delays_s = []
+    async with client.Clients(registry) as clients, consumer(tmp_path / "good.json", clients) as document:
+        for number in range(20):
+            await stub.UpdateConfig(weight(number + 0.5, number))
+            start_s = time.monotonic()
+            await document.changed(after=number, timeout_s=PROPAGATION_MAX_S)
+            delays_s.append(time.monotonic() - start_s)
+            assert (number + 1, number + 0.5) == (document.version, motion(document))
+    assert max(delays_s) < PROPAGATION_MAX_S
+    print(f"propagation: median {sorted(delays_s)[10] * 1e3:.1f} ms, max {max(delays_s) * 1e3:.1f} ms")
+
+
+async def test_consumer_survives_without_the_service(process, connect, tmp_path: pathlib.Path) -> None:
+    """With the service killed a consumer keeps its weights, starts with them, and follows again when it is back."""
+    registry = discovery.StaticRegistry({"config": [process.address]})
+    path = tmp_path / "good.json"
+    async with client.Clients(registry) as clients, consumer(path, clients) as document:
+        async with connect(process.address) as channel:
+            await rpc.ConfigServiceStub(channel).UpdateConfig(weight(7, 0))
+        await document.changed(after=0, timeout_s=5)
+        process.stop(signal.SIGKILL)
+        await asyncio.sleep(1)
+        assert (1, 7) == (document.version, motion(document))
+    start_s = time.monotonic()
+    async with client.Clients(registry) as clients, consumer(path, clients) as document:
+        assert (1, 7) == (document.version, motion(document))
+        assert time.monotonic() - start_s < 1, "the start waits for nothing: the disk knows the last good version"
+        await process.start()
+        async with connect(process.address) as channel:
+            await rpc.ConfigServiceStub(channel).UpdateConfig(weight(8, 1))
+        await document.changed(after=1, timeout_s=15)
+        assert (2, 8) == (document.version, motion(document))
+
+
+async def test_consumer_without_disk_and_service_has_its_defaults(tmp_path: pathlib.Path, free_port) -> None:
+    """The control: with neither, the built-in value is in force, not the last one."""
+    registry = discovery.StaticRegistry({"config": [f"127.0.0.1:{free_port()}"]})
+    async with client.Clients(registry) as clients, consumer(tmp_path / "none.json", clients) as document:
+        assert (0, 0.25) == (document.version, motion(document))
+
+
+async def test_refused_change_reaches_no_consumer(process, stub: rpc.ConfigServiceStub, tmp_path: pathlib.Path) -> None:
+    """A bad weight is refused at the service: consumers never hear of it."""
+    registry = discovery.StaticRegistry({"config": [process.address]})
+    async with client.Clients(registry) as clients, consumer(tmp_path / "good.json", clients) as document:
+        await stub.UpdateConfig(weight(2, 0))
+        assert errors.InvalidArgument is type(await refusal(stub.UpdateConfig(weight(-1, 1))))
+        await stub.UpdateConfig(weight(3, 1))
+        await testing.wait_until(lambda: document.version == 2, 5)
+        assert 3 == motion(document)
