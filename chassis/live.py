@@ -46,7 +46,8 @@ class LiveDocument:
 
     Args:
         path: File of the last version known to be good.
-        watch: Async generator function of the revisions later than a version; it may end or fail, and is called again.
+        watch: Async generator function of the revisions later than a version; for a negative one the newest comes
+            first. It may end or fail, and is called again.
         default: The value where neither the disk nor the source knows one; its version is 0.
         accept: Checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it.
     """

@@ -290,6 +290,15 @@ async def test_consumer_survives_without_the_service(process, connect, tmp_path:
         assert (2, 8) == (document.version, motion(document))
 
 
+async def test_consumer_of_an_untouched_environment_starts_at_once(process, tmp_path: pathlib.Path) -> None:
+    """The built-in document of the service is an answer: a first start waits for nothing more."""
+    registry = discovery.StaticRegistry({"config": [process.address]})
+    start_s = time.monotonic()
+    async with client.Clients(registry) as clients, consumer(tmp_path / "good.json", clients) as document:
+        assert (0, 1) == (document.version, motion(document))
+    assert time.monotonic() - start_s < live.FIRST_TIMEOUT_S / 2
+
+
 async def test_consumer_without_disk_and_service_has_its_defaults(tmp_path: pathlib.Path, free_port) -> None:
     """The control: with neither, the built-in value is in force, not the last one."""
     registry = discovery.StaticRegistry({"config": [f"127.0.0.1:{free_port()}"]})
