@@ -38,13 +38,13 @@ def frames(file: BinaryIO, pts: np.ndarray, *, certain: bool, threads: int) -> I
                 yield from _within(landed, pts)
                 return
     with reading.opened(file, threads=threads) as opened:
-        yield from _within(_decoded(opened), pts)
+        yield from _within(reading.frames(opened, opened.video), pts)
 
 
 def counted(file: BinaryIO, numbers: np.ndarray, *, threads: int) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decodes a range of a file without usable time stamps: counts frames from the start."""
     with reading.opened(file, threads=threads) as opened:
-        for number, frame in enumerate(_decoded(opened)):
+        for number, frame in enumerate(reading.frames(opened, opened.video)):
             if number > numbers[-1]:
                 return
             if number >= numbers[0]:
@@ -70,7 +70,7 @@ def land(opened: source.Source, first_pts: int) -> Iterator[av.VideoFrame] | Non
             opened.container.seek(first_pts - int(lead_s / video.time_base), stream=video, backward=True)
         except (OSError, ValueError):  # not seekable, or before the first entry of its table
             continue
-        coming = _decoded(opened)
+        coming = reading.frames(opened, opened.video)
         first = next(coming, None)
         if first is not None and _clean(first) and first.pts <= first_pts:
             return itertools.chain((first,), coming)
@@ -79,11 +79,6 @@ def land(opened: source.Source, first_pts: int) -> Iterator[av.VideoFrame] | Non
 
 def _clean(frame: av.VideoFrame) -> bool:
     return frame.pts is not None and frame.key_frame and not frame.is_corrupt
-
-
-def _decoded(opened: source.Source) -> Iterator[av.VideoFrame]:
-    for _, packet in opened.packets(opened.video):
-        yield from opened.decode(opened.video, packet)
 
 
 def _within(coming: Iterator[av.VideoFrame], pts: np.ndarray) -> Iterator[tuple[int, av.VideoFrame]]:

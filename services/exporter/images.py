@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -68,13 +69,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 def _key_frames(opened: Any) -> Iterator[av.VideoFrame]:
     opened.video.codec_context.skip_frame = "NONKEY"
-    count = 0
-    for _, packet in opened.packets(opened.video):
-        for frame in opened.decode(opened.video, packet):
-            count += 1
-            if count > CANDIDATES_MAX:
-                return
-            yield frame
+    yield from itertools.islice(reading.frames(opened, opened.video), CANDIDATES_MAX)
 
 
 def score(frame: av.VideoFrame, duration_s: float) -> float:

@@ -79,8 +79,7 @@ def _look(file: BinaryIO) -> tuple[Fraction, tuple[int, int]]:
 def _small_frames(file: BinaryIO, duration: Fraction, divisor: int, size: tuple[int, int]) -> Iterator[av.VideoFrame]:
     reformatter = av.video.reformatter.VideoReformatter()
     with reading.opened(file) as opened:
-        frames = (frame for _, packet in opened.packets(opened.video) for frame in opened.decode(opened.video, packet))
-        for number, frame in enumerate(frames):
+        for number, frame in enumerate(reading.frames(opened, opened.video)):
             if frame.pts * frame.time_base >= duration:
                 return
             if number % divisor == 0:

@@ -2,7 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import av
+import av.stream
 
 from media import source
 
@@ -23,3 +26,17 @@ def opened(file: BinaryIO, *, threads: int = 1) -> Iterator[source.Source]:
         if found.video is not None:
             found.video.codec_context.thread_type = "AUTO"
         yield found
+
+
+def frames(found: source.Source, stream: av.stream.Stream) -> Iterator[Any]:
+    """Every frame of a stream from where the source stands to its end."""
+    for _, packet in found.packets(stream):
+        yield from decoded(found, stream, packet)
+
+
+def decoded(found: source.Source, stream: av.stream.Stream, packet: av.Packet | None) -> Iterator[Any]:
+    """Frames of one packet, or the last ones for None. PyAV gives the last ones no time base."""
+    for frame in found.decode(stream, packet):
+        if frame.time_base is None:
+            frame.time_base = stream.time_base
+        yield frame

@@ -17,6 +17,7 @@ POINTS_MAX = 1200  # points of the curve: more than a screen has columns
 MARKS_MAX = 4000  # rectangles of one lane; a ten-hour film has fewer shots
 TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 TICKS_MAX = 8
+LAST_TICK = 0.86  # share of the axis behind which only its end is labeled: on a phone the words would touch
 TIMES, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 MARKS = {"passed": "\N{CHECK MARK}", "failed": "\N{BALLOT X}", "skipped": DASH}
 
@@ -228,7 +229,7 @@ def _ticks(length_s: float) -> Iterator[dict[str, Any]]:
     step = next((step for step in TICKS if length_s / step <= TICKS_MAX), TICKS[-1])
     for index in range(int(length_s // step) + 1):
         at_s = index * step
-        if at_s <= length_s - step * 0.35 or at_s == 0:
+        if at_s <= length_s * LAST_TICK or at_s == 0:
             yield {"left": round(100 * at_s / length_s, 3), "label": clock(at_s, 0), "last": False}
     yield {"left": 100, "label": clock(length_s), "last": True}
 

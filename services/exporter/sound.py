@@ -142,7 +142,7 @@ def _frames(file: BinaryIO, start: Fraction) -> Iterator[av.AudioFrame]:
             yield from landed
             return
     with reading.opened(file) as opened:
-        yield from _decoded(opened)
+        yield from reading.frames(opened, opened.audio)
 
 
 def _land(opened: source.Source, start: Fraction) -> Iterator[av.AudioFrame] | None:
@@ -155,16 +155,11 @@ def _land(opened: source.Source, start: Fraction) -> Iterator[av.AudioFrame] | N
             opened.container.seek(place, stream=stream, backward=True)
         except (OSError, ValueError):  # not seekable
             return None
-        coming = _decoded(opened)
+        coming = reading.frames(opened, opened.audio)
         first = next(coming, None)
         if first is not None and first.pts is not None and first.pts * stream.time_base <= start - Fraction(lead_s) / 2:
             return itertools.chain((first,), coming)
     return None
-
-
-def _decoded(opened: source.Source) -> Iterator[av.AudioFrame]:
-    for _, packet in opened.packets(opened.audio):
-        yield from opened.decode(opened.audio, packet)
 
 
 def encode(chunks: Iterable[np.ndarray], bit_rate_bps: int) -> tuple[list[av.Packet], bytes]:

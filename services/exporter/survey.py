@@ -130,7 +130,7 @@ def _head(opened: source.Source) -> tuple[list[av.VideoFrame], list[int | None],
     for _, packet in opened.packets(video):
         if packet is not None and visible(packet, video.codec_context.name):
             packets.append(packet.pts)
-        for frame in opened.decode(video, packet):
+        for frame in reading.decoded(opened, video, packet):
             first = first or [frame]
             decoded.append(frame.pts)
         if len(decoded) >= HEAD_FRAMES:
@@ -284,7 +284,7 @@ def _decoded(file: BinaryIO, wanted: Wanted, base: Fraction, nominal: str | None
     """The certain way: decodes from the start and takes what comes."""
     pts, more = [], _until(wanted, base)
     with reading.opened(file) as opened:
-        frames = (frame for _, packet in opened.packets(opened.video) for frame in opened.decode(opened.video, packet))
+        frames = reading.frames(opened, opened.video)
         for frame in itertools.takewhile(lambda frame: more(frame.pts), frames):
             pts.append(frame.pts)
             report({"stage": "survey", "frames": len(pts)})

@@ -99,6 +99,15 @@ def in_force(document: Mapping[str, Any], version: int) -> dict[str, Preset]:
     return found
 
 
+def accept(document: Mapping[str, Any]) -> None:
+    """Refuses a configuration whose presets cannot be used.
+
+    Raises:
+        errors.FailedPrecondition: see `in_force`.
+    """
+    in_force(document, version=1)
+
+
 def build(name: str, fields: Mapping[str, Any], version: int) -> Preset:
     """Makes a preset of its fields, all checked."""
     unknown = set(fields) - set(FIELDS) - {"name", "config_version"}

@@ -1,0 +1,300 @@
+"""ExporterService: translates between messages and exports."""
+
+import asyncio
+import contextlib
+import json
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from google.protobuf import duration_pb2, json_format
+from grpc import aio
+from reelsmith.config.v1 import config_pb2 as config_pb
+from reelsmith.config.v1 import config_pb2_grpc as config_rpc
+from reelsmith.exporter.v1 import exporter_pb2 as pb
+from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
+from reelsmith.media.v1 import media_pb2
+
+from chassis import errors, live
+from media import artifacts, pool
+from services.exporter import exports, gallery, gate, layouts, presets, progress, report, survey
+
+NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
+PROGRESS_INTERVAL_S = 0.25  # between two messages of a stream: fast enough for the eye
+QUIET_MAX_S = 2.0  # longest silence of a stream: progress is the heartbeat of a step
+PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
+PAGE_SIZE = 100  # as the API says
+PAGE_SIZE_MAX = 1000  # as the API says
+
+RATIOS = {
+    pb.ASPECT_RATIO_9_16: "9:16",
+    pb.ASPECT_RATIO_1_1: "1:1",
+    pb.ASPECT_RATIO_4_5: "4:5",
+    pb.ASPECT_RATIO_16_9: "16:9",
+}
+LAYOUTS = {
+    pb.LAYOUT_UNSPECIFIED: "fill",
+    pb.LAYOUT_FILL: "fill",
+    pb.LAYOUT_FIT_BLUR: "fit_blur",
+    pb.LAYOUT_LETTERBOX: "letterbox",
+    pb.LAYOUT_SPLIT: "split",
+    pb.LAYOUT_STACK: "stack",
+}
+STATES = {
+    gate.PASSED: pb.Check.STATE_PASSED,
+    gate.FAILED: pb.Check.STATE_FAILED,
+    gate.SKIPPED: pb.Check.STATE_SKIPPED,
+}
+
+
+class ExporterService(rpc.ExporterServiceServicer):
+    """Renders clips, pictures and the report.
+
+    Args:
+        clips: exports and verifies clips.
+        shown: renders pictures and the report.
+        workers: the pool, for capabilities.
+        encoders: names of the encoders that work here.
+    """
+
+    def __init__(
+        self, clips: exports.Exporter, shown: gallery.Gallery, workers: pool.Pool, encoders: Sequence[str]
+    ) -> None:
+        self._clips, self._gallery, self._pool, self._encoders = clips, shown, workers, tuple(encoders)
+
+    async def check(self) -> None:
+        """Says whether clips can be made here.
+
+        Raises:
+            errors.FailedPrecondition: an encoder is missing, or no preset can be used.
+        """
+        missing = {"libx264", "aac"} - set(self._encoders)
+        if missing:
+            raise errors.FailedPrecondition(f"no encoder {', '.join(sorted(missing))} works here", reason="NO_ENCODER")
+        self._clips.catalogue()
+
+    async def ExportClip(
+        self, request: pb.ExportClipRequest, context: aio.ServicerContext
+    ) -> AsyncIterator[pb.ExportClipResponse]:
+        """Renders one clip; streams progress, then one result."""
+        order = _order(request)
+        async with contextlib.aclosing(_followed(lambda listener: self._clips.export(order, listener))) as events:
+            async for event in events:
+                if isinstance(event, progress.Progress):
+                    yield pb.ExportClipResponse(progress=_progress(event))
+                else:
+                    yield pb.ExportClipResponse(result=_result(event))
+
+    async def ExportTimeline(
+        self, request: pb.ExportTimelineRequest, context: aio.ServicerContext
+    ) -> pb.ExportTimelineResponse:
+        """Says that this version writes no timelines."""
+        raise errors.Unimplemented(f"release {exports.VERSION} writes no timelines", reason="TIMELINE_UNIMPLEMENTED")
+
+    async def RenderImages(
+        self, request: pb.RenderImagesRequest, context: aio.ServicerContext
+    ) -> pb.RenderImagesResponse:
+        """Renders a thumbnail per clip and one contact sheet."""
+        thumbnails, sheet = await self._gallery.render_images(
+            request.output.session_id, request.output.directory, list(request.clip_paths)
+        )
+        return pb.RenderImagesResponse(
+            thumbnails=[_artifact(one, media_pb2.ARTIFACT_ROLE_THUMBNAIL) for one in thumbnails],
+            contact_sheet=_artifact(sheet, media_pb2.ARTIFACT_ROLE_CONTACT_SHEET),
+        )
+
+    async def RenderReport(
+        self, request: pb.RenderReportRequest, context: aio.ServicerContext
+    ) -> pb.RenderReportResponse:
+        """Renders the report page of a session."""
+        page = await self._gallery.render_report(
+            request.output.session_id,
+            request.output.directory,
+            request.title,
+            (request.analysis_path or "metadata/analysis.json", request.proposals_path or "metadata/proposals.json"),
+            [report.Entry(clip.rank, clip.clip_path, clip.manifest_path, error=clip.error) for clip in request.clips],
+        )
+        return pb.RenderReportResponse(artifact=_artifact(page, media_pb2.ARTIFACT_ROLE_REPORT))
+
+    async def VerifyClip(self, request: pb.VerifyClipRequest, context: aio.ServicerContext) -> pb.VerifyClipResponse:
+        """Opens a finished clip again and checks it against its manifest."""
+        checks = await self._clips.verify(request.session_id, request.clip_path, request.manifest_path)
+        return pb.VerifyClipResponse(
+            passed=all(one.state != gate.FAILED for one in checks), checks=[_check(one) for one in checks]
+        )
+
+    async def ListPresets(self, request: pb.ListPresetsRequest, context: aio.ServicerContext) -> pb.ListPresetsResponse:
+        """Lists the presets in force, by name."""
+        size = _page_size(request.page_size)
+        names = sorted(name for name in self._clips.catalogue() if name > request.page_token)
+        known = self._clips.catalogue()
+        return pb.ListPresetsResponse(
+            presets=[_preset(known[name]) for name in names[:size]],
+            next_page_token=names[size - 1] if len(names) > size else "",
+        )
+
+    async def GetPreset(self, request: pb.GetPresetRequest, context: aio.ServicerContext) -> pb.Preset:
+        """Returns one preset."""
+        return _preset(self._clips.preset(request.name))
+
+    async def GetCapabilities(
+        self, request: pb.GetCapabilitiesRequest, context: aio.ServicerContext
+    ) -> pb.GetCapabilitiesResponse:
+        """Says what this instance can do and how busy it is."""
+        numbers = {name: number for number, name in LAYOUTS.items() if number}
+        return pb.GetCapabilitiesResponse(
+            encoders=self._encoders,
+            layouts=[numbers[name] for name in layouts.CATALOGUE],
+            capacity=media_pb2.Capacity(
+                workers=self._pool.workers,
+                busy_workers=self._pool.busy,
+                queued_calls=self._pool.waiting,
+                queue_limit=self._pool.queue_limit,
+            ),
+            protections=[
+                media_pb2.Protection(name=one.name, active=one.active, detail=one.detail)
+                for one in self._pool.protections()
+            ],
+            version=exports.VERSION,
+        )
+
+
+async def _followed(
+    start: Callable[[exports.Listener], Any],
+) -> AsyncIterator[progress.Progress | exports.Clip]:
+    """Progress of an export now and then, and its result; leaving ends the export."""
+    latest: list[progress.Progress] = [progress.Meter().now()]
+    changed = asyncio.Event()
+
+    def heard(now: progress.Progress) -> None:
+        latest[0] = now
+        changed.set()
+
+    work = asyncio.ensure_future(start(heard))
+    work.add_done_callback(lambda _: changed.set())
+    try:
+        while not work.done():
+            changed.clear()
+            yield latest[0]
+            await asyncio.wait((work,), timeout=PROGRESS_INTERVAL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_MAX_S):
+                    await changed.wait()
+        yield await work
+    finally:
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
+
+
+def _order(request: pb.ExportClipRequest) -> exports.Order:
+    if request.aspect_ratio not in (0, *RATIOS) or request.layout not in LAYOUTS:
+        raise _refusal("aspect_ratio" if request.aspect_ratio not in (0, *RATIOS) else "layout", "is not known")
+    return exports.Order(
+        source_uri=request.source_uri,
+        session_id=request.output.session_id,
+        directory=request.output.directory,
+        name=request.name or "clip",
+        wanted=_wanted(request),
+        preset=request.preset,
+        aspect_ratio=RATIOS.get(request.aspect_ratio, ""),
+        layout=LAYOUTS[request.layout],
+        analysis_path=request.analysis_path,
+        proposal=_proposal(request.proposal_json),
+    )
+
+
+def _wanted(request: pb.ExportClipRequest) -> survey.Wanted:
+    match request.WhichOneof("range"):
+        case "frames":
+            return survey.Wanted(frames=(request.frames.start_frame, request.frames.end_frame))
+        case "time":
+            edges = (request.time.start_s, request.time.end_s)
+            if not all(map(math.isfinite, edges)):
+                raise _refusal("time", "must be two finite numbers")
+            return survey.Wanted(seconds=(Fraction(edges[0]), Fraction(edges[1])))
+    raise _refusal("range", "is required: time or frames")
+
+
+def _proposal(text: str) -> Mapping[str, Any] | None:
+    if not text:
+        return None
+    if len(text) > PROPOSAL_BYTES_MAX:
+        raise _refusal("proposal_json", f"may have {PROPOSAL_BYTES_MAX} characters at most")
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:  # a deep nest of brackets ends in RecursionError
+        raise _refusal("proposal_json", f"is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _refusal("proposal_json", "must be a JSON object")
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number")
+
+
+def _refusal(field: str, rule: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(
+        f"the request cannot be served: {field} {rule}", reason="BAD_REQUEST", fields=[errors.Field(field, rule)]
+    )
+
+
+def _page_size(asked: int) -> int:
+    if asked < 0:
+        raise _refusal("page_size", "must not be negative")
+    return min(asked or PAGE_SIZE, PAGE_SIZE_MAX)
+
+
+def _progress(now: progress.Progress) -> media_pb2.Progress:
+    eta = None
+    if now.eta_s is not None:
+        eta = duration_pb2.Duration()
+        eta.FromMilliseconds(round(now.eta_s * 1000))
+    return media_pb2.Progress(
+        fraction=now.fraction, stage=now.stage, frames=now.frames, frames_per_second=now.frames_per_second, eta=eta
+    )
+
+
+def _result(made: exports.Clip) -> pb.ExportClipResult:
+    return pb.ExportClipResult(
+        clip=_artifact(made.clip, media_pb2.ARTIFACT_ROLE_CLIP),
+        manifest=_artifact(made.manifest, media_pb2.ARTIFACT_ROLE_MANIFEST),
+        frames=media_pb2.FrameRange(start_frame=made.start_frame, end_frame=made.end_frame),
+        checks=[_check(one) for one in made.checks],
+        config_version=made.config_version,
+    )
+
+
+def _artifact(one: artifacts.Artifact, role: media_pb2.ArtifactRole) -> media_pb2.Artifact:
+    return media_pb2.Artifact(
+        path=one.path, size_bytes=one.size_bytes, sha256=one.sha256, media_type=one.media_type, role=role
+    )
+
+
+def _check(one: gate.Check) -> pb.Check:
+    return pb.Check(name=one.name, state=STATES[one.state], measured=one.measured, expected=one.expected)
+
+
+def _preset(one: presets.Preset) -> pb.Preset:
+    numbers = {name: number for number, name in RATIOS.items()}
+    fields = {name: getattr(one, name) for name in pb.Preset.DESCRIPTOR.fields_by_name if name != "aspect_ratio"}
+    return pb.Preset(aspect_ratio=numbers[one.aspect_ratio], **fields)
+
+
+def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:
+    """Revisions of the shared configuration.
+
+    Args:
+        stub: client of the configuration service.
+        environment: which document; empty for the service's own.
+    """
+
+    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
+        request = config_pb.WatchConfigRequest(environment=environment, after_version=after)
+        async for message in stub.WatchConfig(request):
+            document = json_format.MessageToDict(message.config.document)
+            yield live.Revision(message.config.version, document)
+
+    return watch

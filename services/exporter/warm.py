@@ -1,0 +1,28 @@
+"""Loads all that workers need: once inside their box, they can open no file, and so import no module."""
+
+import io
+
+import av.audio.resampler
+import av.video.reformatter
+import numpy as np
+import numpy.ma  # np.median imports it when it is first called
+from PIL import Image
+
+from services.exporter import analysis, camera, encoders, gate, images, loudness, preview, render, survey
+
+PRELOAD = ("services.exporter.warm:everything",)
+TASKS = (survey.run, render.run, gate.inspect, images.still, preview.run, encoders.probe)
+
+
+def everything() -> None:
+    """Runs what loads its parts late: pictures, sound and the camera."""
+    Image.init()
+    image = Image.new("RGB", (16, 16))
+    image.save(io.BytesIO(), "JPEG", quality=images.QUALITY, optimize=True, progressive=True)
+    shots = (analysis.Shot(0, 2, 0.0, 2.0),)
+    focus = tuple(analysis.Focus(t_s=float(at), x=0.1 + 0.8 * at, y=0.5, weight=1.0) for at in range(2))
+    camera.plan(analysis.Analysis(shots, focus), np.linspace(0.0, 2.0, 8), (0.3, 1.0))
+    loudness.measure([np.zeros((2, loudness.RATE_HZ), np.float32)])
+    frame = av.VideoFrame.from_ndarray(np.zeros((24, 16), np.uint8), format="yuv420p")
+    av.video.reformatter.VideoReformatter().reformat(frame, 8, 8, "rgb24", interpolation="AREA").to_image()
+    av.audio.resampler.AudioResampler("fltp", "stereo", loudness.RATE_HZ)
