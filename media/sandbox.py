@@ -29,6 +29,7 @@ CLONE_THREAD, CLONE_NEWUSER = 0x10000, 0x10000000
 EMPTY_ROOT = "/proc/self/fdinfo"  # holds a note on each open file of the process itself, and takes no new files
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 
+LATE_MODULES = ("numpy.fft", "numpy.linalg", "numpy.random")
 ALLOWED_CALLS = """
     read readv pread64 preadv write writev pwrite64 pwritev lseek fstat close dup dup2 dup3 ftruncate fallocate
     fsync fdatasync mmap munmap mremap mprotect madvise brk mincore membarrier msync
@@ -84,9 +85,11 @@ class Protection:
 def prepare() -> None:
     """Loads what `enter` and the codecs need while files can still be opened.
 
-    PyAV imports some of its modules only when they are first used, which is too late inside.
+    PyAV and NumPy import some of their modules only when they are first used, which is too late inside.
     """
     _libc()
+    for name in LATE_MODULES:
+        importlib.import_module(name)
     with contextlib.suppress(ImportError, RuntimeError, OSError):  # `enter` reports what is missing
         importlib.import_module("pyseccomp")
     package = importlib.import_module("av")

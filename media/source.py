@@ -159,7 +159,9 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
 def _raise_opening(error: BaseException) -> NoReturn:
     _raise_if_storage(error)
     if isinstance(error, MemoryError):
-        raise errors.Refused("reading the header takes more memory than is allowed", reason="TOO_LARGE") from error
+        raise errors.Refused(
+            "the header asks for more streams or memory than is allowed", reason="TOO_LARGE"
+        ) from error
     if isinstance(error, PermissionError):  # PyAV's own is a kind of this one
         raise errors.Refused("the file wants to open other files", reason="FORMAT_NOT_ALLOWED") from error
     if isinstance(error, av.error.ArgumentError):
