@@ -159,7 +159,8 @@ class StreamCall:
 
     async def _read(self, chosen: Any) -> AsyncIterator[Any]:
         """The messages of one try."""
-        chosen.outstanding += 1
+        busy = contextlib.ExitStack()
+        busy.enter_context(chosen.busy())
         try:
             await route.connect(chosen, self._call)
             open_stream = route.try_callable(chosen, self._call.method)
@@ -177,7 +178,7 @@ class StreamCall:
                 raise
             raise route.interrupted(chosen) from None
         finally:
-            chosen.outstanding -= 1
+            busy.close()
             if self._current:
                 self._current.cancel()
 

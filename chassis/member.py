@@ -1,8 +1,9 @@
 """One instance as a client sees it: its connection, how busy it is, and whether it can be trusted now."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -12,7 +13,6 @@ from chassis import discovery
 
 MESSAGE_BYTES_MAX = 64 << 20  # an analysis of a long film is tens of megabytes; gRPC's default of 4 MiB refuses it
 CONNECT_TIMEOUT_S = 1.0  # a frozen process accepts connections and never greets: look elsewhere after that
-RETIRE_POLL_S = 0.5  # how often a member that left the list is asked whether its last call has ended
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -42,6 +42,8 @@ class Member:
         self.ejections = 0  # in a row
         self.ejected_until_s = 0.0  # monotonic time
         self.closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._callables: dict[str, Callable[..., Any]] = {}
         self._channel = aio.insecure_channel(instance.address, options=OPTIONS)
         self._channel.get_state(try_to_connect=True)
@@ -57,6 +59,18 @@ class Member:
     def ejected(self) -> bool:
         """Whether it is passed over for the moment."""
         return time.monotonic() < self.ejected_until_s
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Counts one try as outstanding while the block runs."""
+        self.outstanding += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self.outstanding -= 1
+            if not self.outstanding:
+                self._idle.set()
 
     def callable(self, kind: str, method: str, serializer: Any, deserializer: Any) -> Callable[..., Any]:
         """The gRPC callable of one method on this connection.
@@ -90,8 +104,7 @@ class Member:
 
         A call that hangs there is ended by its deadline or by the keepalive of the connection.
         """
-        while self.outstanding:  # bounded: every call has a deadline
-            await asyncio.sleep(RETIRE_POLL_S)
+        await self._idle.wait()  # bounded: every call has a deadline
         await self.close()
 
     async def close(self) -> None:

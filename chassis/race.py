@@ -81,17 +81,15 @@ class Race:
         self._tried.append(chosen)
 
     async def _try(self, chosen: member.Member) -> tuple[Any, aio.Call]:
-        chosen.outstanding += 1
-        try:
-            await route.connect(chosen, self._call)
-            call = route.try_callable(chosen, self._call.method)(self._request, **self._call.arguments)
-            return await call, call
-        except aio.AioRpcError as failure:
-            raise route.translate(failure, chosen) from failure
-        except aio.UsageError as closed:  # gRPC's way to say that the channel was closed meanwhile
-            raise route.NeverSent(str(closed), reason="INSTANCE_LEFT") from closed
-        finally:
-            chosen.outstanding -= 1
+        with chosen.busy():
+            try:
+                await route.connect(chosen, self._call)
+                call = route.try_callable(chosen, self._call.method)(self._request, **self._call.arguments)
+                return await call, call
+            except aio.AioRpcError as failure:
+                raise route.translate(failure, chosen) from failure
+            except aio.UsageError as closed:  # gRPC's way to say that the channel was closed meanwhile
+                raise route.NeverSent(str(closed), reason="INSTANCE_LEFT") from closed
 
     def _won(self, task: asyncio.Task[Any], attempt: Try) -> Any:
         self._way.answered(self._call, attempt.chosen, time.monotonic() - attempt.start_s)
