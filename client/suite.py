@@ -73,7 +73,8 @@ async def _start(home: pathlib.Path, discovery: str) -> asyncio.subprocess.Proce
 def _environment(discovery: str) -> dict[str, str]:
     # An agent that others use would mix their processes with ours, and theirs do not know our files.
     alone = {name: value for name, value in os.environ.items() if name != "CONSUL_HTTP_ADDR"}
-    return {"REELSMITH_DISCOVERY": discovery, **alone}
+    # Nobody is left to look elsewhere when it stops.
+    return {"REELSMITH_DISCOVERY": discovery, "REELSMITH_LAME_DUCK_S": "0", **alone}
 
 
 async def _serving(home: pathlib.Path, child: asyncio.subprocess.Process) -> None:

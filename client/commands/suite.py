@@ -55,13 +55,17 @@ async def _status(as_json: bool, address: str) -> terminal.Code:
 
 
 def _show(found: pb.SuiteStatus) -> None:
-    table = rich.table.Table("service", "instance", "address", "state", "version", "answer", "workers", "detail")
+    table = rich.table.Table()
+    for name in ("service", "address", "state", "version", "answer", "workers"):
+        table.add_column(name, no_wrap=True)
     for service in found.services:
         if not service.instances:
-            table.add_row(service.name, "", "", "[red]none")
+            table.add_row(service.name, "", "[red]none")
         for instance in service.instances:
             table.add_row(service.name, *_row(instance))
     terminal.out.print(table)
+    for instance in (instance for service in found.services for instance in service.instances if instance.detail):
+        terminal.say(f"{instance.id}: {instance.detail}")
     serving = "serving" if found.serving else "NOT serving"
     terminal.say(f"{serving}, discovery {found.discovery}, gateway version {found.version}")
     if found.HasField("queue"):
@@ -73,8 +77,7 @@ def _row(instance: pb.InstanceStatus) -> tuple[str, ...]:
     capacity = instance.capacity
     workers = f"{capacity.busy_workers} of {capacity.workers} busy" if instance.HasField("capacity") else ""
     answer = f"{1000 * wording.seconds(instance.latency):.0f} ms" if instance.HasField("latency") else ""
-    color = COLORS.get(state, "red")
-    return instance.id, instance.address, f"[{color}]{state}", instance.version, answer, workers, instance.detail
+    return instance.address, f"[{COLORS.get(state, 'red')}]{state}", instance.version, answer, workers
 
 
 def _queue(queue: jobs.QueueStats) -> str:
