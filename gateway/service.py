@@ -59,6 +59,8 @@ class ClipService(rpc.ClipServiceServicer):
         self._suite = status
         self._idle_max_s = settings.upload_idle_max_s
         self._patience = watch.Patience(settings.watch_outage_max_s)
+        # A job manager that is being restarted is worth a wait: there is one, and no other to turn to.
+        self._options = {"timeout": settings.jobs_timeout_s, "wait_for_ready": True}
 
     async def check(self) -> None:
         """Looks whether the job manager can be reached: without it there is nothing to offer.
@@ -72,14 +74,14 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CreateClips(self, request: pb.CreateClipsRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Starts to make clips."""
-        return await self._jobs.SubmitJob(_submission(request, "spec"))
+        return await self._jobs.SubmitJob(_submission(request, "spec"), **self._options)
 
     async def CreateClipsBatch(
         self, request: pb.CreateClipsBatchRequest, context: aio.ServicerContext
     ) -> pb.CreateClipsBatchResponse:
         """Starts several jobs, all or none."""
         submissions = [_submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)]
-        answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions))
+        answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions), **self._options)
         return pb.CreateClipsBatchResponse(jobs=answer.jobs)
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
@@ -91,7 +93,7 @@ class ClipService(rpc.ClipServiceServicer):
         wanted = jobs_pb2.ListJobsRequest(
             page_size=request.page_size, page_token=request.page_token, states=request.states, labels=request.labels
         )
-        answer = await self._jobs.ListJobs(wanted)
+        answer = await self._jobs.ListJobs(wanted, **self._options)
         return pb.ListJobsResponse(jobs=answer.jobs, next_page_token=answer.next_page_token)
 
     async def WatchJob(
@@ -113,11 +115,13 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Cancels a job."""
-        return await self._jobs.CancelJob(jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason))
+        return await self._jobs.CancelJob(
+            jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason), **self._options
+        )
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Runs again what failed or was cancelled, and nothing else."""
-        return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id))
+        return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id), **self._options)
 
     async def ListClips(self, request: pb.ListClipsRequest, context: aio.ServicerContext) -> pb.ListClipsResponse:
         """Lists the clips of a job, best first."""
@@ -166,11 +170,13 @@ class ClipService(rpc.ClipServiceServicer):
         """Renders one clip of a job again, as a job of its own."""
         job = await self._job(request.job_id)
         spec = _render_spec(job.spec, _clip(job, request.rank), request)
-        return await self._jobs.SubmitJob(jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id)))
+        return await self._jobs.SubmitJob(
+            jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id)), **self._options
+        )
 
     async def DeleteSession(self, request: pb.DeleteSessionRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
         """Deletes a job that has ended, with its session and all files."""
-        return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id))
+        return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
 
     async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
         """Asks every instance of every service how it is, all at once."""
@@ -180,7 +186,7 @@ class ClipService(rpc.ClipServiceServicer):
         return await self._suite.status(patience_s)
 
     async def _job(self, job_id: str) -> jobs_pb2.Job:
-        return await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id))
+        return await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id), **self._options)
 
     async def _next(self, messages: AsyncIterator[pb.UploadSourceRequest]) -> pb.UploadSourceRequest | None:
         """The next message; None at the end."""

@@ -20,6 +20,9 @@ class Settings(settings.Settings):
     upload_idle_max_s: float = pydantic.Field(
         default=300.0, gt=0, le=86400, description="Seconds without a piece after which an upload is put aside."
     )
+    jobs_timeout_s: float = pydantic.Field(
+        default=15.0, gt=0, le=600, description="Seconds for one answer of the job manager, a restart of it included."
+    )
     watch_outage_max_s: float = pydantic.Field(
         default=300.0, gt=0, le=86400, description="Seconds without the job manager after which a watch gives up."
     )

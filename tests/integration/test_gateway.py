@@ -550,3 +550,71 @@ async def test_generic_client_can_do_it_all(gateway, buf_curl, jobs: Jobs) -> No
     assert {b"grpc.health.v1.Health", b"reelsmith.gateway.v1.ClipService"} <= set(services.split())
     assert {f"{base[1:]}/{method.name}".encode() for method in SERVICE.methods} <= set(methods.split())
     assert ({"status": "SERVING"}, True) == (json.loads(health), b"STATE_SUCCEEDED" in events)
+
+
+@pytest.fixture
+async def manager(new_process):
+    """A real job manager, with nobody to run its steps."""
+    process = new_process("services.jobs")
+    await process.start()
+    return process
+
+
+@pytest.fixture
+async def before_manager(manager, new_process, connect) -> AsyncIterator[rpc.ClipServiceStub]:
+    """A plain stub of a gateway in front of the real job manager."""
+    process = new_process("gateway", REELSMITH_STATIC_REGISTRY=f"jobs={manager.address}")
+    await process.start()
+    async with connect(process.address) as channel:
+        yield rpc.ClipServiceStub(channel)
+
+
+async def test_accepted_job_and_its_watch_live_through_kills(before_manager: rpc.ClipServiceStub, manager) -> None:
+    """With the real job manager killed again and again a key keeps its job, and one watch tells every event once."""
+    stub = before_manager
+    job = await created(stub, "key-1")
+    watching = asyncio.create_task(read_all(stub.WatchJob(pb.WatchJobRequest(id=job.id))))
+    for _ in range(3):
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(manager.stop, signal.SIGKILL)
+        await manager.start()
+        assert job.id == (await created(stub, "key-1")).id
+    ended = await stub.CancelJob(pb.CancelJobRequest(id=job.id, reason="enough"))
+    events = await asyncio.wait_for(watching, 30)
+    assert list(range(1, ended.sequence + 1)) == [event.sequence for event in events if event.message]
+    assert jobs_pb2.Job.STATE_CANCELLED == events[-1].job.state == ended.state
+    await stub.DeleteSession(pb.DeleteSessionRequest(id=job.id))
+    assert errors.NotFound is type(await refusal(stub.GetJob(pb.GetJobRequest(id=job.id))))
+
+
+async def test_wrong_requests_come_back_with_their_fields(before_manager: rpc.ClipServiceStub) -> None:
+    """What the real job manager refuses reaches the caller with code, reason and fields."""
+    stub = before_manager
+    spec = jobs_pb2.JobSpec(source_uri="file:///x", count=101, preset="No Such")
+    error = await refusal(stub.CreateClips(pb.CreateClipsRequest(spec=spec)))
+    assert (errors.InvalidArgument, {"spec.count", "spec.preset"}) == (
+        type(error),
+        {field.name for field in error.fields},
+    )
+    for call in (
+        stub.GetJob(pb.GetJobRequest(id="../x")),
+        stub.ListClips(pb.ListClipsRequest(job_id="x")),
+        stub.CreateClipsBatch(pb.CreateClipsBatchRequest()),
+        stub.ListJobs(pb.ListJobsRequest(page_token="x")),
+    ):
+        assert errors.InvalidArgument is type(await refusal(call))
+    for stream in (
+        stub.WatchJob(pb.WatchJobRequest(id="x")),
+        stub.WatchJob(pb.WatchJobRequest(id="0" * 32, after_sequence=-1)),
+        stub.DownloadArtifact(pb.DownloadArtifactRequest(session_id="x", path="a")),
+    ):
+        assert errors.InvalidArgument is type(await refusal(read_all(stream)))
+
+
+async def test_status_knows_the_real_job_manager(before_manager: rpc.ClipServiceStub, manager) -> None:
+    """Its version and its queue are told."""
+    await created(before_manager)
+    status = await before_manager.GetSuiteStatus(pb.GetSuiteStatusRequest())
+    (instance,) = status.services[4].instances
+    assert (manager.address, status.version) == (instance.address, instance.version)
+    assert 1 == sum(item.count for item in status.queue.jobs)
