@@ -71,12 +71,23 @@ def launcher(*arguments: str, env: dict[str, str] | None = None) -> None:
     subprocess.run([sys.executable, "-m", "deploy.local", *arguments], check=True, timeout=120, env=env)
 
 
+def start(home: pathlib.Path, *options: str, env: dict[str, str] | None = None) -> Suite:
+    """Starts a suite on free ports and returns when everything serves."""
+    environment = {**os.environ, "REELSMITH_DISCOVERY": "static", **(env or {})}
+    launcher("up", "--home", str(home), "--detach", "--ephemeral-ports", *options, env=environment)
+    return Suite(home)
+
+
+def stop(suite: Suite) -> None:
+    """Stops a suite."""
+    launcher("down", "--home", str(suite.home))
+
+
 @contextlib.contextmanager
 def running(home: pathlib.Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Suite]:
     """A suite that is up inside the block and gone after it."""
-    environment = {**os.environ, "REELSMITH_DISCOVERY": "static", **(env or {})}
-    launcher("up", "--home", str(home), "--detach", "--ephemeral-ports", *options, env=environment)
+    suite = start(home, *options, env=env)
     try:
-        yield Suite(home)
+        yield suite
     finally:
-        launcher("down", "--home", str(home))
+        stop(suite)
