@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -618,3 +619,49 @@ async def test_status_knows_the_real_job_manager(before_manager: rpc.ClipService
     (instance,) = status.services[4].instances
     assert (manager.address, status.version) == (instance.address, instance.version)
     assert 1 == sum(item.count for item in status.queue.jobs)
+
+
+async def failures(gateway, manager, connect) -> tuple[int, int]:
+    """Calls and failed calls of callers that go on while the job manager is killed and restarted three times."""
+    called = failed = 0
+    killed = asyncio.Event()
+
+    async def caller(stub: rpc.ClipServiceStub, name: str) -> None:
+        nonlocal called, failed
+        while not killed.is_set():
+            called += 1
+            key = f"{name}-{called}"
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                first, again = await created(stub, key), await created(stub, key)
+                assert first.id == again.id
+                continue
+            failed += 1
+            await asyncio.sleep(0.01)
+
+    async with connect(gateway.address) as channel, asyncio.TaskGroup() as callers:
+        for number in range(4):
+            callers.create_task(caller(rpc.ClipServiceStub(channel), f"caller-{number}"))
+        for _ in range(3):
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(manager.stop, signal.SIGKILL)
+            await manager.start()
+        killed.set()
+    return called, failed
+
+
+async def test_no_call_fails_while_the_job_manager_is_restarted(manager, new_process, connect) -> None:
+    """Callers that go on through three kills see no error, and every key keeps its job."""
+    gateway = new_process("gateway", REELSMITH_STATIC_REGISTRY=f"jobs={manager.address}")
+    await gateway.start()
+    called, failed = await failures(gateway, manager, connect)
+    assert 0 == failed
+    assert called > 20
+
+
+async def test_control_impatient_gateway_fails_calls(manager, new_process, connect) -> None:
+    """Without the wait for the job manager the same callers see errors."""
+    registry = f"jobs={manager.address}"
+    gateway = new_process("gateway", REELSMITH_STATIC_REGISTRY=registry, REELSMITH_GATEWAY_JOBS_TIMEOUT_S="0.05")
+    await gateway.start()
+    _, failed = await failures(gateway, manager, connect)
+    assert failed > 0
