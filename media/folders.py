@@ -47,7 +47,7 @@ def translated(what: str) -> Iterator[None]:
         if error.errno == errno.ENAMETOOLONG:
             raise errors.NotThere(f"there is no {what[:200]}", metadata={"path": what[:200]}) from error
         if error.errno == errno.ELOOP:
-            raise errors.PathRefused(f"{what} leads through a link", metadata={"path": what}) from error
+            raise errors.PathRefused(f"{what} is a link", metadata={"path": what}) from error
         if error.errno in FULL:
             raise errors.StorageFull(f"no space left to write {what}", metadata={"path": what}) from error
         raise
@@ -63,8 +63,7 @@ def opened(root: str | os.PathLike[str], folders: list[str], *, create: bool = F
         create: Whether to make what is missing.
 
     Raises:
-        errors.NotThere: It does not exist.
-        errors.PathRefused: A part is a link.
+        errors.NotThere: It does not exist, or a part of it is a link or no folder.
     """
     with contextlib.ExitStack() as stack, translated("/".join(folders) or str(root)):
         current = os.open(root, FOLDER_FLAGS)
@@ -83,8 +82,8 @@ def open_file(root: str | os.PathLike[str], relative: str) -> BinaryIO:
     """Opens a regular file beneath a root for reading.
 
     Raises:
-        errors.NotThere: There is no such file, or it is none.
-        errors.PathRefused: The name leads through a link, or is none.
+        errors.NotThere: There is no such file, or a folder on the way is a link.
+        errors.PathRefused: It is a link, or the name is none.
     """
     return open_parts(root, parts(relative))
 
@@ -93,8 +92,8 @@ def open_parts(root: str | os.PathLike[str], names: list[str]) -> BinaryIO:
     """Opens a regular file beneath a root for reading, by the names from the root down.
 
     Raises:
-        errors.NotThere: There is no such file, or it is none.
-        errors.PathRefused: A part is a link.
+        errors.NotThere: There is no such file, or a folder on the way is a link.
+        errors.PathRefused: It is a link.
     """
     *folders, name = names
     relative = "/".join(names)
