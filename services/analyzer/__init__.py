@@ -1,0 +1,1 @@
+"""Measures videos, finds their shots, speech and highlights, and proposes clips."""

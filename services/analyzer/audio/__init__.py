@@ -1,0 +1,1 @@
+"""What the sound of a source says: loudness, silence and speech."""

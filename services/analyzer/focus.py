@@ -1,0 +1,158 @@
+"""Where the eye goes: the centre of what moves by itself, or stands out where nothing does.
+
+The motion of the camera is what most blocks share. Blocks that move otherwise, or that no motion explains, belong to
+things; their weight is spread over the neighbourhood and remembered for a moment, and its strongest place is the focus.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from services.analyzer.kernels import pairs, spec
+
+INTERVAL_S = 0.2  # from one sample of the track to the next: faster than a camera should follow
+MEMORY = 0.7  # share of the old weight that is left after an interval
+SPREAD_BLOCKS = 1.5  # standard deviation of the neighbourhood, in blocks
+STILL_SHARE = 0.15  # weight of standing out against moving: it decides only where little moves
+MOVE_MAX = 6.0  # cells per frame: faster is no more interesting
+BROKEN_MAX = 0.5  # share of broken blocks above which two frames are two pictures, and motion means nothing
+NEAR_BLOCKS = 3.0  # blocks around the strongest place that its centre is taken from
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """The focus at one moment, in the picture as coded.
+
+    Attributes:
+        t_s: Time in seconds.
+        x: From 0 at the left edge to 1 at the right.
+        y: From 0 at the top to 1 at the bottom.
+        spread_x: Standard deviation of the weight along x.
+        spread_y: Standard deviation of the weight along y.
+        weight: How much of the picture moves by itself, 0 to 1.
+    """
+
+    t_s: float
+    x: float
+    y: float
+    spread_x: float
+    spread_y: float
+    weight: float
+
+
+class Tracker:
+    """Follows the focus frame by frame."""
+
+    def __init__(self) -> None:
+        self._map: np.ndarray | None = None
+        self._fresh: list[np.ndarray] = []
+        self._next_s = 0.0
+        self.samples: list[Sample] = []
+
+    def add(self, picture: pairs.Picture, blocks: pairs.Blocks | None, pair: pairs.Pair | None, t_s: float) -> None:
+        """Takes the next frame with its motion from the frame before, and adds a sample where one is due."""
+        if blocks is None or pair is None or pair.broken > BROKEN_MAX:
+            self._map, self._fresh = None, []
+        else:
+            self._fresh.append(own_motion(blocks, pair.camera))
+        if t_s >= self._next_s:
+            self._sample(picture, t_s)
+            self._next_s = max(self._next_s + INTERVAL_S, t_s)
+
+    def _sample(self, picture: pairs.Picture, t_s: float) -> None:
+        standing = standing_out(picture)
+        moving = np.mean(self._fresh, axis=0) if self._fresh else np.zeros_like(standing)
+        self._fresh = []
+        now = moving + STILL_SHARE * standing
+        self._map = now if self._map is None else MEMORY * self._map + (1 - MEMORY) * now
+        self.samples.append(locate(self._map, t_s, float(np.clip(moving.mean(), 0, 1))))
+
+
+def own_motion(blocks: pairs.Blocks, camera: tuple[int, int]) -> np.ndarray:
+    """How much each block moves by itself, (block rows, block columns), 0 to 1.
+
+    A block counts by how far its motion lies from the camera's, and by the share of its texture that no motion
+    explains. Blocks without texture, or that stayed as they were, do not count.
+
+    Args:
+        blocks: Motion of the blocks.
+        camera: Motion that most of them share, down and across, in cells.
+    """
+    cells = pairs.BLOCK * pairs.BLOCK
+    alive = (blocks.texture > spec.TEXTURED * cells * cells) & (blocks.still > spec.TEXTURED * cells)
+    moved = np.abs(blocks.moves[..., 0] - camera[0]) + np.abs(blocks.moves[..., 1] - camera[1])
+    own = np.minimum(moved, MOVE_MAX) / MOVE_MAX + blocks.structure / (blocks.texture + cells * cells)
+    return np.where(alive, np.minimum(own, 1.0), 0.0)
+
+
+def standing_out(picture: pairs.Picture) -> np.ndarray:
+    """How far each block's luma and color lie from those of the whole picture, 0 to 1, less towards the edges."""
+    layers = [_blockwise(picture.luma, pairs.BLOCK), *(_blockwise(layer, pairs.BLOCK // 2) for layer in picture.chroma)]
+    shape = (-(-picture.luma.shape[0] // pairs.BLOCK), -(-picture.luma.shape[1] // pairs.BLOCK))
+    far = sum(np.abs(layer - layer.mean()) for layer in layers)
+    out = np.zeros(shape)
+    out[: far.shape[0], : far.shape[1]] = far[: shape[0], : shape[1]]
+    rows, columns = (np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in shape)
+    central = np.exp(-(rows[:, None] ** 2 + columns[None, :] ** 2))
+    return out / (out.max() + 1e-9) * central
+
+
+def _blockwise(layer: np.ndarray, size: int) -> np.ndarray:
+    rows, columns = (max(length // size, 1) for length in layer.shape)
+    height, width = min(size, layer.shape[0]), min(size, layer.shape[1])
+    used = layer[: rows * height, : columns * width].astype(np.float64)
+    return used.reshape(rows, height, columns, width).mean(axis=(1, 3))
+
+
+def locate(weights: np.ndarray, t_s: float, moving: float) -> Sample:
+    """The focus of a map of weights: the centre of the neighbourhood that weighs most."""
+    rows, columns = ((np.arange(size) + 0.5) for size in weights.shape)
+    smooth = _neighbourhood(weights.shape[0]) @ weights @ _neighbourhood(weights.shape[1]).T
+    top, left = np.unravel_index(int(smooth.argmax()), smooth.shape)
+    near = np.exp(-((rows - rows[top]) ** 2)[:, None] / (2 * NEAR_BLOCKS**2)) * np.exp(
+        -((columns - columns[left]) ** 2)[None, :] / (2 * NEAR_BLOCKS**2)
+    )
+    local = smooth * near + 1e-12
+    x, y = float((local * columns).sum() / local.sum()), float((local * rows[:, None]).sum() / local.sum())
+    total = smooth + 1e-12
+    spread_x = np.sqrt((total * (columns - x) ** 2).sum() / total.sum())
+    spread_y = np.sqrt((total * ((rows - y) ** 2)[:, None]).sum() / total.sum())
+    height, width = weights.shape
+    return Sample(t_s, x / width, y / height, float(spread_x) / width, float(spread_y) / height, moving)
+
+
+def _neighbourhood(size: int) -> np.ndarray:
+    apart = np.arange(size)[:, None] - np.arange(size)[None, :]
+    return np.exp(-(apart**2) / (2 * SPREAD_BLOCKS**2))
+
+
+def upright(sample: Sample, rotation: int) -> Sample:
+    """A sample in the picture as shown, after a clockwise turn of 0, 90, 180 or 270 degrees."""
+    x, y, spread_x, spread_y = sample.x, sample.y, sample.spread_x, sample.spread_y
+    turned = {
+        0: (x, y, spread_x, spread_y),
+        90: (1 - y, x, spread_y, spread_x),
+        180: (1 - x, 1 - y, spread_x, spread_y),
+        270: (y, 1 - x, spread_y, spread_x),
+    }[rotation]
+    return Sample(sample.t_s, *turned, sample.weight)
+
+
+def smoothed(samples: list[Sample], borders_s: list[float]) -> list[Sample]:
+    """A calmer track: each sample becomes the weighted median of its neighbours, never across a border of shots."""
+    times = np.array([sample.t_s for sample in samples])
+    shots = np.searchsorted(np.array(borders_s), times, side="right")
+    calm = []
+    for index, sample in enumerate(samples):
+        beside = range(max(index - 2, 0), min(index + 3, len(samples)))
+        near = [samples[k] for k in beside if shots[k] == shots[index]]
+        weights = np.array([item.weight + 0.01 for item in near])
+        x, y = (_median(np.array([getattr(item, axis) for item in near]), weights) for axis in ("x", "y"))
+        calm.append(dataclasses.replace(sample, x=x, y=y))
+    return calm
+
+
+def _median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])

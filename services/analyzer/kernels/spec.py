@@ -1,0 +1,165 @@
+"""What the kernels compute, said in NumPy: slow, short, and the measure of the compiled ones."""
+
+import numpy as np
+
+BLOCK = 8  # cells along one side of a block
+REACH = 6  # largest coarse displacement, in half cells: twice that many cells
+PAD = 2 * REACH + 1  # cells of border that a displaced block may reach into
+LUMA_BINS, CHROMA_BINS = 32, 16  # of the histograms; those of chroma are for both components together
+TEXTURED = 2  # grey levels: mean deviation above which a block has structure that can be compared
+GRADIENT_ROWS = 3  # rows that one gradient sample needs
+
+
+def cell_means(plane: np.ndarray, cell_rows: int, cell_columns: int, shift: int, shape: tuple[int, int]) -> np.ndarray:
+    """Mean of every cell of a plane, as 8-bit.
+
+    Args:
+        plane: Samples, (height, width), unsigned.
+        cell_rows: Height of a cell in samples.
+        cell_columns: Width of a cell in samples.
+        shift: Bits above eight that the samples have.
+        shape: Rows and columns of cells; samples beyond them are left out.
+
+    Returns:
+        (rows, columns) uint8: the sum of the cell plus half its count, divided by its count, shifted down to 8 bits.
+    """
+    rows, columns = shape
+    count = cell_rows * cell_columns
+    used = plane[: rows * cell_rows, : columns * cell_columns].astype(np.int64)
+    total = used.reshape(rows, cell_rows, columns, cell_columns).sum(axis=(1, 3))
+    return (((total + count // 2) // count) >> shift).astype(np.uint8)
+
+
+def gradient(plane: np.ndarray, step: int) -> tuple[int, int]:
+    """Gradient energy of a plane, on every `step`-th row.
+
+    Args:
+        plane: Samples, (height, width), unsigned.
+        step: Rows from one sampled row to the next.
+
+    Returns:
+        The sum of the absolute horizontal and vertical central differences, and the number of places.
+    """
+    height, width = plane.shape
+    if height < GRADIENT_ROWS or width < GRADIENT_ROWS:
+        return 0, 0
+    rows = np.arange(1, height - 1, step)
+    wide = plane.astype(np.int64)
+    across = np.abs(wide[rows, 2:] - wide[rows, :-2])
+    down = np.abs(wide[rows + 1, 1:-1] - wide[rows - 1, 1:-1])
+    return int((across + down).sum()), across.size
+
+
+def tones(luma: np.ndarray, chroma: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """Histograms of a picture's cells, and the sums that mean and variance come from.
+
+    Args:
+        luma: Cells, (rows, columns) uint8.
+        chroma: Cells, (2, rows, columns) uint8.
+
+    Returns:
+        Luma histogram (32,) int64, joint chroma histogram (256,) int64, sum and sum of squares of the luma cells.
+    """
+    joint = (chroma[0] >> 4).astype(np.int64) * CHROMA_BINS + (chroma[1] >> 4)
+    wide = luma.astype(np.int64)
+    return (
+        np.bincount((luma >> 3).ravel(), minlength=LUMA_BINS),
+        np.bincount(joint.ravel(), minlength=CHROMA_BINS**2),
+        int(wide.sum()),
+        int((wide * wide).sum()),
+    )
+
+
+def judge(moves: np.ndarray, residual: np.ndarray, structure: np.ndarray, texture: np.ndarray) -> tuple[int, ...]:
+    """Sums over the blocks of a pair of pictures; see `match_blocks` for the arguments.
+
+    A block is textured when its texture exceeds TEXTURED per cell, and broken when it is textured and its structure
+    exceeds half of its texture. The motion of the camera is the lower median of the textured blocks' motions.
+
+    Returns:
+        Sum of the residuals, of the structures and of the textures; textured and broken blocks; the camera's motion
+        down and across in cells.
+    """
+    textured = texture > TEXTURED * BLOCK**4
+    broken = textured & (2 * structure > texture)
+    camera = [
+        np.sort(moves[textured][:, axis])[(int(textured.sum()) - 1) // 2] if textured.any() else 0 for axis in (0, 1)
+    ]
+    sums = (residual, structure, texture, textured, broken)
+    return *(int(values.sum(dtype=np.int64)) for values in sums), int(camera[0]), int(camera[1])
+
+
+def halve(cells: np.ndarray) -> np.ndarray:
+    """Means of two by two cells, rounded; an odd last row or column is left out."""
+    rows, columns = cells.shape[0] // 2 * 2, cells.shape[1] // 2 * 2
+    quads = cells[:rows, :columns].astype(np.int32).reshape(rows // 2, 2, columns // 2, 2)
+    return ((quads.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+
+
+def match_blocks(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Finds where each block of a picture was in another one.
+
+    A coarse full search on half resolution within REACH is refined by one cell around its best. Beyond the border the
+    other picture continues with its edge. Ties go to the first candidate: no motion, then by rows.
+
+    Args:
+        before: Cells of one picture, (rows, columns) uint8, both at least BLOCK.
+        after: Cells of the other picture, of the same shape.
+
+    Returns:
+        For each block, int32: displacement (block rows, block columns, 2) in cells; residual, the sum of absolute
+        differences at it; still, the same without displacement; structure, the sum of absolute differences after the
+        mean of each block is removed, the better of displaced and not; texture, the sum of absolute differences of
+        the more textured of both blocks from its mean. Structure and texture are scaled by the 64 cells of a block.
+    """
+    tops, lefts = places(after.shape[0]), places(after.shape[1])
+    coarse = _coarse(halve(before), halve(after), tops // 2, lefts // 2)
+    padded = np.pad(before, PAD, mode="edge").astype(np.int32)
+    outcome = [np.zeros((*coarse.shape[:2], 2), np.int32), *(np.zeros(coarse.shape[:2], np.int32) for _ in range(4))]
+    for index in np.ndindex(coarse.shape[:2]):
+        row, column = int(tops[index[0]]), int(lefts[index[1]])
+        block = after[row : row + BLOCK, column : column + BLOCK].astype(np.int32)
+        place = (row, column)
+        around = [(2 * coarse[index][0] + y, 2 * coarse[index][1] + x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        costs = [int(np.abs(block - _displaced(padded, place, move)).sum()) for move in [(0, 0), *around]]
+        best = int(np.argmin(costs))
+        move = [(0, 0), *around][best]
+        still, moved = _displaced(padded, place, (0, 0)), _displaced(padded, place, move)
+        outcome[0][index] = move
+        outcome[1][index], outcome[2][index] = costs[best], costs[0]
+        outcome[3][index] = min(
+            np.abs(_centred(block) - _centred(still)).sum(), np.abs(_centred(block) - _centred(moved)).sum()
+        )
+        outcome[4][index] = max(np.abs(_centred(block)).sum(), np.abs(_centred(still)).sum())
+    return tuple(outcome)
+
+
+def places(size: int) -> np.ndarray:
+    """Where blocks start along one side: evenly, the last one at the edge; they overlap where they must."""
+    count = -(-size // BLOCK)
+    return np.arange(count) * (size - BLOCK) // max(count - 1, 1)
+
+
+def _coarse(before: np.ndarray, after: np.ndarray, tops: np.ndarray, lefts: np.ndarray) -> np.ndarray:
+    within = np.arange(BLOCK // 2)
+    rows, columns = (tops[:, None] + within)[:, None, :, None], (lefts[:, None] + within)[None, :, None, :]
+    ours = after.astype(np.int32)[rows, columns]
+    padded = np.pad(before, REACH, mode="edge").astype(np.int32)
+    best = np.full((tops.size, lefts.size), np.iinfo(np.int32).max, np.int32)
+    moves = np.zeros((tops.size, lefts.size, 2), np.int32)
+    for y in range(-REACH, REACH + 1):
+        for x in range(-REACH, REACH + 1):
+            sums = np.abs(ours - padded[rows + REACH + y, columns + REACH + x]).sum(axis=(2, 3))
+            costs = 4 * sums + 2 * (abs(y) + abs(x))
+            better = costs < best
+            best[better], moves[better] = costs[better], (y, x)
+    return moves
+
+
+def _displaced(padded: np.ndarray, place: tuple[int, int], move: tuple[int, int]) -> np.ndarray:
+    row, column = place[0] + PAD + move[0], place[1] + PAD + move[1]
+    return padded[row : row + BLOCK, column : column + BLOCK]
+
+
+def _centred(block: np.ndarray) -> np.ndarray:
+    return block.size * block - block.sum()

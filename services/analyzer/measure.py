@@ -1,0 +1,320 @@
+"""The one pass: every packet is read once, every frame decoded once, and measured as it comes.
+
+Pictures and sound are measured while the decoder works on the next frames; nothing is kept but what the measures need
+of the last frames, and a few numbers per interval of time.
+"""
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import av
+import av.stream
+import numpy as np
+
+from media import errors, pool, source
+from services.analyzer import clock, highlight, picture, probe, timeline
+from services.analyzer.audio import loudness, meter, speech
+from services.analyzer.shots import window
+
+INTERVAL_S = 0.5  # of the curves
+REPORT_S = 0.2  # between two words of progress
+LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
+SPEED_S = 3.0  # span of the speed that is reported
+MEASURES = frozenset({"shots", "picture", "loudness", "speech"})
+
+Report = Callable[[Mapping[str, Any]], None]
+Arrays = dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to measure.
+
+    Attributes:
+        measures: Of MEASURES.
+        start_s: Where the measured part begins, in seconds since the first frame.
+        end_s: Where it ends; infinity for the end of the source.
+        threads: Threads of the video decoder.
+    """
+
+    measures: frozenset[str]
+    start_s: float
+    end_s: float
+    threads: int
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
+        """What a request of the task says; everything is optional."""
+        end_s = request.get("end_s")
+        return cls(
+            measures=frozenset(request.get("measures") or MEASURES),
+            start_s=float(request.get("start_s") or 0.0),
+            end_s=math.inf if end_s is None else float(end_s),
+            threads=int(request.get("threads") or 1),
+        )
+
+    @property
+    def sees(self) -> bool:
+        """Whether pictures are measured."""
+        return bool(self.measures & {"shots", "picture"})
+
+    @property
+    def hears(self) -> bool:
+        """Whether sound is measured."""
+        return bool(self.measures & {"loudness", "speech"})
+
+
+def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:
+    """The task: measures a source; see `Pass.finish` for what it returns."""
+    file = files.inputs["source"]
+    wanted = Wanted.from_request(request)
+    size_bytes = os.fstat(file.fileno()).st_size
+    with source.open_source(file, threads=wanted.threads) as opened:
+        measuring = Pass(opened, wanted, size_bytes, report)
+        measuring.run()
+        return measuring.finish()
+
+
+class Stopwatch:
+    """Wall and processor time per stage, of this thread."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, list[float]] = {}
+        self._wall_s, self._cpu_s = time.perf_counter(), time.thread_time()
+
+    def lap(self, stage: str) -> None:
+        """Books the time since the last lap on a stage."""
+        wall_s, cpu_s = time.perf_counter(), time.thread_time()
+        booked = self.stages.setdefault(stage, [0.0, 0.0])
+        booked[0] += wall_s - self._wall_s
+        booked[1] += cpu_s - self._cpu_s
+        self._wall_s, self._cpu_s = wall_s, cpu_s
+
+
+class Pass:
+    """Reads a source once.
+
+    Args:
+        opened: The open source.
+        wanted: What to measure.
+        size_bytes: Size of the file.
+        report: Called with the progress now and then.
+    """
+
+    def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report) -> None:
+        self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
+        self._survey = probe.Survey.begin(opened, size_bytes)
+        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
+        self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
+        self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
+        self._watch = Stopwatch()
+        self._cpu_s = time.process_time()
+        self._frames = 0  # decoded, those before the measured part included
+        self._first_measured = 0
+        self._last_frame: av.VideoFrame | None = None
+        self._done = {
+            "video": not wanted.sees or opened.video is None,
+            "audio": not wanted.hears or opened.audio is None,
+        }
+        self._reported: list[tuple[float, int]] = [(time.monotonic(), 0)]
+
+    def run(self) -> None:
+        """Reads to the end of the source, or of the part that is measured."""
+        for stream, packet in self._opened.packets(*self._opened.container.streams):
+            self._survey.add(stream, packet)
+            self._watch.lap("read")
+            if stream is self._opened.video and not self._done["video"]:
+                self._see(stream, packet)
+            elif stream is self._opened.audio and not self._done["audio"]:
+                self._hear(stream, packet)
+            if all(self._done.values()) and math.isfinite(self._wanted.end_s):
+                self._survey.whole = False
+                return
+            self._tell(packet)
+
+    def _see(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
+        frames = self._opened.decode(stream, packet)
+        self._watch.lap("decode")
+        for frame in frames:
+            t_s = self._clock.time(frame)
+            if self._survey.first is None:
+                self._survey.first = frame
+            if t_s >= self._wanted.end_s:
+                self._done["video"] = True
+                break
+            self._frames += 1
+            if t_s < self._wanted.start_s:
+                self._first_measured = self._frames
+                continue
+            self._pictures.add(frame, t_s - self._wanted.start_s)
+            self._last_frame = frame
+        self._watch.lap("picture")
+
+    def _hear(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
+        frames = self._opened.decode(stream, packet)
+        self._watch.lap("decode")
+        for frame in frames:
+            stamp_s = clock.stamp(frame, stream.time_base)
+            t_s = (stamp_s or 0.0) - self._origin_s()
+            if t_s >= self._wanted.end_s:
+                self._done["audio"] = True
+                break
+            if t_s >= self._wanted.start_s or self._wanted.start_s <= 0:
+                self._sound.add(frame, stamp_s)
+        self._watch.lap("sound")
+
+    def _origin_s(self) -> float:
+        """Time stamp of the first picture, as far as it is known; of the sound where there are no pictures."""
+        if self._frames:
+            return self._clock.origin_s
+        video = self._opened.video
+        if video is not None and video.start_time is not None and video.time_base:
+            return float(video.start_time * video.time_base)
+        audio = self._opened.audio
+        if audio is not None and audio.start_time is not None and audio.time_base:
+            return float(audio.start_time * audio.time_base)
+        return 0.0
+
+    def _tell(self, packet: av.Packet | None) -> None:
+        now = time.monotonic()
+        if now - self._reported[-1][0] < REPORT_S:
+            return
+        self._reported.append((now, self._frames))
+        while now - self._reported[0][0] > SPEED_S and len(self._reported) > 2:
+            del self._reported[0]
+        begin, first = self._reported[0]
+        fraction = probe.position(packet, self._size_bytes)
+        speed = (self._frames - first) / max(now - begin, 1e-3)
+        self._report({"stage": "measure", "fraction": fraction, "frames": self._frames, "frames_per_second": speed})
+
+    def finish(self) -> tuple[dict[str, Any], Arrays]:
+        """What was measured.
+
+        Returns:
+            A value that JSON can say and arrays: the curves by name, `focus` (n, 6), `first_frame`.
+
+        Raises:
+            errors.Unreadable: Nothing could be decoded (NO_FRAMES).
+        """
+        pictures = self._pictures.finish(self._length_s())
+        sound = self._sound.finish() if self._sound.started else None
+        self._watch.lap("decide")
+        if not pictures.frame_count and sound is None and (self._wanted.sees or self._wanted.hears):
+            raise errors.Unreadable("nothing in the wanted part can be decoded", reason="NO_FRAMES")
+        duration_s = pictures.duration_s if pictures.frame_count else sound.duration_s if sound is not None else 0.0
+        media = probe.describe(self._survey)
+        media["faults"] += self._timing_faults()
+        value = {
+            "media": media,
+            "start_s": self._wanted.start_s,
+            "duration_s": duration_s,
+            "interval_s": INTERVAL_S,
+            "video": self._video(pictures) if pictures.frame_count else None,
+            "transitions": [_border(item, self._first_measured) for item in pictures.transitions],
+            "borders_s": pictures.borders_s,
+        }
+        heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
+        arrays = {**self._seen(pictures), **curves}
+        value |= heard
+        arrays["highlight"] = self._highlight(arrays, pictures, duration_s)
+        value["timings"] = self._timings()
+        return value, arrays
+
+    def _length_s(self) -> float:
+        return self._clock.end(self._last_frame) - self._wanted.start_s if self._last_frame is not None else 0.0
+
+    def _timing_faults(self) -> list[dict[str, str]]:
+        if not self._clock.repaired:
+            return []
+        detail = f"{self._clock.repaired} frames have no usable time stamp and got one that fits between"
+        return [{"code": "BAD_TIMESTAMPS", "detail": detail}]
+
+    def _video(self, pictures: picture.Pictures) -> dict[str, Any]:
+        return {
+            "frame_count": pictures.frame_count,
+            "first_frame": self._first_measured,
+            "start_pts": self._clock.start_pts,
+            "duration_s": pictures.duration_s,
+        }
+
+    def _seen(self, pictures: picture.Pictures) -> Arrays:
+        if not pictures.frame_count:
+            return {}
+        found: Arrays = {"first_frame": pictures.first_frame + self._first_measured}
+        if "picture" in self._wanted.measures:
+            found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
+            found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
+        return found
+
+    def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
+        if sound is None:
+            return {"speech": [], "silence": [], "pauses": [], "loudness": None}, {}
+        shift_s = sound.start_s - self._origin_s() - self._wanted.start_s if seen else 0.0
+        voice = speech.speech(sound.voice, sound.energies) if sound.voice is not None else []
+        measured = sound.loudness
+        found = {
+            "speech": _placed(voice, shift_s, duration_s),
+            "silence": _placed(speech.silence(sound.energies), shift_s, duration_s),
+            "pauses": [t + shift_s for t in speech.pauses(voice, sound.energies) if 0 <= t + shift_s <= duration_s],
+            "loudness": measured
+            and {"integrated_lufs": measured.integrated_lufs, "true_peak_dbtp": measured.true_peak_dbtp},
+        }
+        count = timeline.count_of(duration_s, INTERVAL_S)
+        curves: Arrays = {}
+        if measured is not None:
+            curves["loudness_lufs"] = levels(measured, shift_s, count)
+        if sound.voice is not None:
+            curves["speech"] = timeline.shares(found["speech"], INTERVAL_S, count)
+        return found, curves
+
+    def _highlight(self, arrays: Arrays, pictures: picture.Pictures, duration_s: float) -> np.ndarray:
+        count = timeline.count_of(duration_s, INTERVAL_S)
+        measures = {name: arrays[name] for name in ("loudness_lufs", "motion", "speech") if name in arrays}
+        if "loudness_lufs" in measures:
+            measures["onset"] = highlight.onsets(measures["loudness_lufs"])
+        if "shots" in self._wanted.measures and pictures.frame_count:
+            measures["cuts"] = timeline.counts(pictures.borders_s, INTERVAL_S, count)
+        return highlight.curve(measures, INTERVAL_S, count)
+
+    def _timings(self) -> list[dict[str, Any]]:
+        total_s = time.process_time() - self._cpu_s
+        ours_s = sum(cpu_s for stage, (_, cpu_s) in self._watch.stages.items() if stage != "decode")
+        return [
+            {"stage": stage, "wall_s": wall_s, "cpu_s": total_s - ours_s if stage == "decode" else cpu_s}
+            for stage, (wall_s, cpu_s) in self._watch.stages.items()
+        ]
+
+
+def levels(measured: loudness.Loudness, shift_s: float, count: int) -> np.ndarray:
+    """Momentary loudness per interval in LUFS, never below LEVEL_MIN_LUFS."""
+    energy = timeline.Means(("energy",), INTERVAL_S)
+    steps = np.where(np.isfinite(measured.momentary_lufs), 10 ** (measured.momentary_lufs / 10), 0.0)
+    for index, value in enumerate(steps.tolist()):
+        t_s = shift_s + (index + 0.5) * loudness.STEP_S
+        if 0 <= t_s < count * INTERVAL_S:
+            energy.add(t_s, (value,))
+    means = energy.finish(count * INTERVAL_S, hold=False)["energy"]
+    return np.maximum(10 * np.log10(np.maximum(means, 1e-12)), LEVEL_MIN_LUFS)
+
+
+def _placed(spans: list[speech.Span], shift_s: float, duration_s: float) -> list[list[float]]:
+    moved = [[max(start + shift_s, 0.0), min(end + shift_s, duration_s)] for start, end in spans]
+    return [span for span in moved if span[0] < span[1]]
+
+
+def _border(item: window.Transition, first: int) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "frame": item.frame + first,
+        "start_frame": item.start_frame + first,
+        "end_frame": item.end_frame + first,
+    }
+
+
+def _step_s(video: av.stream.Stream | None) -> float | None:
+    rate = video.average_rate or video.guessed_rate if video is not None else None
+    return float(1 / rate) if rate and rate > 0 else None

@@ -1,0 +1,118 @@
+"""Reads a decoded frame where the decoder left it, and reduces it to cells."""
+
+import dataclasses
+
+import av
+import numpy as np
+
+from services.analyzer.kernels import cpu, pairs
+
+CELLS_MAX = 128  # cells along the longer side: small enough to be cheap, large enough to see a face
+CELLS_MIN = 8  # one block: what is smaller cannot be matched
+SIDE_MIN = 16  # pixels: smaller pictures are enlarged, so that chroma has a block as well
+SAMPLED_ROWS = 90  # rows that sharpness looks at: more tell no more, and every row costs a read of memory
+NEUTRAL = 128  # chroma of grey
+FULL_RANGE = 2  # FFmpeg's number of the JPEG range
+PLANAR = frozenset(
+    f"yuv{'j' * full}{sampling}p{depth}"
+    for full in (0, 1)
+    for sampling in ("420", "422", "444", "440")
+    for depth in ("", "9le", "10le", "12le", "14le", "16le")
+) | {"gray", "gray10le", "gray12le"}  # formats whose planes the kernels read; others are converted first
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Grid:
+    """How a picture is divided.
+
+    Attributes:
+        cell_rows: Height of a cell in luma samples.
+        cell_columns: Width of a cell in luma samples.
+        rows: Cells from top to bottom.
+        columns: Cells from left to right.
+    """
+
+    cell_rows: int
+    cell_columns: int
+    rows: int
+    columns: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """What a frame looks like.
+
+    Attributes:
+        picture: The frame in cells.
+        sharpness: Mean absolute gradient in grey levels of 8 bits.
+        exposure: Mean luma from black (0) to white (1).
+    """
+
+    picture: pairs.Picture
+    sharpness: float
+    exposure: float
+
+
+def grid(width: int, height: int) -> Grid:
+    """The division of a picture of some size, in pixels."""
+    side = max(1, -(-max(width, height) // CELLS_MAX))
+    rows, columns = (min(side, max(1, size // CELLS_MIN)) for size in (height, width))
+    return Grid(rows, columns, height // rows, width // columns)
+
+
+class Reader:
+    """Reads the frames of one stream; all are reduced to the grid of the first, whatever size later ones have."""
+
+    def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None
+        self._grid = Grid(1, 1, 1, 1)
+
+    @property
+    def grid(self) -> Grid:
+        """The division of the pictures."""
+        return self._grid
+
+    def read(self, frame: av.VideoFrame) -> Look:
+        """Reduces a frame to cells, reading its luma once and its chroma once."""
+        if self._size is None:
+            self._size = (max(frame.width, SIDE_MIN), max(frame.height, SIDE_MIN))
+            self._grid = grid(*self._size)
+        frame = self._readable(frame)
+        shift = max(frame.format.components[0].bits - 8, 0)
+        luma = np.empty((self._grid.rows, self._grid.columns), np.uint8)
+        plane, pitch = _plane(frame, 0)
+        cpu.cell_means(plane, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
+        energy, count = cpu.gradient(plane, pitch, frame.width, frame.height, max(1, frame.height // SAMPLED_ROWS))
+        sharpness = energy / max(count, 1) / (1 << shift)
+        return Look(pairs.picture(luma, self._chroma(frame, shift)), sharpness, _exposure(frame, luma))
+
+    def _readable(self, frame: av.VideoFrame) -> av.VideoFrame:
+        same = (frame.width, frame.height) == self._size
+        if same and frame.format.name in PLANAR and all(plane.line_size > 0 for plane in frame.planes):
+            return frame
+        width, height = self._size or (frame.width, frame.height)
+        return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA")
+
+    def _chroma(self, frame: av.VideoFrame, shift: int) -> np.ndarray:
+        out = np.full((2, self._grid.rows // 2, self._grid.columns // 2), NEUTRAL, np.uint8)
+        if len(frame.planes) < 3:
+            return out
+        for index in (1, 2):
+            plane, pitch = _plane(frame, index)
+            rows, columns = frame.planes[index].height // out.shape[1], frame.planes[index].width // out.shape[2]
+            cpu.cell_means(plane, pitch, rows, columns, shift, out[index - 1])
+        return out
+
+
+def _plane(frame: av.VideoFrame, index: int) -> tuple[np.ndarray, int]:
+    """The samples of a plane, flat, and the samples from one row to the next."""
+    plane = frame.planes[index]
+    kind = np.uint8 if frame.format.components[0].bits <= 8 else np.uint16
+    samples = np.frombuffer(plane, kind)
+    return samples, plane.line_size // samples.itemsize
+
+
+def _exposure(frame: av.VideoFrame, luma: np.ndarray) -> float:
+    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+    black, white = (0, 255) if full else (16, 235)
+    return min(max((float(luma.mean()) - black) / (white - black), 0.0), 1.0)

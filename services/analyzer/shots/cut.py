@@ -1,0 +1,130 @@
+"""Hard cuts: from one frame to the next everything is another picture, and stays so.
+
+A frame is a candidate where the motion-compensated difference to the frame before it peaks. It is a cut when the
+frames before it resemble none of those after it, while the frames on either side resemble each other: what is new
+between must exceed what is new within. Three kinds of evidence are weighed:
+
+* structure: the texture that neither block motion nor a change of brightness explains. A pan has as much of it within
+  as between; a flash or an explosion leaves it where it was.
+* tone and colour: distances of luma and chroma histograms, which no camera move changes at once. They count by the
+  square of the share of blocks that broke, for light alone changes tones but breaks no structure.
+
+Frames are compared at distances of one to four, so that doubled frames and strobing lights are seen through. A picture
+that comes back within half a second was interrupted, not cut.
+
+Source: own; the comparison of within and between is that of linear discriminant analysis, and the weights are those of
+a logistic regression on hand-checked films and on composed ones with flashes, explosions, pans and jump cuts.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from services.analyzer.shots import window
+
+REACH = 36  # frames on each side that a decision looks at: what returns after it, and other cuts beside
+RESIDUAL_MIN = 3.0  # grey levels per cell: what less is, is coding noise
+BROKEN_MIN = 0.12  # share of blocks: less is a thing that moves, not another picture
+PEAK_SHARE = 0.7  # a strobe right after a cut makes neighbours nearly as large
+APART_S = 0.2  # two cuts are at least this far apart: shorter is flicker
+APART_MAX = 24  # frames within which others are looked for; 0.2 s at 120 frames per second
+BEFORE, AFTER = (1, 2), (0, 1, 2, 3)
+WITHIN_BEFORE = ((3, 1), (4, 2), (4, 1))
+WITHIN_AFTER = ((0, 2), (0, 3), (1, 3), (1, 4), (2, 4))
+RETURNS = (5, 7, 9, 11)
+STRUCTURE_WEIGHT, TONE_WEIGHT, COLOUR_WEIGHT, BIAS = 6.65, 6.5, 11.7, -4.45
+RATIO_LOG_MAX = 1.0  # more than e times the usual change of tone is no better evidence
+
+
+def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
+    """Cuts whose first new frame lies in a range of frames.
+
+    Args:
+        frames: The window; holds REACH frames on each side of the range, as far as the film has them.
+        start: First frame to decide about.
+        end: The frame after the last one.
+    """
+    beside = APART_MAX  # cuts just outside of the range may outdo those inside
+    decided = range(max(start - beside, frames.first + 1), min(end + beside, frames.end))
+    found = [(frame, score(frames, frame)) for frame in decided]
+    cuts = [(frame, value) for frame, value in found if value > 0]
+    return [
+        window.Transition("cut", frame, frame, frame, value)
+        for frame, value in cuts
+        if start <= frame < end and not any(_outdone(frames, (frame, value), other) for other in cuts)
+    ]
+
+
+def _outdone(frames: window.Window, ours: tuple[int, float], other: tuple[int, float]) -> bool:
+    near = abs(frames.times[ours[0] - frames.first] - frames.times[other[0] - frames.first]) < APART_S
+    return near and (other[1], -other[0]) > (ours[1], -ours[0])
+
+
+def score(frames: window.Window, frame: int) -> float:
+    """Evidence that a frame is the first of a new shot: above zero where it outweighs the rest."""
+    if not _candidate(frames, frame):
+        return -math.inf
+    between, before, after = _spans(frames, frame)
+    tone = _tone(frames, between, before, after)
+    within = max(min((frames.pair(*pair).unexplained for pair in span), default=0.0) for span in (before, after))
+    step = frames.pair(frame - 1, frame)
+    residual, unexplained, broken = step.residual, step.unexplained, step.broken
+    evidence = _weigh(unexplained, within, broken, tone)
+    for pair in between:
+        if evidence <= 0 or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
+            return -math.inf  # each further pair can only take evidence away
+        link = frames.pair(*pair)
+        residual, broken = min(residual, link.residual), min(broken, link.broken)
+        unexplained = min(unexplained, link.unexplained)
+        evidence = _weigh(unexplained, within, broken, tone)
+    if evidence <= 0 or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
+        return -math.inf
+    return -math.inf if _returns(frames, frame, unexplained, broken) else evidence
+
+
+Span = list[tuple[int, int]]
+
+
+def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
+    """Pairs of frames across a border, before it and after it, as far as the window has them."""
+    spans = (
+        [(frame - b, frame + a) for a in AFTER for b in BEFORE],
+        [(frame - b, frame - a) for b, a in WITHIN_BEFORE],
+        [(frame + a, frame + b) for a, b in WITHIN_AFTER],
+    )
+    between, before, after = (list(_known(frames, span)) for span in spans)
+    return between, before, after
+
+
+def _tone(frames: window.Window, between: Span, before: Span, after: Span) -> float:
+    """Weighed evidence of tone and colour, before it is weighed by the broken blocks."""
+    tones = [[frames.tones(*pair) for pair in span] for span in (between, before, after)]
+    least = [[min((pair[kind] for pair in span), default=0.0) for kind in (0, 1)] for span in tones]
+    luma, chroma = (
+        min(RATIO_LOG_MAX, math.log((least[0][kind] + 0.02) / (max(least[1][kind], least[2][kind]) + 0.02)))
+        for kind in (0, 1)
+    )
+    return TONE_WEIGHT * luma + COLOUR_WEIGHT * chroma
+
+
+def _weigh(unexplained: float, within: float, broken: float, tone: float) -> float:
+    return STRUCTURE_WEIGHT * math.log((unexplained + 0.03) / (within + 0.05)) + broken**2 * tone + BIAS
+
+
+def _candidate(frames: window.Window, frame: int) -> bool:
+    step = frames.pair(frame - 1, frame)
+    if step.residual < RESIDUAL_MIN or step.broken < BROKEN_MIN:
+        return False
+    beside = _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])
+    return step.residual > PEAK_SHARE * max((frames.pair(*pair).residual for pair in beside), default=0.0)
+
+
+def _known(frames: window.Window, span: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    return (pair for pair in span if frames.first <= pair[0] and pair[1] < frames.end)
+
+
+def _returns(frames: window.Window, frame: int, unexplained: float, broken: float) -> bool:
+    later = [frames.pair(*pair) for pair in _known(frames, [(frame - 1, frame + ahead) for ahead in RETURNS])]
+    return bool(later) and (
+        min(link.broken for link in later) < 0.5 * broken
+        and min(link.unexplained for link in later) < 0.6 * unexplained
+    )

@@ -1,0 +1,127 @@
+"""Dissolves: one picture mixed into another.
+
+In the middle of a dissolve of any length the frame is a weighted mean of a frame before and a frame after it, which no
+camera move, zoom or moving thing produces; and the two ends are different pictures. Both are tested at several lengths
+on small pictures, for all frames at once. What passes is then looked at in full: the weight of the new picture must
+climb from nothing to all along one straight line, whose ends are the first and the last mixed frame.
+
+Source: own; the mixing model is that of Lienhart, "Reliable Transition Detection in Videos" (2001).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from services.analyzer.shots import window
+
+SPANS = (8, 12, 18, 27, 40, 60, 90)  # frames from end to end that are tried; each half as long again
+REACH = 2 * SPANS[-1]  # frames on each side that a decision looks at
+CHANGE_MIN = 9.0  # grey levels per block between the two ends: less is no other picture
+MIXED_MAX = 0.3  # what the mean of both ends leaves open, as a share of what the nearer end does
+WEIGHT_RANGE = (0.25, 0.75)  # of the new picture in the middle frame
+BROKEN_MIN = 0.55  # share of blocks whose structure differs between the ends: titles that appear change fewer
+BESIDE = 6  # frames beyond each end that must differ too: an explosion that burns out leaves the old picture
+LINE_ERROR_MAX = 0.06  # root mean square of the weights around their line
+CLIMB_RANGE = (0.12, 0.88)  # weights that the line is drawn through: moving pictures blur its ends
+CLIMB_FRAMES_MIN = 3  # frames on the line: fewer are a blended cut
+LENGTH_MIN = 7  # frames: what is shorter may be smoke and fire that burn out
+FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place that may be the middle of a dissolve.
+
+    Attributes:
+        middle: Its frame.
+        span: Frames between the ends that were compared.
+        mixed: What mixing leaves open, 0 to 1.
+    """
+
+    middle: int
+    span: int
+    mixed: float
+
+
+def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
+    """Dissolves whose middle lies in a range of frames; see `cut.find`."""
+    small = _small(frames)
+    found: list[window.Transition] = []
+    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
+        known = any(item.start_frame <= candidate.middle <= item.end_frame for item in found)
+        transition = None if known else _measured(frames, candidate)
+        if transition is not None and not any(_overlap(transition, item) for item in found):
+            found.append(transition)
+    return sorted((item for item in found if start <= item.frame < end), key=lambda item: item.frame)
+
+
+def _overlap(one: window.Transition, other: window.Transition) -> bool:
+    return one.start_frame <= other.end_frame and other.start_frame <= one.end_frame
+
+
+def _small(frames: window.Window) -> np.ndarray:
+    """Every frame as means of eight by eight cells, (frames, values)."""
+    rows, columns = (max(size // 8, 1) for size in frames.pictures[0].luma.shape)
+    stack = np.stack([picture.luma[: rows * 8, : columns * 8] for picture in frames.pictures])
+    blocks = stack.reshape(len(stack), rows, stack.shape[1] // rows, columns, stack.shape[2] // columns)
+    return blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(stack), -1)
+
+
+def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
+    found = []
+    for span in SPANS:
+        if len(small) <= span:
+            break
+        before, after, middle = small[:-span], small[span:], small[span // 2 : len(small) - span + span // 2]
+        change = after - before
+        power = (change * change).sum(axis=1) + 1e-6
+        weight = ((middle - before) * change).sum(axis=1) / power
+        mixed = np.abs(middle - before - weight[:, None] * change).mean(axis=1)
+        nearer = np.minimum(np.abs(middle - before).mean(axis=1), np.abs(middle - after).mean(axis=1)) + 1e-6
+        fits = (np.abs(change).mean(axis=1) > CHANGE_MIN) & (mixed < MIXED_MAX * nearer)
+        fits &= (weight > WEIGHT_RANGE[0]) & (weight < WEIGHT_RANGE[1])
+        share = np.where(fits, mixed / nearer, np.inf)
+        best = [k for k in np.flatnonzero(fits) if share[k] == share[max(k - span // 4, 0) : k + span // 4 + 1].min()]
+        found += [Candidate(int(k) + span // 2 + frames.first, span, float(share[k])) for k in best]
+    return found
+
+
+def _measured(frames: window.Window, candidate: Candidate) -> window.Transition | None:
+    """The dissolve around a candidate, or None where a closer look refutes it."""
+    for stretch in (1.0, 1.5, 2.0):
+        half = int(candidate.span * stretch / 2) + 2
+        ends = (candidate.middle - half, candidate.middle + half)
+        if ends[0] < frames.first or ends[1] >= frames.end:
+            return None
+        transition = _line(frames, *ends)
+        if transition is not None:
+            return transition
+    return None
+
+
+def _line(frames: window.Window, before: int, after: int) -> window.Transition | None:
+    """The dissolve between two frames that lie outside of it, or None where there is none."""
+    if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
+        return None
+    weights = _weights(frames, before, after)
+    climbing = np.flatnonzero((weights > CLIMB_RANGE[0]) & (weights < CLIMB_RANGE[1]))
+    if climbing.size < CLIMB_FRAMES_MIN or climbing[-1] - climbing[0] != climbing.size - 1:
+        return None
+    slope, offset = np.polyfit(climbing, weights[climbing], 1)
+    if slope <= 0 or np.sqrt(np.mean((weights[climbing] - slope * climbing - offset) ** 2)) > LINE_ERROR_MAX:
+        return None
+    start, end = before + round(-offset / slope) + 1, before + round((1 - offset) / slope)
+    beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
+    if end - start + 1 < LENGTH_MIN or start <= before or end >= after:
+        return None
+    if min(frames.pair(*ends).broken for ends in (beside, (start - 1, end))) < BROKEN_MIN:
+        return None
+    return window.Transition("dissolve", (start + end) // 2, start, end, float(weights[-1] - weights[0]))
+
+
+def _weights(frames: window.Window, before: int, after: int) -> np.ndarray:
+    """Share of the later picture in every frame between two, both included."""
+    stack = np.stack([item.luma.ravel() for item in frames.pictures[before - frames.first : after + 1 - frames.first]])
+    first = stack[0].astype(np.float32)
+    change = stack[-1].astype(np.float32) - first
+    return (stack.astype(np.float32) - first) @ change / float(change @ change + 1e-6)

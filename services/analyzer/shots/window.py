@@ -1,0 +1,89 @@
+"""A window of consecutive frames that detectors look at, bounded in memory for any length of film."""
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+
+from services.analyzer.kernels import cpu, pairs, spec
+
+Kind = Literal["cut", "fade", "dissolve"]
+SMOOTHING = np.array([0.25, 0.5, 0.25], np.float32)  # a grey level on the border of a bin belongs to both
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Transition:
+    """A border between two shots.
+
+    Attributes:
+        kind: How one shot becomes the next.
+        frame: First frame of the new shot; for a gradual change its middle, or the first full frame.
+        start_frame: First changed frame.
+        end_frame: Last changed frame.
+        score: Strength of the evidence; above zero.
+    """
+
+    kind: Kind
+    frame: int
+    start_frame: int
+    end_frame: int
+    score: float = 0.0
+
+
+class Window:
+    """The last frames, reduced to cells, with what is known about each and about pairs of them."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.pictures: list[pairs.Picture] = []
+        self.times: list[float] = []
+        self.mean: list[float] = []
+        self.deviation: list[float] = []
+        self._histograms: list[tuple[np.ndarray, np.ndarray]] = []
+        self._pairs: dict[tuple[int, int], pairs.Pair] = {}
+
+    @property
+    def end(self) -> int:
+        """Number of the frame after the last one."""
+        return self.first + len(self.pictures)
+
+    def append(self, picture: pairs.Picture, time_s: float, step: pairs.Pair | None) -> None:
+        """Adds the next frame.
+
+        Args:
+            picture: The frame.
+            time_s: When it is shown, in seconds.
+            step: How it relates to the frame before it; None for the first one.
+        """
+        if step is not None:
+            self._pairs[self.end - 1, self.end] = step
+        self.pictures.append(picture)
+        self.times.append(time_s)
+        luma, chroma = np.zeros(spec.LUMA_BINS, np.int64), np.zeros(spec.CHROMA_BINS**2, np.int64)
+        total, squares = cpu.tones(picture.luma, picture.chroma, luma, chroma)
+        count = picture.luma.size
+        self.mean.append(total / count)
+        self.deviation.append(math.sqrt(max(squares * count - total * total, 0)) / count)
+        self._histograms.append((np.convolve(luma / count, SMOOTHING, "same"), chroma / picture.chroma[0].size))
+
+    def drop_before(self, frame: int) -> None:
+        """Forgets the frames before one."""
+        count = frame - self.first
+        for column in (self.pictures, self.times, self.mean, self.deviation, self._histograms):
+            del column[:count]
+        self.first = frame
+        self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
+
+    def pair(self, before: int, after: int) -> pairs.Pair:
+        """How two frames relate, by their numbers."""
+        known = self._pairs.get((before, after))
+        if known is None:
+            blocks = pairs.match(self.pictures[before - self.first], self.pictures[after - self.first])
+            known = self._pairs[before, after] = pairs.compare(blocks)
+        return known
+
+    def tones(self, before: int, after: int) -> tuple[float, float]:
+        """Distances of the luma and the chroma histograms of two frames, each 0 to 1."""
+        ours, theirs = self._histograms[before - self.first], self._histograms[after - self.first]
+        return float(np.abs(ours[0] - theirs[0]).sum() / 2), float(np.abs(ours[1] - theirs[1]).sum() / 2)
