@@ -105,7 +105,7 @@ class Server:
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        await self._drain()
+        await self.drain()
 
     def _build(self) -> aio.Server:
         chain = interceptors.chain(limits.Limit(self._settings.concurrent_calls_max), self._draining)
@@ -124,8 +124,10 @@ class Server:
         except RuntimeError as refused:
             raise errors.Unavailable(f"cannot listen on {address}: is it taken?", reason="BIND") from refused
 
-    async def _drain(self) -> None:
+    async def drain(self) -> None:
         """Leaves without losing a call: struck off first, then not serving, then silence, then the end."""
+        if self._draining.draining:
+            return
         logger.info("%s drains", self._settings.name)
         for task in self._tasks:
             task.cancel()

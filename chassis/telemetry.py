@@ -44,7 +44,10 @@ def setup(settings: settings_module.Settings) -> None:
         settings: Name of the service, log level and log format.
     """
     _setup_logging(settings)
-    provider = sdk.TracerProvider(resource=resources.Resource.create({"service.name": settings.name}))
+    # `shutdown` below is the only end: the provider's own one at exit would wait for a dead collector once more.
+    provider = sdk.TracerProvider(
+        resource=resources.Resource.create({"service.name": settings.name}), shutdown_on_exit=False
+    )
     if any(os.environ.get(variable) for variable in ENDPOINT_VARIABLES):
         exporter = trace_exporter.OTLPSpanExporter(timeout=EXPORT_TIMEOUT_S)
         provider.add_span_processor(

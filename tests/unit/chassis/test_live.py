@@ -1,0 +1,127 @@
+"""A live document follows its source and survives without it."""
+
+import asyncio
+import json
+import pathlib
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from chassis import errors, live, testing
+
+
+class Source:
+    """A source of revisions that can be switched off."""
+
+    def __init__(self) -> None:
+        self.revisions: list[live.Revision] = []
+        self.down = False
+        self.watches: list[int] = []
+        self._changed = asyncio.Event()
+
+    def publish(self, version: int, **value: object) -> None:
+        """Adds a revision."""
+        self.revisions.append(live.Revision(version, value))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def watch(self, after: int) -> AsyncGenerator[live.Revision, None]:
+        """Revisions after a version, for ever."""
+        self.watches.append(after)
+        sent = after
+        while True:
+            if self.down:
+                raise errors.Unavailable("the source is down")
+            for revision in [item for item in self.revisions if item.version > sent]:
+                sent = revision.version
+                yield revision
+            await self._changed.wait()
+
+
+@pytest.fixture
+def source() -> Source:
+    """A source that knows nothing yet."""
+    return Source()
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests do not wait for seconds."""
+    monkeypatch.setattr(live, "FIRST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+
+
+async def test_default_holds_where_nobody_knows_better(source: Source, tmp_path: pathlib.Path) -> None:
+    """A process starts without source and without disk."""
+    async with live.LiveDocument(tmp_path / "config.json", source.watch, {"weight": 1}) as document:
+        assert ({"weight": 1}, 0) == (document.value, document.version)
+
+
+async def test_change_takes_effect_while_running(source: Source, tmp_path: pathlib.Path) -> None:
+    """No restart is needed."""
+    source.publish(1, weight=1)
+    async with live.LiveDocument(tmp_path / "config.json", source.watch) as document:
+        assert {"weight": 1} == document.value
+        source.publish(2, weight=2)
+        assert 2 == await document.changed(after=1, timeout_s=5)
+        assert {"weight": 2} == document.value
+
+
+async def test_last_good_version_is_there_after_a_restart_without_the_source(
+    source: Source, tmp_path: pathlib.Path
+) -> None:
+    """The disk knows."""
+    path = tmp_path / "state" / "config.json"
+    source.publish(7, weight=7)
+    async with live.LiveDocument(path, source.watch) as document:
+        await testing.wait_until(path.exists)
+    source.down = True
+    async with live.LiveDocument(path, source.watch) as document:
+        assert ({"weight": 7}, 7) == (document.value, document.version)
+        await testing.wait_until(lambda: "the source is down" == document.interrupted)
+
+
+async def test_watch_goes_on_after_the_version_in_force(source: Source, tmp_path: pathlib.Path) -> None:
+    """A restart of the source misses nothing and repeats nothing."""
+    source.publish(3, weight=3)
+    async with live.LiveDocument(tmp_path / "config.json", source.watch) as document:
+        source.down = True
+        source.publish(4, weight=4)
+        await testing.wait_until(lambda: document.interrupted)
+        source.down = False
+        assert 4 == await document.changed(after=3, timeout_s=5)
+        assert "" == document.interrupted
+    assert [live.NOTHING, 3] == [source.watches[0], source.watches[-1]]
+
+
+async def test_refused_version_leaves_the_one_before_in_force(source: Source, tmp_path: pathlib.Path) -> None:
+    """A bad value is neither used nor stored, and the next good one is."""
+
+    def accept(value: dict[str, int]) -> None:
+        if value["weight"] < 0:
+            raise ValueError("negative")
+
+    path = tmp_path / "config.json"
+    source.publish(1, weight=1)
+    async with live.LiveDocument(path, source.watch, accept=accept) as document:
+        source.publish(2, weight=-1)
+        source.publish(3, weight=3)
+        assert 3 == await document.changed(after=1, timeout_s=5)
+        await testing.wait_until(lambda: 3 == json.loads(path.read_bytes())["version"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1}', b'{"version": "x", "value": {}}'])
+async def test_damaged_file_is_ignored(source: Source, tmp_path: pathlib.Path, content: bytes) -> None:
+    """A torn or foreign file does not stop a start."""
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    async with live.LiveDocument(path, source.watch, {"weight": 1}) as document:
+        assert {"weight": 1} == document.value
+
+
+async def test_version_holds_where_the_disk_cannot_be_written(source: Source, tmp_path: pathlib.Path) -> None:
+    """The disk is a convenience, not a condition."""
+    (tmp_path / "file").touch()
+    source.publish(1, weight=1)
+    async with live.LiveDocument(tmp_path / "file" / "config.json", source.watch) as document:
+        assert {"weight": 1} == document.value
