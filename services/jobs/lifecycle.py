@@ -4,7 +4,7 @@ A change is the new job and the events that tell it. The store writes both in on
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from services.jobs import job as jobs
 from services.jobs import plan, retry
@@ -59,11 +59,11 @@ def succeeded(job: jobs.Job, name: str, outcome: Outcome, now_us: int) -> Change
     step = job.step(name)
     done = dataclasses.replace(step, state=jobs.StepState.SUCCEEDED, error=None, end_us=_end(step, now_us))
     files = {item.path: item for item in (*job.artifacts, *outcome.artifacts)}
-    job = dataclasses.replace(job, artifacts=tuple(files[path] for path in sorted(files)))
+    base = dataclasses.replace(job, artifacts=tuple(files[path] for path in sorted(files)))
     steps = _replaced(job.steps, [done])
     if step.kind is jobs.Kind.PROPOSE:
         steps = plan.grown(job.spec, steps, outcome.clips)
-    return _advanced(job, steps, now_us, name, f"{name} succeeded")
+    return _advanced(job, steps, now_us, name, f"{name} succeeded", base)
 
 
 def failed(
@@ -94,15 +94,16 @@ def failed(
     return _advanced(job, [after], now_us, name, f"{name} attempt {step.attempts}: {failure.message}; {fate}")
 
 
-def interrupted(job: jobs.Job, now_us: int) -> Change:
-    """A new start of the manager: what ran when it ended runs again, and nothing is held against it."""
+def interrupted(job: jobs.Job, names: Collection[str], now_us: int) -> Change:
+    """Attempts that ended with their manager: the steps run again, and nothing is held against them."""
     steps = [
         dataclasses.replace(step, state=jobs.StepState.READY, error=INTERRUPTED, end_us=_end(step, now_us))
         for step in job.steps
-        if step.state is jobs.StepState.RUNNING
+        if step.name in names
     ]
-    names = ", ".join(step.name for step in steps)
-    return _advanced(job, steps, now_us, "", f"{names} interrupted by a restart of the job manager; runs again")
+    return _advanced(
+        job, steps, now_us, "", f"{', '.join(names)} interrupted by a restart of the job manager; runs again"
+    )
 
 
 def cancelled(job: jobs.Job, reason: str, now_us: int) -> Change:

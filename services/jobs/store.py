@@ -490,6 +490,7 @@ class Store:
         self, db: Database, slots: Sequence[Slot], busy: frozenset[tuple[str, str]]
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
+        self._free(db, busy)
         grants: list[Grant] = []
         for kind in dict.fromkeys(slot.kind for slot in slots):
             free = [slot for slot in slots if slot.kind is kind]
@@ -501,6 +502,15 @@ class Store:
         row = db.one("next_waiting", now_us=now_us)
         waiting_us = row["not_before_us"] if row else None
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
+
+    def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
+        """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
+        for row in db.all("jobs_with_running_steps"):
+            job = _job_of(db, row["job_number"])
+            strays = [step.name for step in job.steps if step.state is jobs.StepState.RUNNING]
+            strays = [name for name in strays if (job.id, name) not in busy]
+            if strays:
+                self._save(db, lifecycle.interrupted(job, strays, self._clock.wall_us()))
 
     def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
@@ -523,14 +533,17 @@ class Store:
             )
         return job
 
-    async def confirm(self, lease: jobs.Lease) -> None:
+    async def confirm(self, lease: jobs.Lease) -> jobs.Job:
         """Checks, before files are published, that a lease is still in force.
+
+        Returns:
+            The job as it is.
 
         Raises:
             errors.Aborted: It is not (LEASE_LOST).
             errors.NotFound: The job was deleted.
         """
-        await self._read(lambda db: self._held(db, lease))
+        return await self._read(lambda db: self._held(db, lease))
 
     async def commit(self, lease: jobs.Lease, outcome: lifecycle.Outcome) -> jobs.Job:
         """Records a result: the step, its files, what follows from it and the job, in one transaction.
@@ -731,8 +744,7 @@ class Store:
     def _recover(self, db: Database) -> None:
         """What a new start owes to the last one: running steps run again, back-off goes on where it was."""
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
-        for row in db.all("jobs_with_running_steps"):
-            self._save(db, lifecycle.interrupted(_job_of(db, row["job_number"]), now_us))
+        self._free(db, frozenset())
         for row in db.all("steps_in_back_off"):
             step = codec.step(row["body"])
             left_us = min(max((step.retry_us or 0) - now_us, 0), step.retry_delay_us)

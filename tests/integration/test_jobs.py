@@ -1,0 +1,394 @@
+"""The real job manager, `python -m services.jobs`, over real gRPC, with fake media services on order."""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from reelsmith.jobs.v1 import jobs_pb2 as pb
+from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
+
+from chassis import testing
+
+FAKE = pathlib.Path(__file__).with_name("fake_media.py")
+JOB_TIMEOUT_S = 60
+ENDED = (pb.Job.STATE_SUCCEEDED, pb.Job.STATE_PARTIAL, pb.Job.STATE_FAILED, pb.Job.STATE_CANCELLED)
+
+
+@dataclasses.dataclass
+class Suite:
+    """A job manager and the fake services that it calls."""
+
+    home: pathlib.Path
+    process: object
+    fakes: list[subprocess.Popen]
+    connect: Callable
+
+    def source(self, **orders: dict) -> str:
+        """A source that orders the fakes what to do."""
+        path = self.home / f"source-{len(list(self.home.glob('source-*')))}.json"
+        path.write_text(json.dumps({name.replace("_", "-"): value for name, value in orders.items()}))
+        return path.as_uri()
+
+    @contextlib.asynccontextmanager
+    async def stub(self) -> AsyncIterator[rpc.JobServiceStub]:
+        """A stub over a plain channel of its own."""
+        async with self.connect(self.process.address) as channel:
+            yield rpc.JobServiceStub(channel)
+
+    async def submit(self, source: str, request_id: str = "", **spec: object) -> pb.Job:
+        """Submits one job."""
+        async with self.stub() as stub:
+            request = pb.SubmitJobRequest(spec=pb.JobSpec(source_uri=source, **spec), request_id=request_id)
+            return await stub.SubmitJob(request, timeout=10, wait_for_ready=True)
+
+    async def events(self, job_id: str, after: int = 0) -> list[pb.JobEvent]:
+        """Everything that a watch tells until the job has ended."""
+        async with self.stub() as stub:
+            request = pb.WatchJobRequest(id=job_id, after_sequence=after)
+            return [event async for event in stub.WatchJob(request, timeout=JOB_TIMEOUT_S, wait_for_ready=True)]
+
+    async def job(self, job_id: str) -> pb.Job:
+        """One job."""
+        async with self.stub() as stub:
+            return await stub.GetJob(pb.GetJobRequest(id=job_id), timeout=10, wait_for_ready=True)
+
+    async def until(self, job_id: str, condition: Callable[[pb.Job], bool], timeout_s: float = 20) -> pb.Job:
+        """Waits until a job is as wanted."""
+        found: list[pb.Job] = []
+
+        async def holds() -> bool:
+            found[:] = [await self.job(job_id)]
+            return condition(found[0])
+
+        await testing.wait_until(holds, timeout_s, f"job {job_id}")
+        return found[0]
+
+    def journal(self) -> list[list[str]]:
+        """What the fakes noted: process, word, call, session."""
+        path = self.home / "journal"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def session(self, job_id: str) -> pathlib.Path:
+        """Folder of the session of a job."""
+        return self.home / "sessions" / job_id
+
+
+@pytest.fixture
+async def start(tmp_path, new_process, connect):
+    """Starts a job manager with some fake services; ends them after the test."""
+    fakes: list[subprocess.Popen] = []
+
+    async def run(count: int = 1, **environment: str) -> Suite:
+        ports = [testing.free_port() for _ in range(count)]
+        for port in ports:
+            fakes.append(launch_fake(tmp_path, port))
+        listed = ",".join(f"127.0.0.1:{port}" for port in ports)
+        process = new_process(
+            "services.jobs",
+            REELSMITH_STATIC_REGISTRY=f"analyzer={listed};exporter={listed}",
+            REELSMITH_JOBS_LEASE_S="1",
+            **environment,
+        )
+        await process.start()
+        return Suite(tmp_path, process, fakes, connect)
+
+    yield run
+    for fake in fakes:
+        fake.kill()
+        fake.wait()
+
+
+def launch_fake(home: pathlib.Path, port: int) -> subprocess.Popen:
+    """Starts a process of fake services."""
+    environment = {
+        "FAKE_JOURNAL": str(home / "journal"),
+        "REELSMITH_FAKE_MEDIA_PORT": str(port),
+        "REELSMITH_SESSIONS_ROOT": str(home),
+        "REELSMITH_DISCOVERY": "static",
+        "REELSMITH_LAME_DUCK_S": "0",
+        "REELSMITH_LOG_LEVEL": "WARNING",
+        "PATH": "/usr/bin:/bin",
+    }
+    with (home / f"fake-{port}.log").open("ab") as log:
+        return subprocess.Popen([sys.executable, str(FAKE)], env=environment, stderr=log, cwd=FAKE.parents[2])
+
+
+def states(job: pb.Job) -> dict[str, str]:
+    """The states of the steps by name."""
+    return {step.name: pb.Step.State.Name(step.state).removeprefix("STATE_") for step in job.steps}
+
+
+def reason_of(failure: grpc.aio.AioRpcError) -> str:
+    """The reason in an error."""
+    info = error_details_pb2.ErrorInfo()
+    return next((info.reason for item in rpc_status.from_call(failure).details if item.Unpack(info)), "")
+
+
+def assert_whole(suite: Suite, job: pb.Job, clips: int) -> None:
+    """Every file of a job is there once, under its final name, with the hash that the job says."""
+    assert clips == len(job.clips)
+    files = [*job.artifacts, *(item for clip in job.clips for item in (clip.video, clip.manifest, clip.thumbnail))]
+    wanted = 3 + 3 * clips + 2  # info, analysis, proposals; clip, manifest, thumbnail of each; sheet, report
+    assert wanted == len({item.path for item in files}) == len(files)
+    for item in files:
+        content = (suite.session(job.id) / item.path).read_bytes()
+        assert (item.size_bytes, item.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert [f"clip-{rank:02d}.mp4" for rank in range(1, clips + 1)] == sorted(
+        path.name for path in (suite.session(job.id) / "final_output").iterdir()
+    )
+
+
+def commits(events: list[pb.JobEvent]) -> dict[str, int]:
+    """How often each step succeeded."""
+    done: dict[str, int] = {}
+    for event in events:
+        if event.message == f"{event.step} succeeded":
+            done[event.step] = done.get(event.step, 0) + 1
+    return done
+
+
+async def test_job_runs_all_its_steps_and_ends_with_its_files(start) -> None:
+    """A job goes from source to clips, pictures and report, and says so in order."""
+    suite = await start()
+    accepted = await suite.submit(suite.source(), count=3, title="A talk")
+    events = await suite.events(accepted.id)
+    job = await suite.job(accepted.id)
+    assert pb.Job.STATE_PENDING == accepted.state
+    assert pb.Job.STATE_SUCCEEDED == job.state
+    assert ["probe", "analyze", "propose", "export-1", "export-2", "export-3", "images", "report"] == list(states(job))
+    assert {"SUCCEEDED"} == set(states(job).values())
+    assert_whole(suite, job, clips=3)
+    assert [1.0, 0.5] == [clip.score for clip in job.clips][:2]
+    lasting = [event for event in events if event.message]
+    assert list(range(1, job.sequence + 1)) == [event.sequence for event in lasting]
+    assert job.fraction == 1.0
+    assert job == lasting[-1].job
+    assert [] == list((suite.session(job.id) / "video_clips").iterdir())
+    assert (
+        "1 final_output/clip-01.mp4 images/clip-01.jpg" in (suite.session(job.id) / "metadata/report.html").read_text()
+    )
+
+
+async def test_watch_resumes_where_it_stopped(start) -> None:
+    """A watch from a sequence number tells what came later, once and in order."""
+    suite = await start()
+    job = await suite.submit(suite.source())
+    whole = [event for event in await suite.events(job.id) if event.message]
+    part = await suite.events(job.id, after=whole[4].sequence)
+    assert whole[5:] == part
+    assert [] == await suite.events(job.id, after=whole[-1].sequence)
+
+
+async def test_one_failed_clip_leaves_the_others(start) -> None:
+    """The job is PARTIAL, the report is made, and a retry runs what failed and what was made from it."""
+    suite = await start()
+    order = {"code": "FAILED_PRECONDITION", "reason": "UNSUPPORTED", "times": 1}
+    job = await suite.submit(suite.source(clip_02=order), count=3)
+    await suite.events(job.id)
+    partial = await suite.job(job.id)
+    assert pb.Job.STATE_PARTIAL == partial.state
+    assert "UNSUPPORTED" == partial.error.reason == partial.clips[1].error.reason
+    assert not partial.clips[1].HasField("video")
+    assert ("FAILED", "SUCCEEDED", "SUCCEEDED") == tuple(
+        states(partial)[name] for name in ("export-2", "images", "report")
+    )
+    async with suite.stub() as stub:
+        await stub.RetryJob(pb.RetryJobRequest(id=job.id))
+    await suite.events(job.id, after=partial.sequence)
+    again = await suite.job(job.id)
+    assert pb.Job.STATE_SUCCEEDED == again.state
+    assert_whole(suite, again, clips=3)
+    attempts = {step.name: step.attempts for step in again.steps}
+    assert {"export-2": 2, "images": 2, "report": 2} == {name: count for name, count in attempts.items() if count > 1}
+
+
+async def test_bad_source_fails_at_once(start) -> None:
+    """A final error is not tried again, and nothing after it runs."""
+    suite = await start()
+    job = await suite.submit((suite.home / "nothing.json").as_uri())
+    await suite.events(job.id)
+    job = await suite.job(job.id)
+    assert pb.Job.STATE_FAILED == job.state
+    assert ("NOT_FOUND", 1) == (job.error.code, job.steps[0].attempts)
+    assert {"probe": "FAILED", "analyze": "SKIPPED", "propose": "SKIPPED"} == states(job)
+
+
+async def test_step_that_kills_its_worker_is_quarantined(start) -> None:
+    """Three dead workers are enough; other jobs go on."""
+    suite = await start()
+    bad = await suite.submit(suite.source(analyze={"code": "UNAVAILABLE", "reason": "CRASHED"}))
+    good = await suite.submit(suite.source())
+    await asyncio.gather(suite.events(bad.id), suite.events(good.id))
+    bad, good = await suite.job(bad.id), await suite.job(good.id)
+    assert pb.Job.STATE_SUCCEEDED == good.state
+    assert pb.Job.STATE_FAILED == bad.state
+    assert ("QUARANTINED", 3, 3) == (states(bad)["analyze"], bad.steps[1].worker_deaths, bad.steps[1].attempts)
+
+
+async def test_cancel_stops_running_work(start) -> None:
+    """The job is CANCELLED when the call returns, and its work is cut off within two seconds."""
+    suite = await start()
+    job = await suite.submit(suite.source(analyze={"delay_s": 30}))
+    await suite.until(job.id, lambda job: job.steps[1].progress.frames > 1)
+    async with suite.stub() as stub:
+        cancelled = await stub.CancelJob(pb.CancelJobRequest(id=job.id, reason="not needed"))
+        began_s = time.monotonic()
+        again = await stub.CancelJob(pb.CancelJobRequest(id=job.id))
+    assert pb.Job.STATE_CANCELLED == cancelled.state == again.state
+    await testing.wait_until(lambda: ["cut", "analyze"] in [line[1:3] for line in suite.journal()], 5)
+    assert time.monotonic() - began_s < 2
+    suite.process.stop(signal.SIGKILL)
+    await suite.process.start()
+    assert pb.Job.STATE_CANCELLED == (await suite.job(job.id)).state
+
+
+async def test_submit_with_one_key_gives_one_job(start) -> None:
+    """The same key gives the same job, also after a kill; with another specification it is refused."""
+    suite = await start()
+    source = suite.source()
+    first = await suite.submit(source, "key-1", count=2)
+    many = await asyncio.gather(*(suite.submit(source, "key-1", count=2) for _ in range(20)))
+    suite.process.stop(signal.SIGKILL)
+    await suite.process.start()
+    after = await suite.submit(source, "key-1", count=2)
+    assert {first.id} == {job.id for job in (*many, after)}
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await suite.submit(source, "key-1", count=3)
+    assert (grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED") == (refusal.value.code(), reason_of(refusal.value))
+
+
+async def test_bad_request_names_every_bad_field(start) -> None:
+    """All that is wrong comes back in one answer."""
+    suite = await start()
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await suite.submit("http://x", count=500, duration_min_s=20, duration_max_s=10, priority=101)
+    bad = error_details_pb2.BadRequest()
+    (found,) = [
+        [item.field for item in bad.field_violations]
+        for detail in rpc_status.from_call(refusal.value).details
+        if detail.Unpack(bad)
+    ]
+    assert grpc.StatusCode.INVALID_ARGUMENT == refusal.value.code()
+    assert ["spec.source_uri", "spec.count", "spec.priority", "spec.duration_max_s"] == found
+
+
+async def test_full_queue_refuses_with_a_hint(start) -> None:
+    """Beyond the limit jobs are refused, not dropped; a known key is still answered; a batch is all or none."""
+    suite = await start(0, REELSMITH_JOBS_JOB_LIMIT="3")
+    source = suite.source()
+    first = await suite.submit(source, "a")
+    await suite.submit(source)
+    async with suite.stub() as stub:
+        spec = pb.JobSpec(source_uri=source)
+        batch = pb.SubmitBatchRequest(requests=[pb.SubmitJobRequest(spec=spec), pb.SubmitJobRequest(spec=spec)])
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await stub.SubmitBatch(batch)
+        stats = await stub.GetQueueStats(pb.GetQueueStatsRequest())
+    retry = error_details_pb2.RetryInfo()
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED == refusal.value.code()
+    assert any(
+        detail.Unpack(retry) and retry.retry_delay.seconds for detail in rpc_status.from_call(refusal.value).details
+    )
+    assert [(pb.Job.STATE_PENDING, 2)] == [(item.state, item.count) for item in stats.jobs]
+    assert (2, 3) == (stats.ready_steps, stats.job_limit)
+    await suite.submit(source)
+    assert first.id == (await suite.submit(source, "a")).id
+
+
+async def test_deleted_job_is_gone_with_its_files(start) -> None:
+    """Deleting works once the job has ended, twice is fine, and its key is answered for ever."""
+    suite = await start()
+    source = suite.source(analyze={"delay_s": 1})
+    job = await suite.submit(source, "k")
+    async with suite.stub() as stub:
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await stub.DeleteJob(pb.DeleteJobRequest(id=job.id))
+        assert "JOB_NOT_ENDED" == reason_of(refusal.value)
+        await suite.events(job.id)
+        assert suite.session(job.id).exists()
+        await stub.DeleteJob(pb.DeleteJobRequest(id=job.id))
+        await stub.DeleteJob(pb.DeleteJobRequest(id=job.id))
+        assert not suite.session(job.id).exists()
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await stub.GetJob(pb.GetJobRequest(id=job.id))
+        assert "JOB_NOT_FOUND" == reason_of(refusal.value)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await suite.submit(source, "k")
+    assert "JOB_DELETED" == reason_of(refusal.value)
+
+
+async def test_list_gives_pages_and_filters(start) -> None:
+    """Pages follow each other without gaps; filters hold; a token of another list is refused."""
+    suite = await start(0)
+    source = suite.source()
+    ids = [(await suite.submit(source, labels={"n": str(n % 2), "all": "x"})).id for n in range(5)]
+    async with suite.stub() as stub:
+        found, token = [], ""
+        for _ in range(3):
+            page = await stub.ListJobs(pb.ListJobsRequest(page_size=2, page_token=token))
+            found, token = [*found, *(job.id for job in page.jobs)], page.next_page_token
+        assert (ids[::-1], "") == (found, token)
+        even = await stub.ListJobs(pb.ListJobsRequest(labels={"n": "0", "all": "x"}, page_size=1))
+        assert [ids[4]] == [job.id for job in even.jobs]
+        none = await stub.ListJobs(pb.ListJobsRequest(states=[pb.Job.STATE_FAILED]))
+        assert [] == list(none.jobs)
+        for token in ("nonsense", even.next_page_token):
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await stub.ListJobs(pb.ListJobsRequest(page_token=token))
+            assert "BAD_PAGE_TOKEN" == reason_of(refusal.value)
+
+
+async def test_second_manager_refuses_the_same_store(start) -> None:
+    """One store, one manager: the second one ends and says who has it."""
+    suite = await start()
+    second = dataclasses.replace(
+        suite.process, environment={**suite.process.environment, "REELSMITH_JOBS_PORT": "0"}, log=suite.home / "second"
+    )
+    second.launch()
+    assert 0 != await asyncio.to_thread(second.running.wait, 30)
+    assert f"another job manager (process {suite.process.running.pid})" in second.log.read_text()
+
+
+async def test_silent_instance_loses_its_lease(start) -> None:
+    """A stream without messages for the length of a lease is cut, and the step runs again under a new token."""
+    suite = await start()
+    orders = {"delay_s": 0.5, "silent": True}
+    job = await suite.submit(suite.source(analyze=orders), count=1)
+    await suite.events(job.id)
+    assert 1 == (await suite.job(job.id)).steps[1].attempts  # silent, but the instance answers: it only waits its turn
+    frozen = await suite.submit(suite.source(analyze={"delay_s": 3}), count=1)
+    await suite.until(frozen.id, lambda job: job.steps[1].progress.frames > 1)
+    suite.fakes[0].send_signal(signal.SIGSTOP)
+    began_s = time.monotonic()
+    lost = await suite.until(frozen.id, lambda job: job.steps[1].error.reason == "LEASE_EXPIRED")
+    waited_s = time.monotonic() - began_s
+    suite.fakes[0].send_signal(signal.SIGCONT)
+    await suite.events(frozen.id)
+    job = await suite.job(frozen.id)
+    assert 0.8 < waited_s < 2.5
+    assert 1 == lost.steps[1].fencing_token
+    assert pb.Job.STATE_SUCCEEDED == job.state
+    assert job.steps[1].fencing_token > 1
+    assert_whole(suite, job, clips=1)
+
+
+async def test_higher_priority_runs_first(start) -> None:
+    """Of two that wait, the later one of higher priority is taken."""
+    suite = await start(REELSMITH_JOBS_ANALYZE_LIMIT="1")
+    source = suite.source(analyze={"delay_s": 0.3})
+    first, low, high = [await suite.submit(source, priority=n, analyze_only=True) for n in (0, 0, 5)]
+    await asyncio.gather(*(suite.events(job.id) for job in (first, low, high)))
+    ends = {job.id: (await suite.job(job.id)).end_time.ToMicroseconds() for job in (first, low, high)}
+    assert [first.id, high.id, low.id] == sorted(ends, key=ends.__getitem__)
