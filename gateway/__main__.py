@@ -1,19 +1,18 @@
-"""Starts the gateway."""
+"""Starts the gateway: settings, telemetry, dependencies, servicer, run."""
 
 import asyncio
+import sys
 
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
-from chassis import client, discovery, server, telemetry
+from chassis import client, discovery, errors, server, telemetry
 from gateway import service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
 
 
-async def main() -> None:
-    """Wires the gateway and runs it until it is told to stop."""
-    settings = settings_module.Settings()
-    telemetry.setup(settings)
+async def serve(settings: settings_module.Settings) -> None:
+    """Runs the gateway until it is told to stop."""
     registry = discovery.from_settings(settings)
     how = "static" if isinstance(registry, discovery.StaticRegistry) else "consul"
     storage = service.Storage(
@@ -26,5 +25,15 @@ async def main() -> None:
         await server.run(settings, [served], registry=registry)
 
 
+def main() -> None:
+    """The entry point of the process."""
+    settings = settings_module.Settings()
+    telemetry.setup(settings)
+    try:
+        asyncio.run(serve(settings))
+    except errors.Error as failure:
+        sys.exit(f"the gateway cannot run: {failure}")
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

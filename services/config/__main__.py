@@ -1,26 +1,34 @@
-"""Starts the configuration service."""
+"""Starts the configuration service: settings, telemetry, dependencies, servicer, run."""
 
 import asyncio
+import sys
 
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
-from chassis import discovery, server, telemetry
+from chassis import discovery, errors, server, telemetry
 from services.config import builtin, schema, service, store, versions
 from services.config import settings as settings_module
 
 
-async def main() -> None:
-    """Wires the service and runs it until it is told to stop."""
-    settings = settings_module.Settings()
-    telemetry.setup(settings)
+async def serve(settings: settings_module.Settings) -> None:
+    """Runs the configuration service until it is told to stop."""
     registry = discovery.from_settings(settings)
     async with store.Store(settings.database) as kept:
-        known = versions.Versions(
-            kept, schema.Schema.load(), builtin.load(), settings.environment, settings.watchers_max
-        )
+        rules, defaults = schema.Schema.load(), builtin.load()
+        known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
         served = server.Service(service.ConfigService(known), rpc.add_ConfigServiceServicer_to_server, service.NAME)
         await server.run(settings, [served], registry=registry)
 
 
+def main() -> None:
+    """The entry point of the process."""
+    settings = settings_module.Settings()
+    telemetry.setup(settings)
+    try:
+        asyncio.run(serve(settings))
+    except errors.Error as failure:
+        sys.exit(f"the configuration service cannot run: {failure}")
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

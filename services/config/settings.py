@@ -16,7 +16,9 @@ class Settings(settings.Settings):
 
     port: int = pydantic.Field(default=50054, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     environment: str = pydantic.Field(
-        default="production", description="Environment that is meant where a request names none."
+        default="production",
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$",
+        description="Environment that is meant where a request names none.",
     )
     watchers_max: int = pydantic.Field(
         default=500, ge=1, le=10_000, description="Watches that run at once; half of the calls by default."

@@ -315,3 +315,14 @@ async def test_refused_change_reaches_no_consumer(process, stub: rpc.ConfigServi
         await stub.UpdateConfig(weight(3, 1))
         await testing.wait_until(lambda: document.version == 2, 5)
         assert 3 == motion(document)
+
+
+async def test_second_process_on_a_port_says_so(process, new_process) -> None:
+    """A port that is taken ends the start with one line, not with a traceback, and the first process serves on."""
+    second = new_process("services.config", REELSMITH_CONFIG_PORT=str(process.port))
+    second.launch()
+    assert 1 == await asyncio.to_thread(second.running.wait, 30)
+    said = second.log.read_text()
+    assert "the configuration service cannot run: " in said
+    assert "Traceback" not in said
+    assert await process.serves()
