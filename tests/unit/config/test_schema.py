@@ -5,6 +5,7 @@ import json
 import jsonschema
 import pytest
 
+from services.analyzer.proposals import terms
 from services.config import builtin, schema
 from services.exporter import presets
 
@@ -24,6 +25,13 @@ def with_weights(**weights: object) -> dict:
 def test_builtin_document_is_valid() -> None:
     """Version 0 satisfies the rules."""
     assert [] == RULES.problems(builtin.load())
+
+
+def test_builtin_weights_are_those_of_the_analyzer() -> None:
+    """Every term of a score can be weighted, and without a change the weights are the analyzer's own."""
+    rules = RULES.rules["properties"]["analyzer"]["properties"]["weights"]["properties"]
+    assert set(terms.WEIGHTS) == set(rules)
+    assert terms.WEIGHTS == builtin.load()["analyzer"]["weights"]
 
 
 @pytest.mark.parametrize("name", sorted(presets.builtin()))
