@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import io
 import pathlib
 import socket
@@ -161,6 +162,7 @@ def huge_picture() -> bytes:
     return _patched(b"avc1", (28, b"\xff\xff\xff\xff"))
 
 
+@functools.cache
 def png(side: int = 15_000) -> bytes:
     """A black picture that is small as a file and large as pixels."""
     packer = zlib.compressobj(9)

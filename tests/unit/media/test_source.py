@@ -94,6 +94,19 @@ def test_avi_demuxer_is_offered_to_avi_files_only() -> None:
     assert "avi" not in limits.formats(b"#EXTM3U\nAVI ")
 
 
+SUBTITLES = b"1\n00:00:00,000 --> 00:00:01,000\nhello\n\n2\n00:00:01,000 --> 00:00:02,000\nhello\n"
+
+
+@pytest.mark.parametrize(("guarded", "understood"), [(True, False), (False, True)])
+def test_file_inside_an_avi_is_opened_by_default_only(guarded: bool, understood: bool) -> None:
+    """The list of formats binds the second demuxer too; control: without it, that one reads what the AVI brings."""
+    content = hostile.avi_with_subtitles(SUBTITLES)
+    options = limits.Limits().container_options(content[: limits.HEADER_BYTES]) if guarded else {}
+    with av.open(io.BytesIO(content), container_options=options) as container:
+        assert ["subtitle"] == [stream.type for stream in container.streams]
+        assert understood is (container.streams[0].codec_context is not None)
+
+
 def test_picture_over_the_bound_is_not_decoded(film: bytes) -> None:
     """The decoder that is used knows the bound, not only the one that probed."""
     with source.open_source(io.BytesIO(film), limits.Limits(pixels_max=320 * 239)) as opened:
