@@ -64,9 +64,13 @@ class Clients:
         return tuple(item.instance for item in self._membership(service).members)
 
     def each(self, service: str) -> list[tuple[discovery.Instance, channels.Channel]]:
-        """Every instance known now with a channel to it alone, for asking all of them."""
+        """Every instance known now with a channel to it alone, for asking all of them.
+
+        A call on such a channel is tried once: a second try belongs to whoever chose the instance.
+        """
+        alone = dataclasses.replace(self._policy, tries_max=1, hedging=False)
         members = self._membership(service).members
-        return [(item.instance, channels.Channel(route.Route(route.Fixed(item), self._policy))) for item in members]
+        return [(item.instance, channels.Channel(route.Route(route.Fixed(item), alone))) for item in members]
 
     async def ready(self, service: str, timeout_s: float = route.KNOWN_TIMEOUT_S) -> None:
         """Waits until an instance of a service is known.

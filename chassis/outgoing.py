@@ -89,11 +89,7 @@ class Outgoing:
         self.options = options
         self.timeout_s = deadlines.cap(default_timeout_s if options.timeout is None else options.timeout)
         self._start_s = time.monotonic()
-        self._span = telemetry.tracer(__name__).start_span(
-            method.name,
-            kind=trace.SpanKind.CLIENT,
-            attributes={rpc_attributes.RPC_SYSTEM_NAME: "grpc", rpc_attributes.RPC_METHOD: method.name},
-        )
+        self._span = _span(method)
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(self._span))
         self._metadata = (*(options.metadata or ()), *carrier.items())
@@ -136,6 +132,16 @@ class Outgoing:
         self._span.end()
         DURATION.labels(self.method.name).observe(self.elapsed_s)
         HANDLED.labels(self.method.name, code.name).inc()
+
+
+def _span(method: Method) -> trace.Span:
+    if methods.is_infrastructure(method.name):
+        return trace.INVALID_SPAN
+    return telemetry.tracer(__name__).start_span(
+        method.name,
+        kind=trace.SpanKind.CLIENT,
+        attributes={rpc_attributes.RPC_SYSTEM_NAME: "grpc", rpc_attributes.RPC_METHOD: method.name},
+    )
 
 
 def code_of(failure: BaseException | None) -> grpc.StatusCode:

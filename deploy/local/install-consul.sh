@@ -29,7 +29,6 @@ say "mirror: $mirror, suite: $suite"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-chmod 755 "$work"  # apt drops to a user of its own to download
 mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/sources"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$work/sources.list"
 cat >"$work/apt.conf" <<CONF
@@ -41,6 +40,7 @@ Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 Acquire::Languages "none";
 Acquire::Retries "3";
+APT::Sandbox::User "root";
 CONF
 
 cd "$work"

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from chassis import client, discovery, errors, testing
+from chassis import client, discovery, errors, member, testing
+from chassis.discovery import steady
 from chassis.testing import consul, echo, load, process
 
 RATE_PER_S, DELAY_S, TIMEOUT_S = 60, 0.03, 2.0
@@ -122,6 +123,19 @@ async def test_no_call_fails_when_the_agent_is_killed_and_comes_back_empty(
         await testing.wait_until(lambda: 2 == len(made.instances("echo")), 30, "the dead one is forgotten")
 
 
+async def test_calls_fail_when_the_agent_comes_back_empty_and_is_believed(
+    agent: consul.Agent, instances: list[process.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: with every list taken at its word, the instances are forgotten until they register again."""
+    monkeypatch.setattr(steady.Steady, "update", lambda self, instances, now_s: tuple(instances))
+    async with clients(agent) as made:
+        await asyncio.to_thread(agent.kill)
+        await agent.start()
+        await testing.wait_until(lambda: not made.instances("echo"), what="the empty list is believed")
+        with pytest.raises(errors.Unavailable, match="no instance"):
+            await echo.EchoStub(made.channel("echo")).Read(echo.Echo(), timeout=0.2)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 async def test_streams_resume_when_an_instance_goes(
     agent: consul.Agent, instances: list[process.Process], fault: signal.Signals
@@ -170,6 +184,27 @@ async def test_streams_break_when_an_instance_is_killed_and_nothing_resumes_them
         for reader in pending:
             reader.cancel()
         assert {errors.Unavailable} == {type(reader.exception()) for reader in done}
+
+
+async def test_stream_of_a_frozen_instance_hangs_without_the_ping_timeout(
+    agent: consul.Agent, instances: list[process.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: with gRPC's own options nothing notices the silence."""
+    monkeypatch.setattr(member, "OPTIONS", (("grpc.use_local_subchannel_pool", 1),))
+    async with clients(agent) as made:
+        heard = {channel: asyncio.create_task(_listen(channel)) for _, channel in made.each("echo")}
+        await asyncio.sleep(1)
+        for instance in instances:
+            instance.signal(signal.SIGSTOP)
+        done, pending = await asyncio.wait(heard.values(), timeout=14)
+        for reader in pending:
+            reader.cancel()
+    assert (0, 3) == (len(done), len(pending))
+
+
+async def _listen(channel) -> None:
+    async for _ in echo.EchoStub(channel).Count(echo.Echo(delay_s=0.05)):
+        pass
 
 
 async def test_second_registration_leaves_a_failing_check_alone(agent: consul.Agent) -> None:

@@ -71,6 +71,16 @@ async def test_unmarked_call_goes_elsewhere_when_it_never_left(connect) -> None:
     assert 10 == len(good.calls)
 
 
+async def test_call_to_one_chosen_instance_is_tried_once(connect) -> None:
+    """Whoever chose the instance decides about a second try."""
+    broken = Broken()
+    async with testing.serving([echo.service(broken)]) as server, connect([server.address]) as clients:
+        ((_, channel),) = clients.each("echo")
+        with pytest.raises(errors.Unavailable):
+            await echo.EchoStub(channel).Put(echo.Echo())
+    assert ["Put"] == broken.calls
+
+
 @pytest.mark.parametrize("kind", ["NotFound", "InvalidArgument", "Internal"])
 async def test_answer_is_not_asked_for_twice(stub: echo.EchoStub, servicer: echo.EchoServicer, kind: str) -> None:
     """Other codes than UNAVAILABLE and CANCELLED are answers."""
