@@ -19,7 +19,9 @@ SILENT_LUFS = -70.0  # the absolute gate of the measure: below it there is nothi
 TOLERANCE_LU = 0.4  # a finished track this near to its target is not made again
 PEAK_STEP_DB = 0.15  # beyond the overshoot, so that one more round is enough
 CEILING_START_DB = -1.0  # below the limit at first: the encoder adds peaks, and resampling adds some
-PULL = 1.15  # how much of a missing loudness is asked for again: the limiter takes a part of it
+SLOPE_FIRST = 0.8  # loudness per gain that is assumed before there are two rounds to compare
+SLOPE_MIN = 0.2  # where the limiter takes nearly all; smaller ones would make wild steps
+ATTACK_MS, RELEASE_MS = 4, 25  # of the limiter: short enough to keep loudness, long enough not to distort voices
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,42 +134,67 @@ def measure(chunks: Iterable[np.ndarray]) -> Loudness:
     return meter.result()
 
 
-def first(found: Loudness, target: Target) -> Treatment | None:
-    """The treatment to begin with; None leaves the sound alone, because there is none."""
-    if found.integrated_lufs is None:
-        return None
-    wanted = target.integrated_lufs - found.integrated_lufs
-    return Treatment(
-        gain_db=min(wanted, target.gain_max_db),
-        ceiling_dbtp=target.true_peak_max_dbtp + CEILING_START_DB,
-        limited=wanted > target.gain_max_db,
-    )
-
-
-def again(used: Treatment, delivered: Loudness, target: Target) -> Treatment | None:
-    """The treatment for one more round.
+class Steering:
+    """Finds gain and ceiling in few rounds.
 
     Args:
-        used: the treatment of this round.
-        delivered: what the encoded and decoded track measures.
         target: what is asked for.
-
-    Returns:
-        A corrected treatment, or None where the track is good.
     """
-    if delivered.integrated_lufs is None or delivered.true_peak_dbtp is None:
-        return None
-    missing = target.integrated_lufs - delivered.integrated_lufs
-    over = delivered.true_peak_dbtp - target.true_peak_max_dbtp
-    off = abs(missing) > TOLERANCE_LU and not (used.limited and missing > 0)
-    if over <= 0 and not off:
-        return None
-    gain = used.gain_db + (missing * PULL if off else 0.0)
-    return Treatment(
-        gain_db=min(gain, target.gain_max_db),
-        ceiling_dbtp=used.ceiling_dbtp - (over + PEAK_STEP_DB if over > 0 else 0.0),
-        limited=used.limited or gain > target.gain_max_db,
-    )
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._earlier: tuple[float, float] | None = None
+
+    def first(self, found: Loudness) -> Treatment | None:
+        """The treatment to begin with; None leaves the sound alone, because there is none."""
+        target = self._target
+        if found.integrated_lufs is None:
+            return None
+        wanted = target.integrated_lufs - found.integrated_lufs
+        return Treatment(
+            gain_db=min(wanted, target.gain_max_db),
+            ceiling_dbtp=target.true_peak_max_dbtp + CEILING_START_DB,
+            limited=wanted > target.gain_max_db,
+        )
+
+    def again(self, used: Treatment, delivered: Loudness) -> Treatment | None:
+        """The treatment for one more round.
+
+        Args:
+            used: the treatment of this round.
+            delivered: what the encoded and decoded track measures.
+
+        Returns:
+            A corrected treatment, or None where the track is good, or as good as the greatest gain makes it.
+        """
+        target = self._target
+        if delivered.integrated_lufs is None or delivered.true_peak_dbtp is None:
+            return None
+        missing = target.integrated_lufs - delivered.integrated_lufs
+        over = delivered.true_peak_dbtp - target.true_peak_max_dbtp
+        off = abs(missing) > TOLERANCE_LU and not (used.limited and missing > 0)
+        if over <= 0 and not off:
+            return None
+        gain = used.gain_db + (missing / self._slope(used, delivered.integrated_lufs) if off else 0.0)
+        return Treatment(
+            gain_db=min(gain, target.gain_max_db),
+            ceiling_dbtp=used.ceiling_dbtp - (over + PEAK_STEP_DB if over > 0 else 0.0),
+            limited=gain > target.gain_max_db,
+        )
+
+    def _slope(self, used: Treatment, lufs: float) -> float:
+        """How much loudness a decibel of gain gives: the limiter takes a part of it."""
+        earlier, self._earlier = self._earlier, (used.gain_db, lufs)
+        if earlier is None or abs(used.gain_db - earlier[0]) < 0.1:
+            return SLOPE_FIRST
+        return min(max((lufs - earlier[1]) / (used.gain_db - earlier[0]), SLOPE_MIN), 1.0)
+
+    def fault(self, delivered: Loudness) -> tuple[bool, float]:
+        """How bad a track is, for picking the best: a peak over the limit is worse than any loudness."""
+        if delivered.integrated_lufs is None or delivered.true_peak_dbtp is None:
+            return False, 0.0
+        over = delivered.true_peak_dbtp > self._target.true_peak_max_dbtp
+        return over, abs(self._target.integrated_lufs - delivered.integrated_lufs)
 
 
 def treated(chunks: Iterable[np.ndarray], treatment: Treatment | None, samples: int) -> Iterator[np.ndarray]:
@@ -190,7 +217,7 @@ def treated(chunks: Iterable[np.ndarray], treatment: Treatment | None, samples: 
     chain = Chain(
         ("volume", f"volume={treatment.gain_db:.4f}dB:precision=float"),
         ("aresample", f"{4 * RATE_HZ}"),
-        ("alimiter", f"limit={ceiling:.6f}:attack=5:release=60:level=0:latency=1"),
+        ("alimiter", f"limit={ceiling:.6f}:attack={ATTACK_MS}:release={RELEASE_MS}:level=0:latency=1"),
         ("aresample", f"{RATE_HZ}"),
         ("aformat", "sample_fmts=fltp:channel_layouts=stereo"),
     )

@@ -45,7 +45,9 @@ def run(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> d
     size = small(*source)
     packets: list[av.Packet] = []
     if request["sound"]:
-        packets, _ = sound.encode(sound.pcm(file, Fraction(0), round(duration * sound.RATE_HZ)), AUDIO_BPS)
+        lead_s = Fraction(sound.LEAD, sound.RATE_HZ)
+        heard = sound.pcm(file, -lead_s, round((duration + lead_s) * sound.RATE_HZ))
+        packets, _ = sound.encode(heard, AUDIO_BPS)
     options = render.MUXER | {"moov_size": str(mp4.reserve(round(duration * rate) + 8, len(packets)))}
     with sink.open_sink(files.outputs["preview"], "mp4", options) as container:
         quality = encoders.quality(CRF, "veryfast", request["video_bps"])

@@ -119,8 +119,9 @@ def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
 
     def chunks() -> Iterator[np.ndarray]:
         if job.facts["audio"] is None:
-            return sound.silence(job.samples)
-        return sound.pcm(source, job.start_s, job.samples)
+            return sound.silence(job.samples + sound.LEAD)
+        lead_s = Fraction(sound.LEAD, sound.RATE_HZ)
+        return sound.pcm(source, job.start_s - lead_s, job.samples + sound.LEAD)
 
     preset = job.preset
     target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
