@@ -15,6 +15,7 @@ from services.jobs import job as jobs
 from services.jobs import store as stores
 
 IDLE_S = 1.0  # looks again after that long even if nothing woke it: instances may have come
+SEARCH_S = 0.1  # looks sooner while some kind of step has no instance at all, as at every start
 REFUSED_S = 0.5  # pause where the disk refuses a lease
 PENALTY_S = 1.0  # an instance that was gone, silent or busy gets no new step for that long
 
@@ -86,9 +87,9 @@ class Scheduler:
 
     async def _dispatch(self) -> float:
         """Leases as many steps as there is room for; gives the seconds until it is worth to look again."""
-        slots = self._slots()
+        slots, pause_s = self._slots(), self._pause_s()
         if not slots:
-            return IDLE_S
+            return pause_s
         try:
             grants, waiting_s = await self._store.lease(slots, frozenset(self._running))
         except (errors.ResourceExhausted, errors.Unavailable) as refusal:
@@ -96,7 +97,10 @@ class Scheduler:
             return REFUSED_S
         for grant in grants:
             self._start(grant)
-        return IDLE_S if waiting_s is None else min(IDLE_S, max(waiting_s, 0.0))
+        return pause_s if waiting_s is None else min(pause_s, max(waiting_s, 0.0))
+
+    def _pause_s(self) -> float:
+        return IDLE_S if all(self._executor.instances(kind) for kind in self._limits) else SEARCH_S
 
     def _start(self, grant: stores.Grant) -> None:
         task = asyncio.create_task(self._attempts.run(grant), name=f"{grant.job.id} {grant.lease.step}")

@@ -5,12 +5,15 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import ClassVar
 
 import grpc
 import pytest
@@ -19,7 +22,13 @@ from grpc_status import rpc_status
 from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
-from chassis import testing
+from chassis import client, discovery, testing
+from media import sessions
+from services.jobs import attempt, scheduler, settings, store
+from services.jobs import board as boards
+from services.jobs import job as jobs
+from services.jobs import spec as specs
+from services.jobs.remote import service as remote
 
 FAKE = pathlib.Path(__file__).with_name("fake_media.py")
 JOB_TIMEOUT_S = 60
@@ -80,6 +89,10 @@ class Suite:
         path = self.home / "journal"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
+    def pid(self, job_id: str) -> int:
+        """The process that began to analyze a job first; 0 while none did."""
+        return next((int(line[0]) for line in self.journal() if line[1:] == ["began", "analyze", job_id]), 0)
+
     def session(self, job_id: str) -> pathlib.Path:
         """Folder of the session of a job."""
         return self.home / "sessions" / job_id
@@ -122,7 +135,7 @@ def launch_fake(home: pathlib.Path, port: int) -> subprocess.Popen:
         "PATH": "/usr/bin:/bin",
     }
     with (home / f"fake-{port}.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, str(FAKE)], env=environment, stderr=log, cwd=FAKE.parents[2])
+        return subprocess.Popen([sys.executable, str(FAKE), str(port)], env=environment, stderr=log)
 
 
 def states(job: pb.Job) -> dict[str, str]:
@@ -392,3 +405,198 @@ async def test_higher_priority_runs_first(start) -> None:
     await asyncio.gather(*(suite.events(job.id) for job in (first, low, high)))
     ends = {job.id: (await suite.job(job.id)).end_time.ToMicroseconds() for job in (first, low, high)}
     assert [first.id, high.id, low.id] == sorted(ends, key=ends.__getitem__)
+
+
+KILLS = int(os.environ.get("REELSMITH_TEST_KILLS", "100"))
+
+
+class Forks:
+    """Job managers that follow each other on one port and one store, each in a fresh process."""
+
+    def __init__(self, suite: Suite) -> None:
+        self.pid = 0
+        with (suite.home / "forks.log").open("ab") as log:
+            self.parent = subprocess.Popen(
+                [sys.executable, str(FAKE.with_name("fork_jobs.py"))],
+                env={**os.environ, **suite.process.environment},
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+
+    async def start(self) -> None:
+        """Starts the next one."""
+        self.parent.stdin.write("start\n")
+        self.parent.stdin.flush()
+        self.pid = int(await asyncio.to_thread(self.parent.stdout.readline))
+
+    async def kill(self) -> None:
+        """Kills the running one and waits until it is gone."""
+        os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(self.pid, 0)
+                await asyncio.sleep(0.005)
+
+    def close(self) -> None:
+        """Ends everything."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.parent.kill()
+        self.parent.wait()
+
+
+async def submit_for_ever(suite: Suite, source: str, submitted: list[str], ahead: int) -> None:
+    """Keeps some jobs unfinished, whatever becomes of the manager; a key is tried until it is answered."""
+    jobs_by_key: dict[str, str] = {}
+    while True:
+        open_jobs = ahead
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            async with suite.stub() as stub:
+                while True:
+                    if open_jobs >= ahead:
+                        stats = await stub.GetQueueStats(pb.GetQueueStatsRequest(), timeout=1)
+                        open_jobs = sum(item.count for item in stats.jobs if item.state not in ENDED)
+                    if open_jobs < ahead:
+                        key = f"key-{len(submitted)}"
+                        request = pb.SubmitJobRequest(spec=pb.JobSpec(source_uri=source, count=2), request_id=key)
+                        job = await stub.SubmitJob(request, timeout=1)
+                        assert jobs_by_key.setdefault(key, job.id) == job.id
+                        submitted.append(job.id)
+                        open_jobs += 1
+                    else:
+                        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.timeout(600)
+async def test_no_kill_loses_or_doubles_anything(start, capsys) -> None:
+    """The manager is killed at random moments of running jobs, recovery included; every job ends whole."""
+    suite = await start(2)
+    seed = random.randrange(1 << 32)
+    dice = random.Random(seed)
+    source = suite.source(analyze={"delay_s": 0.1}, clip_01={"delay_s": 0.1}, propose={"clips": 2})
+    submitted: list[str] = []
+    load = asyncio.create_task(submit_for_ever(suite, source, submitted, ahead=6))
+    for _ in range(3):  # the real command first
+        await asyncio.sleep(dice.uniform(0.2, 1.0))
+        suite.process.stop(signal.SIGKILL)
+        await suite.process.start()
+    suite.process.stop(signal.SIGKILL)
+    forks = Forks(suite)
+    try:
+        for _ in range(KILLS):
+            await forks.start()
+            await asyncio.sleep(dice.uniform(0.05, 1.0))
+            await forks.kill()
+        load.cancel()
+        await forks.start()
+        interrupted = await checked(suite, submitted)
+    finally:
+        load.cancel()
+        forks.close()
+    with capsys.disabled():
+        print(f"\nseed {seed}: {KILLS + 4} kills, {len(submitted)} jobs, {interrupted} interruptions, all whole")
+    assert interrupted > KILLS / 4  # the kills did hit running steps
+
+
+async def checked(suite: Suite, submitted: list[str]) -> int:
+    """Waits for all jobs, checks each of them, and counts the steps that a kill interrupted."""
+    interrupted = 0
+    for job_id in submitted:
+        events = await suite.events(job_id)
+        job = await suite.job(job_id)
+        assert pb.Job.STATE_SUCCEEDED == job.state, job
+        lasting = [event for event in events if event.message]
+        assert list(range(1, job.sequence + 1)) == [event.sequence for event in lasting]
+        assert {step.name: 1 for step in job.steps} == commits(events)
+        assert_whole(suite, job, clips=2)
+        assert [] == list((suite.session(job_id) / "video_clips").iterdir())
+        interrupted += sum("interrupted" in event.message for event in lasting)
+    return interrupted
+
+
+async def test_frozen_instance_changes_nothing_when_it_thaws(start) -> None:
+    """An instance is stopped beyond the lease and goes on later: every step is still committed once."""
+    suite = await start(2)
+    submitted = []
+    for _ in range(6):
+        job = await suite.submit(suite.source(analyze={"delay_s": 0.4}, propose={"clips": 2}), count=2)
+        submitted.append(job.id)
+        running = await suite.until(job.id, lambda job: job.steps[1].progress.frames > 0)
+        index = [fake.args[-1] for fake in suite.fakes].index(running.steps[1].instance.rpartition(":")[2])
+        suite.fakes[index].send_signal(signal.SIGSTOP)
+        await suite.until(job.id, lambda job: job.steps[1].fencing_token > 1)
+        suite.fakes[index].send_signal(signal.SIGCONT)
+    await checked(suite, submitted)
+
+
+class DeafExecutor(remote.RemoteExecutor):
+    """Cannot stop a call, as if a cancellation never arrived: late results come in and are handed to the store."""
+
+    attempts: attempt.Attempts
+    late: ClassVar[list[asyncio.Task]] = []
+
+    async def execute(self, instance, task, report):
+        call = asyncio.create_task(super().execute(instance, task, report))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            lease = jobs.Lease(task.job.id, task.step.name, task.step.token)
+            self.late.append(asyncio.create_task(self.bring(call, store.Grant(lease, task.job, instance))))
+            raise
+
+    async def bring(self, call: asyncio.Task, grant: store.Grant) -> None:
+        """Hands in what a call that was given up gave in the end."""
+        await self.attempts.settle(grant, await call)
+
+
+class UnfencedStore(store.Store):
+    """A store that takes every result: the control that shows what the check of the token is for."""
+
+    @staticmethod
+    def holds(step, lease):
+        """Whatever comes is taken."""
+        return True
+
+
+async def double_commits(suite: Suite, kind: type[store.Store], rounds: int) -> int:
+    """Runs jobs with frozen instances and late results; counts steps that were committed more than once."""
+    registry = discovery.StaticRegistry.parse(suite.process.environment["REELSMITH_STATIC_REGISTRY"])
+    folder, board = sessions.Sessions(suite.home), boards.Board()
+    async with kind(suite.home / kind.__name__) as kept, client.Clients(registry, policy=remote.ONE_TRY) as clients:
+        executor = DeafExecutor(clients, 0.4, 60)
+        executor.attempts = attempt.Attempts(kept, folder, executor, board, attempt.Rules(0.4, 60))
+        planner = scheduler.Scheduler(kept, executor, executor.attempts, folder, settings.Settings().limits)
+        running = asyncio.create_task(planner.run())
+        doubled = 0
+        for _ in range(rounds):
+            doubled += await frozen_round(suite, kept, planner)
+        running.cancel()
+        await asyncio.gather(*executor.late, running, return_exceptions=True)
+    return doubled
+
+
+async def frozen_round(suite: Suite, kept: store.Store, planner: scheduler.Scheduler) -> int:
+    """One job whose analysis is frozen beyond its lease, thaws, and hands in its result after another did."""
+    spec = specs.resolved(specs.Spec(suite.source(analyze={"delay_s": 0.3}), analyze_only=True))
+    (job,) = await kept.submit([store.Submission(sessions.new_id(), spec)], {}, 1000)
+    planner.wake()
+    await testing.wait_until(lambda: suite.pid(job.id) > 0, 10, "analysis begins")
+    pid = suite.pid(job.id)
+    os.kill(pid, signal.SIGSTOP)
+
+    async def ended() -> bool:
+        return (await kept.get(job.id)).state.ended
+
+    await testing.wait_until(ended, 20, "another instance does it")
+    os.kill(pid, signal.SIGCONT)
+    await testing.wait_until(lambda: all(task.done() for task in DeafExecutor.late), 20, "late results are in")
+    events = await kept.events(job.id, 0)
+    return sum(event.message == "analyze succeeded" for event in events) > 1
+
+
+async def test_late_result_is_refused_by_its_token(start) -> None:
+    """With calls that cannot be stopped, the check of the token alone keeps commits single; without it they double."""
+    suite = await start(2)
+    suite.process.stop(signal.SIGTERM)
+    assert 0 == await double_commits(suite, store.Store, rounds=4)
+    assert 4 == await double_commits(suite, UnfencedStore, rounds=4)
