@@ -1,0 +1,40 @@
+"""Starts the analyzer."""
+
+import asyncio
+
+from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
+from reelsmith.config.v1 import config_pb2_grpc as config_rpc
+
+from chassis import client, discovery, live, server, telemetry
+from media import pool, sessions
+from services.analyzer import analyses, service, warm, weights
+from services.analyzer import settings as settings_module
+
+
+async def main() -> None:
+    """Wires the service and runs it until it is told to stop."""
+    settings = settings_module.Settings()
+    telemetry.setup(settings)
+    registry = discovery.from_settings(settings)
+    store = sessions.Sessions(settings.sessions_root)
+    sources = sessions.Sources(sessions.Uploads(settings.sessions_root), settings.roots)
+    pooled = pool.PoolSettings(
+        workers=settings.workers,
+        queue_limit=settings.queue_limit,
+        memory_bytes=settings.worker_memory_bytes,
+        preload=warm.PRELOAD,
+    )
+    async with client.Clients(registry, settings) as clients, pool.Pool(pooled) as workers:
+        watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
+        path = settings.state_dir / "analyzer.config.json"
+        async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
+            analyzer = analyses.Analyzer(
+                workers, store, sources, lambda: (followed.value, followed.version), settings.limits
+            )
+            servicer = service.AnalyzerService(analyzer, workers)
+            served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME)
+            await server.run(settings, [served], registry=registry)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,225 @@
+"""Probes, analyses and proposals: what the service does, without the words of its API."""
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chassis import errors
+from media import artifacts, pool, sessions
+from media import errors as media_errors
+from services.analyzer import document, measure, progress, warm, weights
+from services.analyzer.proposals import material, proposing
+
+ANALYSIS, INFO, PROPOSALS = "analysis.json", "media_info.json", "proposals.json"
+FOLDER = "metadata"
+ANALYSIS_BYTES_MAX = 256 << 20  # a hundred hours; larger is no analysis of ours
+
+Listener = Callable[[progress.Progress], None]
+Configuration = Callable[[], tuple[Mapping[str, Any], int]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """How long tasks may take, and how many threads decode.
+
+    Attributes:
+        threads: Threads of a video decoder.
+        probe_deadline_s: Longest time for a probe in seconds.
+        analyze_deadline_s: Longest time for an analysis in seconds.
+        heartbeat_s: Longest silence of a worker in seconds.
+    """
+
+    threads: int
+    probe_deadline_s: float
+    analyze_deadline_s: float
+    heartbeat_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Where files go: a session, and a folder in it or that of their kind."""
+
+    session_id: str
+    directory: str = ""
+
+    def path(self, name: str) -> str:
+        """The path of a file in the session."""
+        return f"{self.directory or FOLDER}/{name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """What to analyze.
+
+    Attributes:
+        source_uri: The source.
+        target: Where the analysis goes.
+        measures: Of measure.MEASURES; empty for all.
+        start_s: Where the part begins, in seconds.
+        end_s: Where it ends; None for the end of the source.
+    """
+
+    source_uri: str
+    target: Target
+    measures: tuple[str, ...] = ()
+    start_s: float = 0.0
+    end_s: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Analysis:
+    """A finished analysis: the document, what the source is, the stored file, and where the time went."""
+
+    document: Mapping[str, Any]
+    media: Mapping[str, Any]
+    artifact: artifacts.Artifact
+    timings: list[Mapping[str, Any]]
+
+
+class Analyzer:
+    """Measures sources in workers and keeps what was found in sessions.
+
+    Args:
+        workers: The pool that tasks run in.
+        store: The sessions.
+        sources: Opens what callers name as sources.
+        configuration: The configuration in force, and its version.
+        limits: How long tasks may take.
+    """
+
+    def __init__(
+        self,
+        workers: pool.Pool,
+        store: sessions.Sessions,
+        sources: sessions.Sources,
+        configuration: Configuration,
+        limits: Limits,
+    ) -> None:
+        self._pool, self._store, self._sources = workers, store, sources
+        self._configuration, self._limits = configuration, limits
+
+    def check(self) -> None:
+        """Says whether the sessions are there.
+
+        Raises:
+            errors.FailedPrecondition: Their folder is gone or cannot be read.
+        """
+        try:
+            self._store.list()
+        except (media_errors.MediaError, OSError) as error:
+            raise errors.FailedPrecondition(f"the sessions cannot be read: {error}", reason="NO_STORAGE") from error
+
+    async def probe(self, source_uri: str, target: Target | None) -> tuple[dict[str, Any], artifacts.Artifact | None]:
+        """What a source is; kept in the session where one is named."""
+        session = await asyncio.to_thread(self._store.get, target.session_id) if target else None
+        media, sha256 = await self._with_hash(
+            source_uri,
+            lambda file: self._pool.run(
+                warm.TASKS["probe"],
+                {},
+                inputs={"source": file},
+                deadline_s=self._limits.probe_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+            ),
+        )
+        info = {**media.value, "sha256": sha256}
+        if session is None or target is None:
+            return info, None
+        return info, await asyncio.to_thread(session.write_bytes, target.path(INFO), document.encode(info))
+
+    async def analyze(self, order: Order, listener: Listener) -> Analysis:
+        """Measures a source and keeps the analysis in the session.
+
+        Args:
+            order: What to analyze.
+            listener: Called with the progress.
+
+        Raises:
+            errors.InvalidArgument: The part is empty or a measure is not known.
+            media.errors.MediaError: The source cannot be read, or the worker was lost.
+        """
+        _check(order)
+        session = await asyncio.to_thread(self._store.get, order.target.session_id)
+        meter = progress.Meter()
+        request = {
+            "measures": list(order.measures),
+            "start_s": order.start_s,
+            "end_s": order.end_s,
+            "threads": self._limits.threads,
+        }
+        measured, sha256 = await self._with_hash(
+            order.source_uri,
+            lambda file: self._pool.run(
+                warm.TASKS["measure"],
+                request,
+                inputs={"source": file},
+                deadline_s=self._limits.analyze_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+                on_progress=lambda report: listener(meter.take(report)),
+            ),
+        )
+        name = sessions.display_name(order.source_uri)
+        found = await asyncio.to_thread(document.analysis, name, sha256, measured.value, measured.arrays)
+        content = await asyncio.to_thread(document.encode, found)
+        artifact = await asyncio.to_thread(session.write_bytes, order.target.path(ANALYSIS), content)
+        media = {**measured.value["media"], "sha256": sha256}
+        return Analysis(found, media, artifact, measured.value["timings"])
+
+    async def propose(
+        self, target: Target, analysis_path: str, order: proposing.Order, overrides: Mapping[str, float]
+    ) -> tuple[list[proposing.Proposal], artifacts.Artifact, int]:
+        """Proposes clips from a stored analysis.
+
+        Args:
+            target: The session that holds the analysis; also where the proposals go.
+            analysis_path: Path of the analysis in the session; empty for the usual one.
+            order: Which clips are wanted; its weights are replaced.
+            overrides: Weights that replace those of the configuration.
+
+        Returns:
+            The clips, best first; the stored proposals; the version of the configuration.
+
+        Raises:
+            errors.FailedPrecondition: The file is no analysis of this version, or nothing fits.
+        """
+        configuration, version = self._configuration()
+        weighed = {**weights.configured(configuration), **weights.checked(overrides)}
+        order = dataclasses.replace(order, weights=weighed)
+        session = await asyncio.to_thread(self._store.get, target.session_id)
+        path = analysis_path or f"{FOLDER}/{ANALYSIS}"
+        content = await asyncio.to_thread(session.read, path, ANALYSIS_BYTES_MAX)
+        try:
+            found = await asyncio.to_thread(lambda: proposing.propose(material.Material.parse(content), order))
+        except material.Malformed as error:
+            raise errors.FailedPrecondition(f"{path}: {error}", reason="NOT_AN_ANALYSIS") from error
+        except proposing.NothingFits as error:
+            raise errors.FailedPrecondition(str(error), reason="NOTHING_FITS") from error
+        encoded = document.encode(proposing.document(found, order, version))
+        artifact = await asyncio.to_thread(session.write_bytes, target.path(PROPOSALS), encoded)
+        return found, artifact, version
+
+    async def _with_hash(self, source_uri: str, start: Callable[[Any], Any]) -> tuple[pool.Result, str]:
+        """Runs a task on a source while its hash is computed; each reads through a file of its own."""
+        file = await asyncio.to_thread(self._sources.open, source_uri)
+        with file:
+            twin = await asyncio.to_thread(self._sources.open, source_uri)
+            with twin:
+                if os.fstat(file.fileno()).st_ino != os.fstat(twin.fileno()).st_ino:
+                    raise errors.Aborted("the source was replaced while it was opened", reason="SOURCE_CHANGED")
+                hashing = asyncio.ensure_future(asyncio.to_thread(artifacts.sha256, twin))
+                try:
+                    result = await start(file)
+                finally:
+                    await asyncio.wait((hashing,))  # the thread reads from the file until it is done
+                return result, hashing.result()
+
+
+def _check(order: Order) -> None:
+    unknown = sorted(set(order.measures) - measure.MEASURES)
+    if unknown:
+        raise errors.InvalidArgument(f"no measure is called {', '.join(unknown)}", reason="BAD_REQUEST")
+    if order.start_s < 0 or (order.end_s is not None and order.end_s <= order.start_s):
+        field = errors.Field("range", "must not begin before 0 and must end after it begins")
+        raise errors.InvalidArgument(f"the range {field.description}", reason="BAD_REQUEST", fields=[field])

@@ -1,0 +1,168 @@
+"""`analysis.json`: what the other parts read, stable and documented; the same source gives the same bytes.
+
+Schema `reelsmith.analysis/1`. Times are seconds since the first frame of the video (of the sound, where there is no
+video); frames count from 0 in the order they are shown; ends are exclusive but for those of transitions. `null` is
+unknown, an empty list is nothing found. Numbers are rounded to six decimals, keys are sorted.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from services.analyzer import focus
+
+SCHEMA = "reelsmith.analysis/1"
+VERSION = "0.1.0"
+DECIMALS = 6
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
+FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
+
+
+def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        name: Name of the source for people.
+        sha256: Hash of the source.
+        measured: The value of `measure.run`.
+        arrays: The arrays of `measure.run`.
+    """
+    media = measured["media"]
+    return {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "source": {
+            "name": name,
+            "size_bytes": media["size_bytes"],
+            "sha256": sha256,
+            "format": media["format"],
+            "duration_s": measured["duration_s"],
+        },
+        "video": video(measured),
+        "audio": audio(media),
+        "transitions": measured["transitions"],
+        "shots": shots(measured),
+        "speech": [{"start_s": start, "end_s": end} for start, end in measured["speech"]],
+        "silence": [{"start_s": start, "end_s": end} for start, end in measured["silence"]],
+        "pauses_s": measured["pauses"],
+        "loudness": measured["loudness"],
+        "curve": curve(measured["interval_s"], arrays),
+        "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
+        "faults": media["faults"],
+    }
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """A document as bytes that depend on nothing but its content."""
+    text = json.dumps(rounded(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def rounded(value: Any) -> Any:
+    """A value with every number that is not whole rounded."""
+    if isinstance(value, float):
+        return round(value, DECIMALS) + 0.0  # turns minus zero into zero
+    if isinstance(value, Mapping):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return value
+
+
+def chosen(media: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """The stream that is analyzed, `video` or `audio`, as `probe` describes it."""
+    index = media.get(f"selected_{kind}_stream")
+    return next((stream for stream in media[f"{kind}_streams"] if stream["index"] == index), None)
+
+
+def video(measured: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The video of the document, or None where no picture was measured."""
+    stream = chosen(measured["media"], "video")
+    if measured["video"] is None or stream is None:
+        return None
+    rate, base = stream.get("frame_rate"), stream["time_base"]
+    width, height = shown(stream)
+    found = measured["video"]
+    return {
+        "frame_count": found["frame_count"],
+        "frame_rate": rate["numerator"] / rate["denominator"] if rate else None,
+        "frame_rate_exact": f"{rate['numerator']}/{rate['denominator']}" if rate else None,
+        "time_base": f"{base['numerator']}/{base['denominator']}",
+        "width": width,
+        "height": height,
+        "coded_width": stream["width"],
+        "coded_height": stream["height"],
+        "rotation": stream["rotation"],
+        "codec": stream["codec"],
+        "pixel_format": stream["pixel_format"],
+        "variable_frame_rate": stream["variable_frame_rate"],
+        "interlaced": stream["interlaced"],
+        "start_pts": found["start_pts"],
+        "duration_s": found["duration_s"],
+    }
+
+
+def shown(stream: Mapping[str, Any]) -> tuple[int, int]:
+    """Width and height of the picture as people see it: pixels made square, then turned upright."""
+    aspect = stream["sample_aspect_ratio"]
+    width = round(stream["width"] * aspect["numerator"] / aspect["denominator"])
+    return (stream["height"], width) if stream["rotation"] % 180 else (width, stream["height"])
+
+
+def audio(media: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The audio of the document."""
+    stream = chosen(media, "audio")
+    if stream is None:
+        return None
+    return {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+
+
+def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The stretches between the borders."""
+    if measured["video"] is None:
+        return []
+    first = measured["video"]["first_frame"]
+    frames = [first, *(item["frame"] for item in measured["transitions"]), first + measured["video"]["frame_count"]]
+    start_s = measured["start_s"]
+    times = [0.0, *measured["borders_s"], measured["duration_s"]]
+    return [
+        {
+            "index": index,
+            "start_frame": frames[index],
+            "end_frame": frames[index + 1],
+            "start_s": start_s + times[index],
+            "end_s": start_s + times[index + 1],
+        }
+        for index in range(len(frames) - 1)
+    ]
+
+
+def curve(interval_s: float, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The curves; `first_frame` is the number of the first frame at or after the beginning of each interval."""
+    known: dict[str, Any] = {name: arrays[name].tolist() if name in arrays else None for name in CURVES}
+    frames = arrays.get("first_frame")
+    return {"interval_s": interval_s, "first_frame": None if frames is None else frames.tolist(), **known}
+
+
+def samples(measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, float]]:
+    """The focus track in the picture as shown."""
+    stream, track = chosen(measured["media"], "video"), arrays.get("focus")
+    if stream is None or track is None:
+        return []
+    start_s = measured["start_s"]
+    found = []
+    for row in track.tolist():
+        sample = focus.upright(focus.Sample(*row), stream["rotation"])
+        found.append(
+            {
+                "t_s": sample.t_s + start_s,
+                "x": round(sample.x, FOCUS_DECIMALS),
+                "y": round(sample.y, FOCUS_DECIMALS),
+                "spread_x": round(sample.spread_x, FOCUS_DECIMALS),
+                "spread_y": round(sample.spread_y, FOCUS_DECIMALS),
+                "weight": round(sample.weight, FOCUS_DECIMALS),
+            }
+        )
+    return found

@@ -1,0 +1,172 @@
+"""Stretches that could be clips: between places where a cut does no harm.
+
+A good place is a pause between words, the border of a shot, or both; a moment of silence; the ends of the source. No
+place lies inside speech, unless speech goes on for so long that a clip could find no pause: then its quietest moments
+count. Where nothing of the kind is near, a grid of whole seconds fills in.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from services.analyzer.proposals import material
+
+LEAD_S = 0.25  # of quiet that is kept before the first and after the last word, where there is as much
+GRID_S = 1.0  # apart: places of last resort
+NEAR_S = 0.35  # a border of shots as near to a pause as this is one place with it
+APART_S = 0.2  # places nearer than this to a better one are left out
+ENDS_MAX = 12  # ends that are tried for one start: the best of each length class
+# How well each kind of place ends or begins a clip, 0 to 1.
+SOURCE_END, PAUSE_AND_SHOT, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0, 1.0, 0.8, 0.75, 0.6, 0.3, 0.15
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Places:
+    """Where clips may begin or end.
+
+    Attributes:
+        t_s: Times in seconds, sorted.
+        quality: How well each suits, 0 to 1.
+    """
+
+    t_s: np.ndarray
+    quality: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidates:
+    """Possible clips, sorted by start and end.
+
+    Attributes:
+        start_s: Where each begins.
+        end_s: Where each ends.
+        quality: How well both ends suit, 0 to 1.
+    """
+
+    start_s: np.ndarray
+    end_s: np.ndarray
+    quality: np.ndarray
+
+
+def places(source: material.Material, run_s: float, *, ends: bool) -> Places:
+    """The places where clips may begin (or end).
+
+    Args:
+        source: What is known of the source.
+        run_s: Speech that goes on for so long may be cut at its quietest moments.
+        ends: Whether ends are wanted, and not beginnings.
+    """
+    offered = [_source_edge(source, ends), *_offers(source, run_s, ends), _grid(source)]
+    t_s = np.concatenate([times for times, _ in offered])
+    quality = np.concatenate([np.full(times.size, value) for times, value in offered])
+    t_s = np.array([source.snapped(float(time_s)) for time_s in t_s])
+    inside = (t_s >= source.start_s) & (t_s <= source.end_s) & ((quality == QUIETEST) | ~_spoken(source, t_s))
+    t_s, quality = t_s[inside], quality[inside]
+    return _thinned(*_both(t_s, quality))
+
+
+def _source_edge(source: material.Material, ends: bool) -> tuple[np.ndarray, float]:
+    return np.array([source.end_s if ends else source.start_s]), SOURCE_END
+
+
+def _offers(source: material.Material, run_s: float, ends: bool) -> list[tuple[np.ndarray, float]]:
+    hush = source.silence[:, 0] + LEAD_S / 2 if ends else source.silence[:, 1] - LEAD_S / 2
+    pauses = source.pauses_s[_run_lengths(source) >= run_s]
+    return [(_words(source, ends), PAUSE), (source.shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
+
+
+def _run_lengths(source: material.Material) -> np.ndarray:
+    """Length of the speech that each pause lies in, in seconds."""
+    if source.speech is None or not source.speech.size:
+        return np.zeros(source.pauses_s.shape)
+    run = np.maximum(np.searchsorted(source.speech[:, 0], source.pauses_s) - 1, 0)
+    return source.speech[run, 1] - source.speech[run, 0]
+
+
+def _words(source: material.Material, ends: bool) -> np.ndarray:
+    """Just after the last word of each stretch of speech, or just before its first."""
+    if source.speech is None or not source.speech.size:
+        return np.empty(0)
+    gaps = source.speech[1:, 0] - source.speech[:-1, 1]
+    if ends:
+        return np.minimum(source.speech[:, 1] + np.minimum(np.append(gaps, np.inf) / 2, LEAD_S), source.end_s)
+    return np.maximum(source.speech[:, 0] - np.minimum(np.insert(gaps, 0, np.inf) / 2, LEAD_S), source.start_s)
+
+
+def _grid(source: material.Material) -> tuple[np.ndarray, float]:
+    return np.arange(source.start_s, source.end_s, GRID_S), GRID
+
+
+def _spoken(source: material.Material, t_s: np.ndarray) -> np.ndarray:
+    """Which times lie inside speech."""
+    if source.speech is None or not source.speech.size:
+        return np.zeros(t_s.shape, bool)
+    before = np.searchsorted(source.speech[:, 0], t_s, side="left") - 1
+    return (before >= 0) & (t_s < source.speech[np.maximum(before, 0), 1] - 1e-9)
+
+
+def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Raises borders of shots that lie in a pause: the cut falls there, and nobody is cut off."""
+    pauses = np.concatenate([[-np.inf], np.sort(t_s[quality == PAUSE]), [np.inf]])
+    place = np.searchsorted(pauses[1:-1], t_s)
+    near = np.minimum(t_s - pauses[place], pauses[place + 1] - t_s)
+    return t_s, np.where((quality == SHOT) & (near < NEAR_S), PAUSE_AND_SHOT, quality)
+
+
+def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
+    """The best places of each neighbourhood; the earlier one where two are alike."""
+    order = np.lexsort((t_s, -quality))
+    taken: dict[int, float] = {}
+    kept = []
+    for index in order.tolist():
+        time_s = float(t_s[index])
+        slot = int(time_s / APART_S)
+        if all(abs(taken.get(k, np.inf) - time_s) >= APART_S for k in (slot - 1, slot, slot + 1)):
+            taken[slot] = time_s
+            kept.append(index)
+    kept.sort(key=lambda index: float(t_s[index]))
+    return Places(t_s[kept], quality[kept])
+
+
+def find(source: material.Material, shortest_s: float, longest_s: float, exclusions: np.ndarray) -> Candidates:
+    """The possible clips.
+
+    Args:
+        source: What is known of the source.
+        shortest_s: Least length in seconds.
+        longest_s: Largest length in seconds.
+        exclusions: Stretches that no clip may touch, (n, 2) in seconds.
+    """
+    for run_s in (longest_s, 0.0):  # first as if all pauses could be reached, then with what there is
+        starts, ends = places(source, run_s, ends=False), places(source, run_s, ends=True)
+        found = _allowed(_paired(starts, ends, shortest_s, longest_s), exclusions)
+        if found.start_s.size:
+            return found
+    return found
+
+
+def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:
+    first = np.searchsorted(ends.t_s, starts.t_s + shortest_s - 1e-9)
+    last = np.searchsorted(ends.t_s, starts.t_s + longest_s + 1e-9)
+    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for index in range(starts.t_s.size):
+        chosen = _spread(ends, int(first[index]), int(last[index]))
+        rows.append(np.full(chosen.size, index))
+        columns.append(chosen)
+    row, column = np.concatenate(rows), np.concatenate(columns)
+    return Candidates(starts.t_s[row], ends.t_s[column], (starts.quality[row] + ends.quality[column]) / 2)
+
+
+def _spread(ends: Places, first: int, last: int) -> np.ndarray:
+    """The best ends of each class of length; all where there are few."""
+    if last - first <= ENDS_MAX:
+        return np.arange(first, last)
+    classes = np.array_split(np.arange(first, last), ENDS_MAX)
+    return np.array([part[int(ends.quality[part].argmax())] for part in classes])
+
+
+def _allowed(found: Candidates, exclusions: np.ndarray) -> Candidates:
+    free = np.ones(found.start_s.size, bool)
+    for start_s, end_s in exclusions:
+        free &= (found.end_s <= start_s) | (found.start_s >= end_s)
+    return Candidates(found.start_s[free], found.end_s[free], found.quality[free])

@@ -1,0 +1,138 @@
+"""What proposals are made of: the parts of an analysis that they look at."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from services.analyzer import document
+
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
+ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
+
+
+class Malformed(ValueError):
+    """The document is not an analysis that this version reads."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Material:
+    """An analysis as arrays.
+
+    Attributes:
+        start_s: Where the analyzed part begins, in seconds.
+        duration_s: Its length in seconds.
+        interval_s: Length of an interval of the curves.
+        curves: Per interval, by name; those that were not measured are missing.
+        first_frame: First frame of each interval; None where there is no video.
+        frame_rate: Frames per second; None where it varies, is unknown, or there is no video.
+        frame_end: The frame after the last one.
+        shots_s: Borders of the shots inside of the film, in seconds, sorted.
+        shot_frames: The frames of these borders.
+        speech: Stretches with speech, (n, 2) in seconds; None where nobody listened.
+        silence: Stretches without sound, (n, 2) in seconds.
+        pauses_s: Quiet moments within long speech, in seconds.
+    """
+
+    start_s: float
+    duration_s: float
+    interval_s: float
+    curves: Mapping[str, np.ndarray]
+    first_frame: np.ndarray | None
+    frame_rate: float | None
+    frame_end: int
+    shots_s: np.ndarray
+    shot_frames: np.ndarray
+    speech: np.ndarray | None
+    silence: np.ndarray
+    pauses_s: np.ndarray
+
+    @property
+    def end_s(self) -> float:
+        """Where the analyzed part ends, in seconds."""
+        return self.start_s + self.duration_s
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Reads `analysis.json`.
+
+        Raises:
+            Malformed: It is no JSON, of another schema, or something is missing or no number.
+        """
+        try:
+            found = json.loads(content)
+            if found.get("schema") != document.SCHEMA:
+                raise Malformed(f"the schema is {str(found.get('schema'))[:60]!r}, not {document.SCHEMA!r}")
+            return cls._from_value(found)
+        except (KeyError, TypeError, AttributeError, OverflowError, json.JSONDecodeError, RecursionError) as error:
+            raise Malformed(f"the analysis cannot be read: {type(error).__name__}: {error}") from error
+
+    @classmethod
+    def _from_value(cls, found: Mapping[str, Any]) -> Self:
+        curve, video, shots = found["curve"], found["video"], found["shots"]
+        heard = curve["speech"] is not None
+        material = cls(
+            start_s=float(shots[0]["start_s"]) if shots else 0.0,
+            duration_s=float(found["source"]["duration_s"]),
+            interval_s=float(curve["interval_s"]),
+            curves={name: _numbers(curve[name]) for name in CURVES if curve.get(name) is not None},
+            first_frame=_numbers(curve["first_frame"]) if curve.get("first_frame") is not None else None,
+            frame_rate=_rate(video),
+            frame_end=int(shots[-1]["end_frame"]) if shots else 0,
+            shots_s=_numbers([shot["start_s"] for shot in shots[1:]]),
+            shot_frames=_numbers([shot["start_frame"] for shot in shots[1:]]),
+            speech=_spans(found["speech"]) if heard else None,
+            silence=_spans(found["silence"]),
+            pauses_s=_numbers(found.get("pauses_s") or []),
+        )
+        sizes = {curve.size for curve in material.curves.values()}
+        if len(sizes) > 1 or not math.isfinite(material.duration_s) or not material.interval_s > 0:
+            raise Malformed("the curves of the analysis do not fit together")
+        return material
+
+    def snapped(self, t_s: float) -> float:
+        """The time of the first frame at or after a time; the time itself where frames are not evenly spaced."""
+        frame = self.frame(t_s)
+        if frame is None or self.frame_rate is None or self.first_frame is None:
+            return t_s
+        return min(self.start_s + (frame - float(self.first_frame[0])) / self.frame_rate, self.end_s)
+
+    def frame(self, t_s: float) -> int | None:
+        """The frame that is shown first at or after a time; None without video."""
+        if self.first_frame is None or not self.first_frame.size:
+            return None
+        near = int(np.searchsorted(self.shots_s, t_s - 1e-6))
+        if near < self.shots_s.size and abs(self.shots_s[near] - t_s) < 1e-6:
+            return int(self.shot_frames[near])
+        place = max(t_s - self.start_s, 0.0) / self.interval_s
+        index = min(int(place), self.first_frame.size - 1)
+        known = np.append(self.first_frame, self.frame_end)
+        if self.frame_rate:
+            guess = int(known[index]) + math.ceil((place - index) * self.interval_s * self.frame_rate - 1e-3)
+        else:
+            guess = int(known[index]) + math.ceil((place - index) * float(known[index + 1] - known[index]) - 1e-3)
+        return min(max(guess, int(known[index])), int(known[index + 1]))
+
+
+def _rate(video: Mapping[str, Any] | None) -> float | None:
+    if video is None or video["variable_frame_rate"] or not video["frame_rate"]:
+        return None
+    rate = float(video["frame_rate"])
+    return rate if math.isfinite(rate) and rate > 0 else None
+
+
+def _numbers(values: Sequence[Any]) -> np.ndarray:
+    if len(values) > ENTRIES_MAX:
+        raise Malformed(f"a list of the analysis has {len(values)} entries, {ENTRIES_MAX} are allowed")
+    numbers = np.array(values, np.float64)
+    if numbers.ndim != 1 or not np.isfinite(numbers).all():
+        raise Malformed("a list of the analysis holds something that is no finite number")
+    return numbers
+
+
+def _spans(values: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    edges = [_numbers([value[name] for value in values]) for name in ("start_s", "end_s")]
+    return np.stack(edges, axis=1)

@@ -1,0 +1,282 @@
+"""AnalyzerService: translates between messages and analyses."""
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from google.protobuf import duration_pb2, json_format
+from grpc import aio
+from reelsmith.analyzer.v1 import analyzer_pb2 as pb
+from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
+from reelsmith.config.v1 import config_pb2 as config_pb
+from reelsmith.config.v1 import config_pb2_grpc as config_rpc
+from reelsmith.media.v1 import media_pb2
+
+from chassis import errors, live
+from media import artifacts, limits, pool
+from services.analyzer import analyses, document, progress
+from services.analyzer.proposals import proposing
+
+NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
+QUIET_MAX_S = 2.0  # longest silence of a stream: progress is the heartbeat of a step
+LIST_MAX = 1000  # keywords or excluded stretches in one request; nobody means more
+
+MEASURES = {
+    pb.MEASURE_SHOTS: "shots",
+    pb.MEASURE_PICTURE: "picture",
+    pb.MEASURE_LOUDNESS: "loudness",
+    pb.MEASURE_SPEECH: "speech",
+}
+KINDS = {
+    "cut": pb.Transition.KIND_CUT,
+    "fade": pb.Transition.KIND_FADE,
+    "dissolve": pb.Transition.KIND_DISSOLVE,
+}
+STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
+
+
+class AnalyzerService(rpc.AnalyzerServiceServicer):
+    """Measures sources and proposes clips.
+
+    Args:
+        analyzer: Does the work.
+        workers: The pool, for capabilities and health.
+    """
+
+    def __init__(self, analyzer: analyses.Analyzer, workers: pool.Pool) -> None:
+        self._analyzer, self._pool = analyzer, workers
+
+    async def check(self) -> None:
+        """Says whether sources can be measured here.
+
+        Raises:
+            errors.FailedPrecondition: Sessions cannot be written.
+        """
+        await asyncio.to_thread(self._analyzer.check)
+
+    async def Probe(self, request: pb.ProbeRequest, context: aio.ServicerContext) -> pb.ProbeResponse:
+        """Reads what a source is."""
+        target = _target(request.output) if request.HasField("output") else None
+        media, artifact = await self._analyzer.probe(_source(request.source_uri), target)
+        response = pb.ProbeResponse(media=_media(media))
+        if artifact is not None:
+            response.artifact.CopyFrom(_artifact(artifact, media_pb2.ARTIFACT_ROLE_MEDIA_INFO))
+        return response
+
+    async def Analyze(
+        self, request: pb.AnalyzeRequest, context: aio.ServicerContext
+    ) -> AsyncIterator[pb.AnalyzeResponse]:
+        """Measures a source; streams progress, then one result."""
+        order = _order(request)
+        async with contextlib.aclosing(_followed(lambda heard: self._analyzer.analyze(order, heard))) as events:
+            async for event in events:
+                if isinstance(event, progress.Progress):
+                    yield pb.AnalyzeResponse(progress=_progress(event))
+                else:
+                    yield pb.AnalyzeResponse(result=_result(event))
+
+    async def ProposeClips(
+        self, request: pb.ProposeClipsRequest, context: aio.ServicerContext
+    ) -> pb.ProposeClipsResponse:
+        """Proposes clips from a stored analysis."""
+        found, artifact, version = await self._analyzer.propose(
+            _target(request.output), request.analysis_path, _wanted(request), dict(request.weights)
+        )
+        return pb.ProposeClipsResponse(
+            proposals=[_proposal(item) for item in found],
+            artifact=_artifact(artifact, media_pb2.ARTIFACT_ROLE_PROPOSALS),
+            config_version=version,
+        )
+
+    async def GetCapabilities(
+        self, request: pb.GetCapabilitiesRequest, context: aio.ServicerContext
+    ) -> pb.GetCapabilitiesResponse:
+        """Says what this instance can do and how busy it is."""
+        return pb.GetCapabilitiesResponse(
+            backend="cpu",
+            decoders=limits.DECODERS,
+            formats=limits.FORMATS,
+            capacity=media_pb2.Capacity(
+                workers=self._pool.workers,
+                busy_workers=self._pool.busy,
+                queued_calls=self._pool.waiting,
+                queue_limit=self._pool.queue_limit,
+            ),
+            protections=[
+                media_pb2.Protection(name=one.name, active=one.active, detail=one.detail)
+                for one in self._pool.protections()
+            ],
+            version=document.VERSION,
+        )
+
+
+async def _followed(
+    start: Callable[[analyses.Listener], Awaitable[analyses.Analysis]],
+) -> AsyncGenerator[progress.Progress | analyses.Analysis, None]:
+    """Progress as it comes, at least every QUIET_MAX_S, and then the result; leaving ends the work."""
+    latest, changed = [progress.Progress()], asyncio.Event()
+
+    def heard(now: progress.Progress) -> None:
+        latest[0] = now
+        changed.set()
+
+    work = asyncio.ensure_future(start(heard))
+    work.add_done_callback(lambda _: changed.set())
+    try:
+        while not work.done():
+            yield latest[0]
+            changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(QUIET_MAX_S):
+                    await changed.wait()
+        yield await work
+    finally:
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
+
+
+def _source(uri: str) -> str:
+    if not uri:
+        raise _refusal("source_uri", "is required")
+    return uri
+
+
+def _target(output: media_pb2.Output) -> analyses.Target:
+    if not output.session_id:
+        raise _refusal("output.session_id", "is required")
+    return analyses.Target(output.session_id, output.directory)
+
+
+def _order(request: pb.AnalyzeRequest) -> analyses.Order:
+    unknown = [measure for measure in request.measures if measure not in MEASURES]
+    if unknown:
+        raise _refusal("measures", f"has unknown entries: {unknown[:8]}")
+    start_s, end_s = 0.0, None
+    if request.HasField("range"):
+        start_s, end_s = request.range.start_s, request.range.end_s or None
+        if not all(math.isfinite(edge) for edge in (start_s, end_s or 0.0)):
+            raise _refusal("range", "must be two finite numbers")
+    measures = tuple(MEASURES[measure] for measure in request.measures)
+    return analyses.Order(_source(request.source_uri), _target(request.output), measures, start_s, end_s)
+
+
+def _wanted(request: pb.ProposeClipsRequest) -> proposing.Order:
+    shortest_s = request.duration_min_s or min(proposing.SHORTEST_S, request.duration_max_s or math.inf)
+    longest_s = request.duration_max_s or max(proposing.LONGEST_S, shortest_s)
+    exclusions = tuple((item.start_s, item.end_s) for item in request.exclusions[: LIST_MAX + 1])
+    rules = (
+        ("count", 0 <= request.count <= proposing.COUNT_MAX, f"must lie between 1 and {proposing.COUNT_MAX}"),
+        ("duration_min_s", math.isfinite(shortest_s) and shortest_s > 0, "must be above 0"),
+        ("duration_max_s", math.isfinite(longest_s) and longest_s >= shortest_s, "must not be below duration_min_s"),
+        ("gap_min_s", math.isfinite(request.gap_min_s) and request.gap_min_s >= 0, "must not be negative"),
+        ("keywords", len(request.keywords) <= LIST_MAX, f"may have {LIST_MAX} entries at most"),
+        ("exclusions", len(exclusions) <= LIST_MAX, f"may have {LIST_MAX} entries at most"),
+        ("exclusions", all(map(math.isfinite, sum(exclusions, ()))), "must be finite numbers"),
+    )
+    for field, kept, rule in rules:
+        if not kept:
+            raise _refusal(field, rule)
+    return proposing.Order(
+        count=request.count or proposing.COUNT,
+        shortest_s=shortest_s,
+        longest_s=longest_s,
+        keywords=tuple(request.keywords),
+        exclusions=exclusions,
+        gap_s=request.gap_min_s,
+    )
+
+
+def _refusal(field: str, rule: str) -> errors.InvalidArgument:
+    return errors.InvalidArgument(
+        f"the request cannot be served: {field} {rule}", reason="BAD_REQUEST", fields=[errors.Field(field, rule)]
+    )
+
+
+def _media(media: Mapping[str, Any]) -> pb.MediaInfo:
+    return json_format.ParseDict(dict(media), pb.MediaInfo())
+
+
+def _progress(now: progress.Progress) -> media_pb2.Progress:
+    eta = None
+    if now.eta_s is not None:
+        eta = duration_pb2.Duration()
+        eta.FromMilliseconds(round(now.eta_s * 1000))
+    return media_pb2.Progress(
+        fraction=now.fraction, stage=now.stage, frames=now.frames, frames_per_second=now.frames_per_second, eta=eta
+    )
+
+
+def _result(done: analyses.Analysis) -> pb.AnalyzeResult:
+    return pb.AnalyzeResult(
+        analysis=_analysis(done),
+        artifact=_artifact(done.artifact, media_pb2.ARTIFACT_ROLE_ANALYSIS),
+        timings=[pb.Timing(**timing) for timing in done.timings],
+    )
+
+
+def _analysis(done: analyses.Analysis) -> pb.Analysis:
+    found = done.document
+    return pb.Analysis(
+        media=_media(done.media),
+        frame_count=found["video"]["frame_count"] if found["video"] else 0,
+        duration_s=found["source"]["duration_s"],
+        transitions=[pb.Transition(**{**item, "kind": KINDS[item["kind"]]}) for item in found["transitions"]],
+        shots=[
+            pb.Shot(
+                frames=media_pb2.FrameRange(start_frame=item["start_frame"], end_frame=item["end_frame"]),
+                time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
+            )
+            for item in found["shots"]
+        ],
+        speech=[media_pb2.TimeRange(**item) for item in found["speech"]],
+        silence=[media_pb2.TimeRange(**item) for item in found["silence"]],
+        loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
+        curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
+    )
+
+
+def _proposal(item: proposing.Proposal) -> pb.Proposal:
+    message = pb.Proposal(
+        rank=item.rank,
+        time=media_pb2.TimeRange(start_s=item.start_s, end_s=item.end_s),
+        score=item.score,
+        terms=[
+            pb.Term(
+                name=term.name,
+                value=term.value,
+                weight=term.weight,
+                contribution=term.contribution,
+                state=STATES[term.state],
+                reason=term.reason,
+            )
+            for term in item.terms
+        ],
+    )
+    if item.start_frame is not None:
+        message.frames.CopyFrom(media_pb2.FrameRange(start_frame=item.start_frame, end_frame=item.end_frame))
+    return message
+
+
+def _artifact(one: artifacts.Artifact, role: media_pb2.ArtifactRole) -> media_pb2.Artifact:
+    return media_pb2.Artifact(
+        path=one.path, size_bytes=one.size_bytes, sha256=one.sha256, media_type=one.media_type, role=role
+    )
+
+
+def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:
+    """Revisions of the shared configuration.
+
+    Args:
+        stub: Client of the configuration service.
+        environment: Which document; empty for the service's own.
+    """
+
+    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
+        request = config_pb.WatchConfigRequest(environment=environment, after_version=after)
+        async for message in stub.WatchConfig(request):
+            yield live.Revision(message.config.version, json_format.MessageToDict(message.config.document))
+
+    return watch

@@ -1,0 +1,31 @@
+"""Loads and compiles all that workers need: once shut in, they can open no file, and so import no module."""
+
+import av
+import av.audio.resampler
+import av.video.reformatter
+import numpy as np
+import numpy.ma  # np.median imports it when it is first called
+
+from services.analyzer import measure, picture, probe
+from services.analyzer.audio import meter, silero
+
+PRELOAD = ("services.analyzer.warm:everything",)
+TASKS = {"probe": "services.analyzer.probe:run", "measure": "services.analyzer.measure:run"}
+MODULES = (measure, probe)
+
+
+def everything() -> None:
+    """Measures a second of made-up film, so that everything that loads late is loaded."""
+    pictures = picture.Meter(shots=True, interval_s=measure.INTERVAL_S)
+    noise = np.random.default_rng(0)
+    for index in range(30):
+        pixels = noise.integers(0, 255, (96, 64), np.uint8) if index != 12 else np.full((96, 64), 16, np.uint8)
+        pictures.add(av.VideoFrame.from_ndarray(pixels, format="yuv420p"), index / 30)
+    pictures.add(av.VideoFrame(32, 48, "yuv420p"), 1.0)
+    pictures.finish(1.04)
+    silero.weights()
+    sound = meter.Meter(loud=True, voice=True)
+    tone = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
+    tone.sample_rate = 48_000
+    sound.add(tone, 0.0)
+    sound.finish()
