@@ -29,7 +29,7 @@ CLONE_THREAD, CLONE_NEWUSER = 0x10000, 0x10000000
 EMPTY_ROOT = "/proc/self/fdinfo"  # holds a note on each open file of the process itself, and takes no new files
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC = 0, 1, 2, 3, 4, 1030
 
-LATE_MODULES = ("numpy.fft", "numpy.linalg", "numpy.random")
+LATE_MODULES = ("numpy.fft", "numpy.linalg", "numpy.ma", "numpy.random")
 ALLOWED_CALLS = """
     read readv pread64 preadv write writev pwrite64 pwritev lseek fstat close dup dup2 dup3 ftruncate fallocate
     fsync fdatasync mmap munmap mremap mprotect madvise brk mincore membarrier msync
