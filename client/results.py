@@ -34,7 +34,6 @@ async def fetch(suite: gateway.Gateway, job: jobs.Job, out: pathlib.Path, displa
                 job.id, artifact, target, lambda done, _, base=before: display.transfer("fetch", base + done, total)
             )
         before += artifact.size_bytes
-        display.transfer("fetch", before, total)
     return folder
 
 

@@ -45,15 +45,20 @@ async def private(discovery: str = "static") -> AsyncIterator[place.Place]:
         errors.Unavailable: It did not come up.
     """
     home = pathlib.Path(tempfile.mkdtemp(prefix="reelsmith-"))
+    keep = False
     try:
         child = await _start(home, discovery)
         try:
             await _serving(home, child)
             yield _place(home)
+        except errors.Error as error:
+            keep = error.reason == "SUITE_FAILED"  # the message names its logs
+            raise
         finally:
             await _stop(child)
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 async def _start(home: pathlib.Path, discovery: str) -> asyncio.subprocess.Process:

@@ -1,5 +1,6 @@
 """Log files that stay small."""
 
+import json
 import pathlib
 
 SIZE_MAX = 8 * 2**20  # bytes of a file: hours of a busy service, and opened by any editor
@@ -46,11 +47,22 @@ def numbered(path: pathlib.Path, number: int) -> pathlib.Path:
 
 
 def tail(path: pathlib.Path, lines: int = 12) -> str:
-    """The last lines of a log; empty where there is none."""
+    """The last lines of a log, for a person; empty where there is none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(readable(line) for line in text.splitlines()[-lines:])
+
+
+def readable(line: str) -> str:
+    """A line of a JSON log as a person reads it: time, level, message and what was raised; any other line as it is."""
+    try:
+        entry = json.loads(line)
+        text = f"{entry['time']} {entry['level']} {entry['message']}"
+        raised = entry.get("exc_info") or ""
+    except (ValueError, KeyError, TypeError):
+        return line
+    return f"{text}\n  {raised.splitlines()[-1]}" if raised else text

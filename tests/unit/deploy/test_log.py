@@ -1,5 +1,7 @@
 """Log files stay small and give their last lines."""
 
+import pytest
+
 from deploy.local import log
 
 
@@ -28,3 +30,21 @@ def test_tail_gives_the_last_lines(tmp_path):
     (tmp_path / "a.log").write_text("".join(f"{number}\n" for number in range(100_000)))
     assert "99998\n99999" == log.tail(tmp_path / "a.log", lines=2)
     assert "" == log.tail(tmp_path / "none.log")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"time": "10:54", "level": "INFO", "message": "up", "pid": 3}', "10:54 INFO up"),
+        (
+            '{"time": "1", "level": "ERROR", "message": "m", "exc_info": "Traceback\\nOSError: full"}',
+            "1 ERROR m\n  OSError: full",
+        ),
+        ("Killed", "Killed"),
+        ('{"other": 1}', '{"other": 1}'),
+        ("[]", "[]"),
+    ],
+)
+def test_json_line_is_shown_for_a_person(line, expected):
+    """Time, level, message, and the last line of what was raised; what is no JSON log stays as it is."""
+    assert expected == log.readable(line)
