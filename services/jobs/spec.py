@@ -93,7 +93,8 @@ def request_id_violations(request_id: str) -> list[Violation]:
 def _file_name(uri: str) -> str:
     if not uri.startswith("file:"):
         return ""
-    return urllib.parse.unquote(uri).rsplit("/", 1)[-1][:TITLE_LENGTH_MAX]
+    name = urllib.parse.unquote(uri).rsplit("/", 1)[-1][:TITLE_LENGTH_MAX]
+    return "".join(letter if letter.isprintable() else "_" for letter in name)  # a file name may hold anything
 
 
 def _source_violations(spec: Spec) -> Iterator[Violation]:

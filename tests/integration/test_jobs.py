@@ -23,6 +23,7 @@ from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import client, discovery, testing
+from chassis.testing import otlp
 from media import sessions
 from services.jobs import attempt, scheduler, settings, store
 from services.jobs import board as boards
@@ -600,3 +601,46 @@ async def test_late_result_is_refused_by_its_token(start) -> None:
     suite.process.stop(signal.SIGTERM)
     assert 0 == await double_commits(suite, store.Store, rounds=4)
     assert 4 == await double_commits(suite, UnfencedStore, rounds=4)
+
+
+async def test_killed_instance_costs_a_retry(start) -> None:
+    """An instance dies in the middle of a step and comes back: the step runs again, and nothing is held against it."""
+    suite = await start()
+    job = await suite.submit(suite.source(analyze={"delay_s": 1}, propose={"clips": 1}), count=1)
+    await suite.until(job.id, lambda job: job.steps[1].progress.frames > 1)
+    suite.fakes[0].kill()
+    suite.fakes[0].wait()
+    waiting = await suite.until(job.id, lambda job: job.steps[1].HasField("error"))
+    suite.fakes.append(launch_fake(suite.home, int(suite.fakes[0].args[-1])))
+    await suite.events(job.id)
+    job = await suite.job(job.id)
+    assert ("UNAVAILABLE", 0) == (waiting.steps[1].error.code, waiting.steps[1].worker_deaths)
+    assert pb.Job.STATE_SUCCEEDED == job.state
+    assert_whole(suite, job, clips=1)
+
+
+async def test_one_job_is_one_trace_also_over_a_restart(start) -> None:
+    """The trace of the submission goes on in every step, before and after the manager was killed."""
+    trace_id = "5" * 32
+    async with otlp.collector() as collector:
+        suite = await start(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{collector.address}")
+        spec = pb.JobSpec(source_uri=suite.source(clip_01={"delay_s": 1}, propose={"clips": 2}), count=2)
+        async with suite.stub() as stub:
+            metadata = (("traceparent", f"00-{trace_id}-{'6' * 16}-01"),)
+            job = await stub.SubmitJob(pb.SubmitJobRequest(spec=spec), metadata=metadata)
+        await suite.until(job.id, lambda job: any(clip.state == pb.Step.STATE_RUNNING for clip in job.clips))
+        await collector.named("step propose")  # spans leave once a second
+        suite.process.stop(signal.SIGKILL)
+        await suite.process.start()
+        await suite.events(job.id)
+        await collector.named("step report")
+        steps = [span for span in collector.spans if span.name.startswith("step ")]
+        calls = [span for span in collector.spans if span.kind == "CLIENT"]
+    assert trace_id == job.trace_id
+    assert {trace_id} == {span.trace_id for span in (*steps, *calls)}
+    assert {"probe", "analyze", "propose", "export-1", "export-2", "images", "report"} == {
+        span.attributes["step"] for span in steps
+    }
+    assert {1, 2} == {span.attributes["clip.rank"] for span in steps if span.name == "step export"}
+    assert {job.id} == {span.attributes["job.id"] for span in steps}
+    assert not [span.name for span in collector.spans if "Health" in span.name]

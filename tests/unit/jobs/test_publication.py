@@ -1,0 +1,64 @@
+"""How files of an attempt get their final names."""
+
+import pytest
+
+from chassis import errors
+from media import sessions
+from services.jobs import job as jobs
+from services.jobs import publication
+
+LEASE = jobs.Lease("0a" * 16, "export-1", 7)
+
+
+@pytest.fixture
+def folder(tmp_path) -> sessions.Sessions:
+    """All sessions, with the one of the lease."""
+    made = sessions.Sessions(tmp_path)
+    made.create(LEASE.job_id)
+    return made
+
+
+def written(folder: sessions.Sessions, path: str, content: bytes = b"film") -> publication.File:
+    """A file that an attempt wrote."""
+    made = folder.get(LEASE.job_id).write_bytes(path, content)
+    return publication.File(made.path, made.size_bytes, made.sha256, made.media_type, jobs.Role.CLIP)
+
+
+def test_file_gets_its_final_name_and_doing_it_again_changes_nothing(folder) -> None:
+    """A publication that a crash cut off is done again."""
+    file = written(folder, f"{LEASE.folder}/clip-01.mp4")
+    expected = jobs.Artifact("final_output/clip-01.mp4", 4, file.sha256, "video/mp4", jobs.Role.CLIP, "export-1")
+    for _ in range(2):
+        assert (expected,) == publication.published(folder, LEASE, [file])
+        assert b"film" == folder.get(LEASE.job_id).read("final_output/clip-01.mp4", 10)
+
+
+def test_file_outside_of_the_attempt_is_refused(folder) -> None:
+    """An attempt publishes from its own folder only."""
+    for path in ("final_output/clip-01.mp4", "video_clips/export-1.6/clip-01.mp4"):
+        with pytest.raises(errors.Internal, match="outside"):
+            publication.published(folder, LEASE, [written(folder, path)])
+
+
+def test_changed_or_missing_file_is_refused_and_nothing_is_published(folder) -> None:
+    """What is published is what the attempt said, byte for byte, and all of it."""
+    good = written(folder, f"{LEASE.folder}/clip-01.mp4")
+    changed = written(folder, f"{LEASE.folder}/clip-02.mp4")
+    written(folder, changed.path, b"film!")
+    with pytest.raises(errors.DataLoss, match="as export-1 said"):
+        publication.published(folder, LEASE, [good, changed])
+    folder.get(LEASE.job_id).remove(changed.path)
+    with pytest.raises(errors.DataLoss, match="not there"):
+        publication.published(folder, LEASE, [good, changed])
+    assert [] == folder.get(LEASE.job_id).list("final_output")
+
+
+def test_orphans_are_folders_of_attempts_that_do_not_run(folder, make_spec) -> None:
+    """The folder of the running attempt stays, and so does what is no attempt's."""
+    step = jobs.Step("export-1", jobs.Kind.EXPORT, 2, state=jobs.StepState.RUNNING, token=7)
+    job = jobs.Job(LEASE.job_id, 1, make_spec(), jobs.JobState.RUNNING, 0, {}, steps=(step,))
+    for name in ("export-1.6", "export-1.7", "analyze.1", "holiday"):
+        written(folder, f"video_clips/{name}/a.mp4")
+    assert ["video_clips/analyze.1", "video_clips/export-1.6"] == publication.orphans(folder, job)
+    publication.withdraw(folder, LEASE.job_id, ["video_clips/analyze.1", "video_clips/nothing"])
+    assert ["export-1.6", "export-1.7", "holiday"] == folder.get(LEASE.job_id).list("video_clips")

@@ -1,0 +1,68 @@
+"""What callers may ask for, and what they are told when it is wrong."""
+
+import math
+
+import pytest
+
+from services.jobs import spec as specs
+
+
+def test_defaults_fill_what_was_not_said() -> None:
+    """An accepted job keeps the defaults of its day."""
+    spec = specs.resolved(specs.Spec("file:///films/My%20talk.mp4"))
+    found = (spec.title, spec.count, spec.duration_min_s, spec.duration_max_s, spec.preset)
+    assert ("My talk.mp4", 5, 15.0, 60.0, "default") == found
+    assert [] == specs.violations(spec)
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("source_uri", {"source_uri": ""}),
+        ("source_uri", {"source_uri": "http://host/a.mp4"}),
+        ("source_uri", {"source_uri": "file://host/a.mp4"}),
+        ("source_uri", {"source_uri": "file:///a%00b"}),
+        ("source_uri", {"source_uri": "upload:../../x"}),
+        ("source_uri", {"source_uri": "file:///" + "a" * 5000, "title": "x"}),
+        ("count", {"count": 101}),
+        ("count", {"count": -1}),
+        ("priority", {"priority": -101}),
+        ("duration_min_s", {"duration_min_s": -1.0}),
+        ("duration_min_s", {"duration_min_s": math.nan}),
+        ("duration_max_s", {"duration_max_s": math.inf}),
+        ("duration_max_s", {"duration_max_s": 10.0}),
+        ("title", {"title": "a\nb"}),
+        ("aspect_ratio", {"aspect_ratio": "99"}),
+        ("layout", {"layout": "99"}),
+        ("preset", {"preset": "Tik Tok"}),
+        ("keywords[1]", {"keywords": ("good", "")}),
+        ("keywords", {"keywords": ("a",) * 101}),
+        ("weights['motion']", {"weights": {"motion": -0.1}}),
+        ("weights['A B']", {"weights": {"A B": 1.0}}),
+        ("labels['']", {"labels": {"": "x"}}),
+        ("labels", {"labels": {str(n): "" for n in range(65)}}),
+        ("range.end_s", {"range": specs.TimeRange(5.0, 5.0)}),
+        ("range.start_s", {"range": specs.TimeRange(-1.0, 5.0)}),
+        ("clips[1].end_s", {"clips": (specs.TimeRange(0, 1), specs.TimeRange(2, 1))}),
+        ("analyze_only", {"clips": (specs.TimeRange(0, 1),), "analyze_only": True}),
+    ],
+)
+def test_bad_field_is_named(field: str, values: dict) -> None:
+    """Each rule says which field broke it, and nothing else."""
+    spec = specs.resolved(specs.Spec(**{"source_uri": "file:///a.mp4", **values}))
+    assert [field] == [name for name, _ in specs.violations(spec)]
+
+
+def test_good_specification_with_everything_has_no_violation() -> None:
+    """Every field at work is fine."""
+    spec = specs.Spec(
+        "upload:" + "0a" * 16, "A talk", 100, 1.0, 3600.0, "9_16", "FIT_BLUR", "tiktok", specs.TimeRange(1, 2),
+        ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
+    )  # fmt: skip
+    assert [] == specs.violations(specs.resolved(spec))
+
+
+@pytest.mark.parametrize(("request_id", "good"), [("", True), ("k" * 128, True), ("k" * 129, False), ("a\x00", False)])
+def test_request_id_is_short_and_printable(request_id: str, good: bool) -> None:
+    """A key is 1 to 128 printable characters, or none."""
+    assert good == (specs.request_id_violations(request_id) == [])

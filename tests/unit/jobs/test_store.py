@@ -1,0 +1,264 @@
+"""What the store promises, on a real SQLite file."""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import sqlite3
+
+import pytest
+
+from chassis import errors
+from services.jobs import job as jobs
+from services.jobs import lifecycle, store
+
+PROBE = [store.Slot(jobs.Kind.PROBE, "analyzer-1")]
+FAULT = jobs.Failure("INTERNAL", "X", "it broke")
+
+
+def submission(spec, number: int = 0, key: str = "") -> store.Submission:
+    """A job to accept."""
+    return store.Submission(f"{number:032x}", spec, key)
+
+
+async def submitted(kept: store.Store, spec, number: int = 0) -> jobs.Job:
+    """An accepted job."""
+    (job,) = await kept.submit([submission(spec, number)], {}, 100)
+    return job
+
+
+async def test_job_comes_back_as_it_was_accepted(kept, make_spec) -> None:
+    """Nothing is lost on the way to the file and back."""
+    carrier = {"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"}
+    spec = make_spec(keywords=("ä", "b"), weights={"motion": 0.25}, labels={"team": "x"})
+    (job,) = await kept.submit([submission(spec)], carrier, 100)
+    assert job == await kept.get(job.id)
+    assert (spec, "ab" * 16) == (job.spec, job.trace_id)
+
+
+async def test_ready_steps_go_by_priority_then_age(kept, make_spec) -> None:
+    """The higher priority first, then the older job."""
+    for number, priority in enumerate((0, 5, 0, 5)):
+        await submitted(kept, make_spec(priority=priority), number)
+    grants, _ = await kept.lease(PROBE * 4)
+    assert [1, 3, 0, 2] == [int(grant.job.id, 16) for grant in grants]
+
+
+async def test_tokens_grow_and_only_the_last_one_commits(kept, make_spec, hands, again) -> None:
+    """A result under an old token is refused, whatever it is."""
+    await submitted(kept, make_spec())
+    ((first,), _) = await kept.lease(PROBE)
+    await kept.fail(first.lease, FAULT, lambda step, failure: again(step, failure, 0.0))
+    ((second,), _) = await kept.lease(PROBE)
+    assert (1, 2) == (first.lease.token, second.lease.token)
+    for late in (kept.commit(first.lease, lifecycle.Outcome()), kept.fail(first.lease, FAULT, again)):
+        with pytest.raises(errors.Aborted, match="comes too late"):
+            await late
+    job = await kept.commit(second.lease, lifecycle.Outcome())
+    assert jobs.StepState.SUCCEEDED is job.step("probe").state
+    with pytest.raises(errors.Aborted):
+        await kept.commit(second.lease, lifecycle.Outcome())
+
+
+async def test_cancelled_job_takes_no_result(kept, make_spec) -> None:
+    """What has ended never changes."""
+    job = await submitted(kept, make_spec())
+    ((grant,), _) = await kept.lease(PROBE)
+    ended = await kept.cancel(job.id, "enough")
+    with pytest.raises(errors.Aborted):
+        await kept.commit(grant.lease, lifecycle.Outcome())
+    assert ended == await kept.get(job.id) == await kept.cancel(job.id, "again")
+
+
+async def test_back_off_is_kept_and_survives_a_restart(tmp_path, make_spec, hands, again) -> None:
+    """A step waits by the monotonic clock; a new start goes on with what was left of the wait."""
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        await submitted(kept, make_spec())
+        ((grant,), _) = await kept.lease(PROBE)
+        await kept.fail(grant.lease, FAULT, again)
+        assert ([], 10.0) == await kept.lease(PROBE)
+    hands.wall_us += 4_000_000
+    hands.monotonic_us = 5  # another boot
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        grants, left_s = await kept.lease(PROBE)
+        assert ([], pytest.approx(6.0, abs=0.01)) == (grants, left_s)
+        hands.monotonic_us += 6_000_000
+        assert 1 == len((await kept.lease(PROBE))[0])
+
+
+@pytest.mark.parametrize("jump_us", [-86_400_000_000, 86_400_000_000])
+async def test_jump_of_the_wall_clock_changes_no_wait(tmp_path, make_spec, hands, again, jump_us) -> None:
+    """A day forward or back delays nothing by more than the wait itself, restart included."""
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        await submitted(kept, make_spec())
+        ((grant,), _) = await kept.lease(PROBE)
+        await kept.fail(grant.lease, FAULT, again)
+        hands.wall_us += jump_us
+        assert ([], 10.0) == await kept.lease(PROBE)
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        _, left_s = await kept.lease([])
+        assert left_s is None or 0 <= left_s <= 10
+        hands.monotonic_us += 10_000_000
+        ((grant,), _) = await kept.lease(PROBE)
+        job = await kept.commit(grant.lease, lifecycle.Outcome())
+        assert job.step("probe").end_us >= job.step("probe").start_us
+
+
+async def test_running_steps_run_again_after_a_restart(tmp_path, make_spec, hands) -> None:
+    """What ran when the manager ended is free at once, under the next token, and the old one is refused."""
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        await submitted(kept, make_spec())
+        ((old,), _) = await kept.lease(PROBE)
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        with pytest.raises(errors.Aborted):
+            await kept.commit(old.lease, lifecycle.Outcome())
+        ((new,), _) = await kept.lease(PROBE)
+        assert (2, 2, 0) == (new.lease.token, new.job.step("probe").attempts, new.job.step("probe").failures)
+
+
+async def test_running_step_without_an_owner_is_freed(kept, make_spec) -> None:
+    """A step that nobody runs does not stay RUNNING."""
+    await submitted(kept, make_spec())
+    ((grant,), _) = await kept.lease(PROBE)
+    held = frozenset({(grant.job.id, "probe")})
+    assert ([], None) == await kept.lease(PROBE, held)
+    ((freed,), _) = await kept.lease(PROBE)
+    assert 2 == freed.lease.token
+
+
+async def test_step_with_something_in_flight_is_not_leased(kept, make_spec) -> None:
+    """A step that was cancelled and retried waits until its last attempt is out of the way."""
+    job = await submitted(kept, make_spec())
+    await submitted(kept, make_spec(), 1)
+    busy = frozenset({(job.id, "probe")})
+    grants, _ = await kept.lease(PROBE * 2, busy)
+    assert [1] == [int(grant.job.id, 16) for grant in grants]
+
+
+async def test_same_key_is_the_same_job(kept, make_spec) -> None:
+    """A key is answered for ever: with its job, or with why not."""
+    (first,) = await kept.submit([submission(make_spec(), 1, "k")], {}, 100)
+    (second,) = await kept.submit([submission(make_spec(), 2, "k")], {}, 1)
+    assert first == second
+    with pytest.raises(errors.AlreadyExists):
+        await kept.submit([submission(make_spec(count=7), 3, "k")], {}, 100)
+    await kept.cancel(first.id, "")
+    await kept.delete(first.id)
+    with pytest.raises(errors.FailedPrecondition, match="deleted"):
+        await kept.submit([submission(make_spec(), 4, "k")], {}, 100)
+
+
+async def test_batch_is_accepted_whole_or_not_at_all(kept, make_spec) -> None:
+    """One job too many refuses all of them."""
+    with pytest.raises(errors.ResourceExhausted) as refusal:
+        await kept.submit([submission(make_spec(), number) for number in range(3)], {}, 2)
+    assert ("QUEUE_FULL", 5.0) == (refusal.value.reason, refusal.value.retry_after_s)
+    assert [] == await kept.page(store.Filter(10))
+    assert {} == (await kept.stats()).jobs
+
+
+async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_path) -> None:
+    """Steps, files and events go with their job; its session is on the list of what is to be swept."""
+    job = await submitted(kept, make_spec())
+    with pytest.raises(errors.FailedPrecondition):
+        await kept.delete(job.id)
+    await kept.cancel(job.id, "")
+    await kept.delete(job.id)
+    await kept.delete(job.id)
+    with pytest.raises(errors.NotFound):
+        await kept.get(job.id)
+    with pytest.raises(errors.NotFound):
+        await kept.delete("f" * 32)
+    assert [job.id] == await kept.unswept(10)
+    await kept.swept(job.id)
+    assert [] == await kept.unswept(10)
+    assert store.Stats({}, 0, 0, None) == await kept.stats()
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "jobs.sqlite3")) as reader:
+        for table in ("jobs", "steps", "artifacts", "events"):
+            assert [(0,)] == reader.execute(f"SELECT count(*) FROM {table}").fetchall()
+
+
+async def test_retry_of_a_whole_job_is_refused(kept, make_spec) -> None:
+    """Only what did not succeed runs again; a job that runs stays as it is."""
+    job = await submitted(kept, make_spec())
+    assert job == await kept.retry(job.id, 100)
+    cancelled = await kept.cancel(job.id, "")
+    again = await kept.retry(job.id, 100)
+    assert (jobs.JobState.CANCELLED, jobs.JobState.PENDING) == (cancelled.state, again.state)
+    with pytest.raises(errors.NotFound):
+        await kept.retry("f" * 32, 100)
+
+
+async def test_all_that_waits_shares_one_commit(kept, make_spec, monkeypatch) -> None:
+    """A hundred callers at once cost a few commits, not a hundred."""
+    commits = []
+    real = store.Database.all
+
+    def counted(self, statement, /, **values):
+        commits.extend([1] if statement == "commit" else [])
+        return real(self, statement, **values)
+
+    monkeypatch.setattr(store.Database, "all", counted)
+    await asyncio.gather(*(submitted(kept, make_spec(), number) for number in range(100)))
+    assert len(commits) <= 10
+
+
+async def test_one_refused_write_leaves_the_others(kept, make_spec) -> None:
+    """Writes that share a commit fail alone."""
+    good = [kept.submit([submission(make_spec(), number)], {}, 100) for number in range(3)]
+    bad = kept.cancel("f" * 32, "")
+    found = await asyncio.gather(good[0], bad, good[1], good[2], return_exceptions=True)
+    assert isinstance(found[1], errors.NotFound)
+    assert 3 == len(await kept.page(store.Filter(10)))
+
+
+async def test_full_disk_is_said_and_recovers(kept, make_spec) -> None:
+    """What the disk does not take is refused with a reason; with room again all goes on."""
+    await submitted(kept, make_spec(), 0)
+    await kept._write(lambda db: db._connection.execute("PRAGMA max_page_count = 1"))
+    accepted, refused = 1, None
+    for number in range(1, 2000):
+        try:
+            await submitted(kept, make_spec(title="x" * 200), number)
+            accepted += 1
+        except errors.ResourceExhausted as error:
+            refused = error
+            break
+    assert "STORAGE_FULL" == refused.reason
+    await kept._write(lambda db: db._connection.execute("PRAGMA max_page_count = 1000000"))
+    await submitted(kept, make_spec(), 5000)
+    assert accepted + 1 == sum((await kept.stats()).jobs.values())
+
+
+async def test_second_store_on_one_folder_is_refused(kept, tmp_path) -> None:
+    """One store, one manager; the refusal names the one that has it."""
+    with pytest.raises(errors.FailedPrecondition) as refusal:
+        async with store.Store(tmp_path / "state"):
+            pytest.fail("opened twice")
+    assert ("STORE_IN_USE", str(os.getpid())) == (refusal.value.reason, refusal.value.metadata["pid"])
+
+
+async def test_file_of_a_newer_version_is_refused(tmp_path: pathlib.Path) -> None:
+    """An older program does not touch what it does not know, and lets go of the lock."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    for _ in range(2):
+        with pytest.raises(errors.FailedPrecondition, match="layout 99"):
+            async with store.Store(tmp_path):
+                pytest.fail("opened")
+
+
+async def test_file_that_is_no_store_is_refused(tmp_path: pathlib.Path) -> None:
+    """Damage is told as damage."""
+    (tmp_path / "jobs.sqlite3").write_bytes(b"no database" * 500)
+    with pytest.raises(errors.DataLoss):
+        async with store.Store(tmp_path):
+            pytest.fail("opened")
+
+
+async def test_writes_are_synchronous_on_a_log(kept) -> None:
+    """Every connection is in WAL mode and waits for the disk at every commit."""
+    found = await kept._write(
+        lambda db: [db._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    )
+    assert ["wal", 2] == found  # 2 is FULL
