@@ -66,7 +66,8 @@ class Membership:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             logger.info("%s: %s at %s left", self.service, *key)
-        for key in listed.keys() - self._members.keys():
-            self._members[key] = member.Member(listed[key])
-            logger.info("%s: %s at %s joined", self.service, *key)
+        for key, instance in listed.items():
+            if key not in self._members:
+                self._members[key] = member.Member(instance)
+                logger.info("%s: %s at %s joined", self.service, *key)
         (self._known.set if self._members else self._known.clear)()

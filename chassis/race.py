@@ -65,12 +65,12 @@ class Race:
                 task.cancel()
 
     async def _wait(self) -> set[asyncio.Task[Any]]:
-        """Tries that ended; none where the running one is slow enough for another."""
-        delay_s = self._way.hedge_delay_s(self._call, self._tried)
-        done, _ = await asyncio.wait(self._running, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
-        if not done and not self._way.may_hedge():
-            done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-        return done
+        """Tries that ended; none where the running ones are slow enough for another."""
+        while True:  # bounded: every try ends with the deadline of the call
+            delay_s = self._way.hedge_delay_s(self._call, self._tried)
+            done, _ = await asyncio.wait(self._running, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
+            if done or self._way.may_hedge([attempt.chosen for attempt in self._running.values()]):
+                return done
 
     async def _start(self, kind: str) -> None:
         chosen = await self._way.pick(self._call, self._tried)

@@ -155,9 +155,15 @@ class Route:
         usual_s = self._latencies[method.name].percentile(HEDGE_PERCENTILE) if method.name in self._latencies else None
         return min(HEDGE_DELAY_FIRST_S, call.timeout_s / 4) if usual_s is None else max(HEDGE_DELAY_MIN_S, usual_s)
 
-    def may_hedge(self) -> bool:
-        """Takes one hedge out of the budget, if there is one."""
-        return self._hedges.spend()
+    def may_hedge(self, waiting_for: Sequence[member.Member]) -> bool:
+        """Whether a slow call may be sent once more: within the budget, or since nobody it waits for is trusted.
+
+        An ejected instance is known to be bad, and the calls that it still holds are few: they are no wave of hedges.
+
+        Args:
+            waiting_for: Who has the call now.
+        """
+        return all(item.ejected for item in waiting_for) or self._hedges.spend()
 
     def may_retry(self, call: outgoing.Outgoing, error: errors.Error, tries: int) -> bool:
         """Whether another try is harmless and affordable.
