@@ -1,0 +1,286 @@
+"""The analyzer as a process: probes, analyses and proposals over gRPC, weights changed live, broken files told off."""
+
+import asyncio
+import itertools
+import json
+import pathlib
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+import pytest
+import pytest_asyncio
+from google.protobuf import json_format
+from reelsmith.analyzer.v1 import analyzer_pb2 as pb
+from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
+from reelsmith.media.v1 import media_pb2
+
+from chassis import errors, testing
+from chassis.testing import process
+from media import sessions
+
+FILM = "real/tos_battle_70s_vp8.webm"
+TALK = "real/man_talking_10s_h264_datastreams.mp4"
+PAIR = "real/nasa_2video_2audio_2sub_13s.mp4"
+SPOKEN = "real/speech_silence_timecode_42s_h264.mp4"
+# What each broken file gives: the reason of the refusal, or the faults of a result.
+BROKEN = {
+    "16x4000_pixels.ts": set(),
+    "bbb_hevc_2pct_packets_lost.ts": {"DAMAGED"},
+    "broken_4kB.mp4": "NOT_MEDIA",
+    "empty_13bytes.flv": "NOT_MEDIA",
+    "failing_audio.mp4": set(),
+    "header_says_70s_has_14s.webm": {"TRUNCATED"},
+    "missing_sei_and_pes.ts": set(),
+    "no_duration.webm": {"NO_DURATION"},
+    "random_64k.mkv": "NOT_MEDIA",
+    "single_frame.ts": set(),
+    "text_file.mp4": "NOT_MEDIA",
+    "tos_400_bad_bytes.mp4": {"DAMAGED"},
+    "tos_no_moov.mp4": "NOT_MEDIA",
+    "tos_truncated_60pct.webm": {"TRUNCATED"},
+    "zero_bytes.mp4": "EMPTY",
+    "zero_video_frames.ts": {"NO_VIDEO_FRAMES"},
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The storage root of the process that the tests share."""
+    return tmp_path_factory.mktemp("analyzer")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def address(root: pathlib.Path) -> AsyncIterator[str]:
+    """The address of an analyzer that the tests share: a start takes longer than most of them."""
+    environment = {"REELSMITH_DISCOVERY": "static", "REELSMITH_SESSIONS_ROOT": str(root)}
+    async with process.running("analyzer", "services.analyzer", 1, root, environment) as processes:
+        yield processes[0].address
+
+
+@pytest.fixture
+async def stub(address: str, connect) -> AsyncIterator[rpc.AnalyzerServiceStub]:
+    """A plain stub of the running analyzer."""
+    async with connect(address) as channel:
+        yield rpc.AnalyzerServiceStub(channel)
+
+
+@pytest.fixture
+def session(root: pathlib.Path) -> sessions.Session:
+    """A new session under the root that the process uses."""
+    return sessions.Sessions(root).create()
+
+
+@pytest.fixture
+def uri(media_dir: pathlib.Path) -> Callable[[str], str]:
+    """The source URI of a test video."""
+    return lambda name: (media_dir / name).as_uri()
+
+
+async def analyzed(stub: rpc.AnalyzerServiceStub, source: str, session: sessions.Session, **fields) -> pb.AnalyzeResult:
+    """The result of an analysis, after progress that only went up."""
+    request = pb.AnalyzeRequest(source_uri=source, output=media_pb2.Output(session_id=session.id), **fields)
+    shares, result = [0.0], None
+    async for message in stub.Analyze(request, timeout=240):
+        if message.WhichOneof("event") == "progress":
+            shares.append(message.progress.fraction)
+        else:
+            result = message.result
+    assert sorted(shares) == shares
+    return result
+
+
+def proposal_request(session: sessions.Session, **fields) -> pb.ProposeClipsRequest:
+    """A request for clips from the analysis of a session."""
+    return pb.ProposeClipsRequest(output=media_pb2.Output(session_id=session.id), **fields)
+
+
+async def test_probe_tells_all_streams_and_keeps_them(stub, uri, session) -> None:
+    """Six streams of three kinds, the larger picture chosen, nothing wrong; the file says the same."""
+    request = pb.ProbeRequest(source_uri=uri(PAIR), output=media_pb2.Output(session_id=session.id))
+    response = await stub.Probe(request)
+    media = response.media
+    assert [(320, 180), (480, 270)] == [(stream.width, stream.height) for stream in media.video_streams]
+    assert ([0, 3], 3) == ([stream.index for stream in media.video_streams], media.selected_video_stream)
+    assert [8000, 16000] == [stream.sample_rate_hz for stream in media.audio_streams]
+    assert ["subtitle", "subtitle"] == [stream.kind for stream in media.other_streams]
+    assert [] == list(media.faults)
+    assert 390 == media.video_streams[1].packets
+    kept = json.loads(session.read(response.artifact.path, 1 << 20))
+    assert (media.sha256, "metadata/media_info.json") == (kept["sha256"], response.artifact.path)
+
+
+async def test_analysis_is_kept_and_repeatable(stub, uri, session) -> None:
+    """Two analyses of one source are the same bytes, with the border, the words and the loudness of the film."""
+    first = await analyzed(stub, uri(PAIR), session)
+    second = await analyzed(stub, uri(PAIR), session, measures=[])
+    assert first.artifact == second.artifact
+    document = json.loads(session.read(first.artifact.path, 1 << 20))
+    assert ("reelsmith.analysis/1", 390) == (document["schema"], document["video"]["frame_count"])
+    cuts = [item.frame for item in first.analysis.transitions if item.kind == pb.Transition.KIND_CUT]
+    assert [240] == cuts
+    assert [240] == [item["frame"] for item in document["transitions"] if item["kind"] == "cut"]
+    assert len(document["transitions"]) + 1 == len(first.analysis.shots)
+    assert first.analysis.speech
+    assert -19.15 == pytest.approx(first.analysis.loudness.integrated_lufs, abs=0.1)
+    assert len(document["curve"]["highlight"]) == len(first.analysis.curve.highlight)
+    assert {"decode", "picture", "sound"} <= {timing.stage for timing in first.timings}
+
+
+async def test_part_and_measures_are_as_asked(stub, uri, session) -> None:
+    """A part keeps the frame numbers of the whole, and what was not asked for is unknown."""
+    part = media_pb2.TimeRange(start_s=5.0, end_s=10.0)
+    result = await analyzed(stub, uri(FILM), session, range=part, measures=[pb.MEASURE_SHOTS])
+    assert [122, 158, 221] == [item.frame for item in result.analysis.transitions]
+    assert (120, 240) == (result.analysis.shots[0].frames.start_frame, result.analysis.shots[-1].frames.end_frame)
+    document = json.loads(session.read(result.artifact.path, 1 << 20))
+    assert (None, None, []) == (document["loudness"], document["curve"]["speech"], document["focus"]["samples"])
+
+
+async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> None:
+    """Clips do not overlap, are as long as asked, begin and end between words; the score is the sum of its terms."""
+    await analyzed(stub, uri(SPOKEN), session)
+    response = await stub.ProposeClips(proposal_request(session, count=4, duration_min_s=5, duration_max_s=15))
+    assert 4 == len(response.proposals)
+    spoken = [(0.14, 0.70), (1.28, 4.85), (5.04, 10.45), (10.67, 13.17), (13.80, 17.32), (39.94, 40.68)]
+    for proposal in response.proposals:
+        assert 5 <= proposal.time.end_s - proposal.time.start_s <= 15
+        for edge in (proposal.time.start_s, proposal.time.end_s):
+            assert not any(start + 0.02 < edge < end - 0.02 for start, end in spoken)
+        assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
+        unknown = {term.name for term in proposal.terms if term.state == pb.Term.STATE_UNKNOWN}
+        assert {"faces", "reaction", "keyword"} == unknown
+    ordered = sorted(response.proposals, key=lambda item: item.time.start_s)
+    assert all(one.time.end_s <= other.time.start_s for one, other in itertools.pairwise(ordered))
+    assert (0, "metadata/proposals.json") == (response.config_version, response.artifact.path)
+    again = await stub.ProposeClips(proposal_request(session, count=4, duration_min_s=5, duration_max_s=15))
+    assert response.artifact.sha256 == again.artifact.sha256
+
+
+async def test_short_source_gives_one_clip_of_all(stub, uri, session) -> None:
+    """Ten seconds are less than the fifteen that are asked for by default: they are proposed whole."""
+    await analyzed(stub, uri(TALK), session)
+    response = await stub.ProposeClips(proposal_request(session))
+    assert [(0, 309)] == [(item.frames.start_frame, item.frames.end_frame) for item in response.proposals]
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+async def test_broken_file_is_told_off_or_degrades(stub, uri, session, name) -> None:
+    """Each broken file gives a typed refusal or a result that names its faults, and the worker is free again."""
+    expected = BROKEN[name]
+    if isinstance(expected, str):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await analyzed(stub, uri(f"malformed/{name}"), session)
+        assert (grpc.StatusCode.INVALID_ARGUMENT, expected) == (
+            caught.value.code(),
+            errors.from_rpc(caught.value).reason,
+        )
+    else:
+        result = await analyzed(stub, uri(f"malformed/{name}"), session)
+        assert expected <= {fault.code for fault in result.analysis.media.faults}
+        assert result.analysis.duration_s > 0
+    capacity = (await stub.GetCapabilities(pb.GetCapabilitiesRequest())).capacity
+    assert 0 == capacity.busy_workers
+
+
+async def test_cancelled_stream_frees_the_worker(stub, uri, session) -> None:
+    """A caller that goes away ends the worker within a second; nothing is kept."""
+    call = stub.Analyze(pb.AnalyzeRequest(source_uri=uri(FILM), output=media_pb2.Output(session_id=session.id)))
+    async for message in call:
+        if message.progress.frames > 3:
+            break
+    call.cancel()
+    began = time.monotonic()
+
+    async def idle() -> bool:
+        return 0 == (await stub.GetCapabilities(pb.GetCapabilitiesRequest())).capacity.busy_workers
+
+    await testing.wait_until(idle, 5, "the worker is free")
+    assert time.monotonic() - began < 2
+    assert [] == [path for path in session.root.rglob("*") if path.is_file()]
+
+
+async def test_mistakes_have_their_own_status(stub, uri, session) -> None:
+    """What is wrong with a request is told in the status, its reason and its fields."""
+    output = media_pb2.Output(session_id=session.id)
+    absent = media_pb2.Output(session_id="0" * 32)
+    reverse = media_pb2.TimeRange(start_s=5, end_s=4)
+    analyses = [
+        (pb.AnalyzeRequest(output=output), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (pb.AnalyzeRequest(source_uri=uri(TALK)), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (pb.AnalyzeRequest(source_uri="http://example.com/x", output=output), "INVALID_ARGUMENT", "BAD_SOURCE_URI"),
+        (pb.AnalyzeRequest(source_uri="file:///nowhere.mp4", output=output), "NOT_FOUND", "NOT_FOUND"),
+        (pb.AnalyzeRequest(source_uri=uri(TALK), output=absent), "NOT_FOUND", "NOT_FOUND"),
+        (pb.AnalyzeRequest(source_uri=uri(TALK), output=output, range=reverse), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (pb.AnalyzeRequest(source_uri=uri(TALK), output=output, measures=[99]), "INVALID_ARGUMENT", "BAD_REQUEST"),
+    ]
+    for request, code, reason in analyses:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            _ = [message async for message in stub.Analyze(request)]
+        assert (code, reason) == (caught.value.code().name, errors.from_rpc(caught.value).reason), request
+    await analyzed(stub, uri(TALK), session)
+    everything = [media_pb2.TimeRange(start_s=0, end_s=100)]
+    proposals = [
+        (proposal_request(session, count=101), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (proposal_request(session, duration_min_s=9, duration_max_s=3), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (proposal_request(session, weights={"moton": 1}), "INVALID_ARGUMENT", "BAD_WEIGHTS"),
+        (proposal_request(session, weights={"motion": -1}), "INVALID_ARGUMENT", "BAD_WEIGHTS"),
+        (proposal_request(session, analysis_path="../secret"), "INVALID_ARGUMENT", "PATH_REFUSED"),
+        (proposal_request(session, analysis_path="metadata/none.json"), "NOT_FOUND", "NOT_FOUND"),
+        (proposal_request(session, exclusions=everything), "FAILED_PRECONDITION", "NOTHING_FITS"),
+    ]
+    for request, code, reason in proposals:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ProposeClips(request)
+        assert (code, reason) == (caught.value.code().name, errors.from_rpc(caught.value).reason), request
+    session.write_bytes("metadata/other.json", b'{"schema": "something else"}')
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.ProposeClips(proposal_request(session, analysis_path="metadata/other.json"))
+    assert "NOT_AN_ANALYSIS" == errors.from_rpc(caught.value).reason
+
+
+async def test_capabilities_name_decoders_and_protections(stub) -> None:
+    """What the instance can do is told, and the limits on its workers are in force."""
+    found = await stub.GetCapabilities(pb.GetCapabilitiesRequest())
+    assert ("cpu", "0.1.0") == (found.backend, found.version)
+    assert {"h264", "vp9"} <= set(found.decoders)
+    assert {"rlimits"} <= {protection.name for protection in found.protections if protection.active}
+    assert found.capacity.workers >= 1
+
+
+async def test_weights_change_live_and_survive_the_configuration_service(new_process, connect, uri, tmp_path) -> None:
+    """New weights are in force without a restart; a request has the last word; the source may go away."""
+    session = sessions.Sessions(tmp_path).create()
+    config = new_process("services.config")
+    await config.start()
+    following = new_process("services.analyzer", REELSMITH_STATIC_REGISTRY=f"config={config.address}")
+    await following.start()
+    async with connect(config.address) as config_channel, connect(following.address) as channel:
+        stub = rpc.AnalyzerServiceStub(channel)
+        await analyzed(stub, uri(TALK), session)
+        request = config_pb2.UpdateConfigRequest(expected_version=0)
+        json_format.ParseDict({"analyzer": {"weights": {"motion": 7.5}}}, request.config.document)
+        request.update_mask.paths.append("analyzer.weights.motion")
+        await config_pb2_grpc.ConfigServiceStub(config_channel).UpdateConfig(request)
+
+        async def weight(**fields) -> tuple[float, int]:
+            response = await stub.ProposeClips(proposal_request(session, **fields))
+            terms = {term.name: term.weight for term in response.proposals[0].terms}
+            return terms["motion"], response.config_version
+
+        async def changed() -> bool:
+            return (7.5, 1) == await weight()
+
+        await testing.wait_until(changed, 5, "the weight has changed")
+        assert (2.0, 1) == await weight(weights={"motion": 2.0})
+        config.stop(signal.SIGKILL)
+        assert await changed()
+
+
+async def test_several_analyses_share_the_workers(stub, uri, root) -> None:
+    """Calls that come together all end well, one after another where workers are fewer."""
+    rooms = [sessions.Sessions(root).create() for _ in range(3)]
+    results = await asyncio.gather(*(analyzed(stub, uri(PAIR), room) for room in rooms))
+    assert 1 == len({result.artifact.sha256 for result in results})
