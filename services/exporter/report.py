@@ -111,7 +111,7 @@ def _facts(analysis: Mapping[str, Any] | None, entries: Sequence[Entry]) -> Iter
         rate = f"{number(video['frame_rate'], 3)} fps{', variable' if video.get('variable_frame_rate') else ''}"
         yield {
             "name": "Picture",
-            "value": f"{video['width']} {TIMES} {video['height']}",
+            "value": f"{video['display_width']} {TIMES} {video['display_height']}",
             "detail": f"{video['codec']}, {rate}",
         }
     if audio:
