@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from fractions import Fraction
 from typing import Any, BinaryIO
 
-from chassis import errors
+from chassis import errors, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.exporter import analysis, cut, edit, gate, geometry, layouts, manifest, presets, prints, progress
@@ -21,6 +21,7 @@ from services.exporter import survey as survey_module
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 VERSION = importlib.metadata.version("reelsmith")
+TRACER = telemetry.tracer(__name__)
 HASHES_MAX = 256  # sources whose hash is remembered; one takes a hundred bytes
 Listener = Callable[[progress.Progress], None]
 
@@ -216,14 +217,15 @@ class Exporter:
     ) -> Context:
         # Only what lies before the end can be an anchor, and only the last ones matter.
         shots = dataclasses.replace(found, focus=(), shots=_before(found.shots, order.wanted))
-        result = await self._pool.run(
-            "services.exporter.survey:run",
-            {"wanted": order.wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
-            inputs={"source": source},
-            deadline_s=self._limits.render_deadline_s,
-            heartbeat_s=self._limits.heartbeat_s,
-            on_progress=lambda value: listener(meter.take(value | {"frames": 0})),
-        )
+        with TRACER.start_as_current_span("survey"):
+            result = await self._pool.run(
+                "services.exporter.survey:run",
+                {"wanted": order.wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
+                inputs={"source": source},
+                deadline_s=self._limits.render_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+                on_progress=lambda value: listener(meter.take(value | {"frames": 0})),
+            )
         planned = edit.plan(result.value, result.arrays["pts"], preset)
         meter.expect(planned.frames)
         start_s, end_s = float(planned.times_s[0]) - 1.0, float(planned.times_s[-1]) + 1.0
@@ -273,15 +275,16 @@ class Exporter:
             found=context.found,
             threads=self._limits.threads,
         )
-        return await self._pool.run(
-            "services.exporter.render:run",
-            job.to_value(),
-            inputs={"source": source},
-            outputs={"clip": target},
-            deadline_s=self._limits.render_deadline_s,
-            heartbeat_s=self._limits.heartbeat_s,
-            on_progress=lambda value: listener(meter.take(value)),
-        )
+        with TRACER.start_as_current_span("render", attributes={"clip.frames": planned.frames}):
+            return await self._pool.run(
+                "services.exporter.render:run",
+                job.to_value(),
+                inputs={"source": source},
+                outputs={"clip": target},
+                deadline_s=self._limits.render_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+                on_progress=lambda value: listener(meter.take(value)),
+            )
 
     async def _inspect(
         self, file: BinaryIO, meter: progress.Meter | None = None, listener: Listener | None = None
@@ -290,14 +293,15 @@ class Exporter:
             if meter is not None and listener is not None:
                 listener(meter.take(value))
 
-        return await self._pool.run(
-            "services.exporter.gate:inspect",
-            {"threads": self._limits.threads},
-            inputs={"clip": file},
-            deadline_s=self._limits.check_deadline_s,
-            heartbeat_s=self._limits.heartbeat_s,
-            on_progress=heard,
-        )
+        with TRACER.start_as_current_span("inspect"):
+            return await self._pool.run(
+                "services.exporter.gate:inspect",
+                {"threads": self._limits.threads},
+                inputs={"clip": file},
+                deadline_s=self._limits.check_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+                on_progress=heard,
+            )
 
     async def _source(self, source: BinaryIO, context: Context) -> dict[str, Any]:
         known = context.found.source
