@@ -14,8 +14,11 @@ import typer
 from chassis import errors
 from client import wording
 
+PIPE_WIDTH = 200  # columns
+
 # Results go to stdout, everything else to stderr.
-out = rich.console.Console()
+# What is piped into a file or a program is not cut to the width of some terminal.
+out = rich.console.Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = rich.console.Console(stderr=True)
 
 

@@ -63,10 +63,10 @@ def seconds(duration: duration_pb2.Duration) -> float:
 
 
 def moment(stamp: timestamp_pb2.Timestamp) -> str:
-    """A time of day in this machine's zone; empty where there is none."""
+    """A day and time in this machine's zone; empty where there is none."""
     if not stamp.seconds:
         return ""
-    return stamp.ToDatetime(tzinfo=datetime.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return stamp.ToDatetime(tzinfo=datetime.UTC).astimezone().strftime("%m-%d %H:%M")
 
 
 def elapsed_s(start: timestamp_pb2.Timestamp, end: timestamp_pb2.Timestamp) -> float | None:

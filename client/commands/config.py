@@ -5,8 +5,10 @@ import json
 import pathlib
 from typing import Annotated, Any
 
+import rich.markup
 import rich.table
 import typer
+from google.protobuf import json_format
 from reelsmith.config.v1 import config_pb2 as pb
 
 from chassis import errors
@@ -127,13 +129,13 @@ def history(
 async def _history(count: int, as_json: bool, environment: str, service: str) -> terminal.Code:
     async with _connected(service, environment) as connection:
         versions = await connection.history(count)
-    rows = [(v.version, wording.moment(v.create_time), v.actor, v.comment) for v in versions]
     if as_json:
-        terminal.write([dict(zip(("version", "time", "actor", "comment"), row, strict=True)) for row in rows])
+        terminal.write([json_format.MessageToDict(found, preserving_proto_field_name=True) for found in versions])
         return terminal.Code.DONE
     table = rich.table.Table("version", "made", "by", "why")
-    for row in rows:
-        table.add_row(*map(str, row))
+    for found in versions:
+        row = str(found.version), wording.moment(found.create_time), found.actor, found.comment
+        table.add_row(*map(rich.markup.escape, row))
     terminal.out.print(table)
     return terminal.Code.DONE
 

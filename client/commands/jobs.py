@@ -3,6 +3,7 @@
 import pathlib
 from typing import Annotated
 
+import rich.markup
 import rich.table
 import typer
 from google.protobuf import json_format
@@ -40,10 +41,15 @@ async def _list(count: int, states: list[pb.Job.State], as_json: bool, address: 
     if as_json:
         terminal.write([json_format.MessageToDict(job, preserving_proto_field_name=True) for job in found])
         return terminal.Code.DONE
-    table = rich.table.Table("job", "state", "done", "accepted", "title")
+    table = rich.table.Table()
+    for name in ("job", "state", "done", "accepted"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title", no_wrap=True, overflow="ellipsis")
     for job in found:
         done = f"{job.fraction:.0%}"
-        table.add_row(job.id, wording.state(job.state), done, wording.moment(job.create_time), job.spec.title)
+        table.add_row(
+            job.id, wording.state(job.state), done, wording.moment(job.create_time), rich.markup.escape(job.spec.title)
+        )
     terminal.out.print(table)
     return terminal.Code.DONE
 
@@ -72,7 +78,7 @@ async def _show(job_id: str, as_json: bool, address: str) -> terminal.Code:
             str(step.attempts),
             "" if took_s is None else f"{took_s:.1f}",
             step.instance,
-            wording.failure(step.error) if step.error.message else "",
+            rich.markup.escape(wording.failure(step.error)) if step.error.message else "",
         )
     terminal.out.print(table)
     clip.paths(results.document(job, pathlib.Path()))

@@ -62,14 +62,17 @@ def program(environment: Mapping[str, str]) -> str | None:
 
 
 def agent(binary: str, home: pathlib.Path) -> plan.Program:
-    """An agent in development mode that only this machine can reach: what it knows ends with it, like the suite.
+    """An agent in development mode that only this machine can reach, and that knows nothing yet.
 
     Raises:
         errors.FailedPrecondition: The program does not run.
     """
+    # What an earlier agent kept would bring processes back that are gone. A restart within this suite keeps it.
+    data = home / "state" / "consul"
+    shutil.rmtree(data, ignore_errors=True)
     http, server, serf_lan, serf_wan = ports.free(4)
     command = [binary, "agent", "-dev", f"-bind={ports.HOST}", f"-client={ports.HOST}"]
-    command += [f"-data-dir={home / 'state' / 'consul'}", "-node=reelsmith", "-log-level=warn"]
+    command += [f"-data-dir={data}", "-node=reelsmith", "-log-level=warn"]
     command += [f"-http-port={http}", f"-server-port={server}"]
     command += [f"-serf-lan-port={serf_lan}", f"-serf-wan-port={serf_wan}"]
     command += [f"-{name}-port=-1" for name in unused_ports(version(binary))]
