@@ -5,16 +5,16 @@ things; their weight is spread over the neighbourhood and remembered for a momen
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
-from services.analyzer.kernels import pairs, spec
+from services.analyzer.kernels import cpu, pairs
 
 INTERVAL_S = 0.2  # from one sample of the track to the next: faster than a camera should follow
 MEMORY = 0.7  # share of the old weight that is left after an interval
 SPREAD_BLOCKS = 1.5  # standard deviation of the neighbourhood, in blocks
 STILL_SHARE = 0.15  # weight of standing out against moving: it decides only where little moves
-MOVE_MAX = 6.0  # cells per frame: faster is no more interesting
 BROKEN_MAX = 0.5  # share of broken blocks above which two frames are two pictures, and motion means nothing
 NEAR_BLOCKS = 3.0  # blocks around the strongest place that its centre is taken from
 
@@ -54,7 +54,7 @@ class Tracker:
         if blocks is None or pair is None or pair.broken > BROKEN_MAX:
             self._map, self._fresh = None, []
         else:
-            self._fresh.append(own_motion(blocks, pair.camera))
+            self._fresh.append(pairs.own_motion(blocks, pair.camera))
         if t_s >= self._next_s:
             self._sample(picture, t_s)
             self._next_s = max(self._next_s + INTERVAL_S, t_s)
@@ -68,40 +68,27 @@ class Tracker:
         self.samples.append(locate(self._map, t_s, float(np.clip(moving.mean(), 0, 1))))
 
 
-def own_motion(blocks: pairs.Blocks, camera: tuple[int, int]) -> np.ndarray:
-    """How much each block moves by itself, (block rows, block columns), 0 to 1.
-
-    A block counts by how far its motion lies from the camera's, and by the share of its texture that no motion
-    explains. Blocks without texture, or that stayed as they were, do not count.
-
-    Args:
-        blocks: Motion of the blocks.
-        camera: Motion that most of them share, down and across, in cells.
-    """
-    cells = pairs.BLOCK * pairs.BLOCK
-    alive = (blocks.texture > spec.TEXTURED * cells * cells) & (blocks.still > spec.TEXTURED * cells)
-    moved = np.abs(blocks.moves[..., 0] - camera[0]) + np.abs(blocks.moves[..., 1] - camera[1])
-    own = np.minimum(moved, MOVE_MAX) / MOVE_MAX + blocks.structure / (blocks.texture + cells * cells)
-    return np.where(alive, np.minimum(own, 1.0), 0.0)
-
-
 def standing_out(picture: pairs.Picture) -> np.ndarray:
     """How far each block's luma and color lie from those of the whole picture, 0 to 1, less towards the edges."""
-    layers = [_blockwise(picture.luma, pairs.BLOCK), *(_blockwise(layer, pairs.BLOCK // 2) for layer in picture.chroma)]
     shape = (-(-picture.luma.shape[0] // pairs.BLOCK), -(-picture.luma.shape[1] // pairs.BLOCK))
-    far = sum(np.abs(layer - layer.mean()) for layer in layers)
     out = np.zeros(shape)
-    out[: far.shape[0], : far.shape[1]] = far[: shape[0], : shape[1]]
-    rows, columns = (np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in shape)
-    central = np.exp(-(rows[:, None] ** 2 + columns[None, :] ** 2))
-    return out / (out.max() + 1e-9) * central
+    for layer, size in ((picture.luma, pairs.BLOCK), *((layer, pairs.BLOCK // 2) for layer in picture.chroma)):
+        means = _blockwise(layer, size)[: shape[0], : shape[1]].astype(np.float64)
+        out[: means.shape[0], : means.shape[1]] += np.abs(means - means.sum() / means.size)
+    return out / (out.max() + 1e-9) * _central(shape)
 
 
 def _blockwise(layer: np.ndarray, size: int) -> np.ndarray:
-    rows, columns = (max(length // size, 1) for length in layer.shape)
     height, width = min(size, layer.shape[0]), min(size, layer.shape[1])
-    used = layer[: rows * height, : columns * width].astype(np.float64)
-    return used.reshape(rows, height, columns, width).mean(axis=(1, 3))
+    means = np.empty((layer.shape[0] // height, layer.shape[1] // width), np.uint8)
+    cpu.cell_means(layer.ravel(), layer.shape[1], height, width, 0, means)
+    return means
+
+
+@functools.cache
+def _central(shape: tuple[int, int]) -> np.ndarray:
+    rows, columns = (np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in shape)
+    return np.exp(-(rows[:, None] ** 2 + columns[None, :] ** 2))
 
 
 def locate(weights: np.ndarray, t_s: float, moving: float) -> Sample:
@@ -121,6 +108,7 @@ def locate(weights: np.ndarray, t_s: float, moving: float) -> Sample:
     return Sample(t_s, x / width, y / height, float(spread_x) / width, float(spread_y) / height, moving)
 
 
+@functools.cache
 def _neighbourhood(size: int) -> np.ndarray:
     apart = np.arange(size)[:, None] - np.arange(size)[None, :]
     return np.exp(-(apart**2) / (2 * SPREAD_BLOCKS**2))

@@ -7,7 +7,7 @@ import av
 import numpy as np
 
 from services.analyzer import focus, planes, timeline
-from services.analyzer.kernels import pairs
+from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
 
 
@@ -96,6 +96,5 @@ class Meter:
 
 def _speed(blocks: pairs.Blocks, grid: planes.Grid, step_s: float) -> float:
     """Mean motion of the blocks in picture widths per second."""
-    down, across = blocks.moves[..., 0] * grid.cell_rows, blocks.moves[..., 1] * grid.cell_columns
     width = grid.columns * grid.cell_columns
-    return float(np.sqrt(down * down + across * across).mean()) / width / max(step_s, 1e-3)
+    return cpu.travel(blocks.moves, grid.cell_rows, grid.cell_columns) / width / max(step_s, 1e-3)

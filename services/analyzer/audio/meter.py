@@ -2,6 +2,7 @@
 
 import array
 import dataclasses
+from collections.abc import Sequence
 
 import av
 import numpy as np
@@ -10,10 +11,13 @@ from services.analyzer.audio import loudness, silero, speech
 
 SURROUND = frozenset({"SL", "SR", "BL", "BR", "BC", "SBL", "SBR"})  # FFmpeg's names of channels beside and behind
 EFFECTS = frozenset({"LFE", "LFE2"})
+MIX = {"FC": 1.0, "FL": 0.7, "FR": 0.7, "LFE": 0.0, "LFE2": 0.0}  # shares of the mono mix: people speak in the middle
+MIX_OTHER = 0.5
 BATCH_CHUNKS = 32  # pieces that the voice detector takes at once; a second of sound
 GAP_MIN_S = 0.1  # time stamps that jump farther leave a hole that is filled with silence
 GAP_MAX_S = 3600.0  # longer holes are nonsense and are not filled
 SAMPLE_MAX = 16.0  # 24 dB above full scale: louder is damage, not sound
+PIECE_SAMPLES = 16_384  # that are measured at once; a third of a second
 VOICE_STEP = round(speech.STEP_S * silero.RATE_HZ)
 
 
@@ -49,10 +53,14 @@ class Meter:
         self._detector = silero.Detector() if voice else None
         self._format: tuple[str, int] | None = None
         self._source: tuple[str, str, int] | None = None
-        self._resamplers: list[av.AudioResampler] = []
+        self._unifier: av.AudioResampler | None = None
+        self._narrower: av.AudioResampler | None = None
+        self._mix = np.ones(1, np.float32)
         self._meter: loudness.Meter | None = None
         self._start_s = 0.0
         self._samples = 0
+        self._pieces: list[np.ndarray] = []
+        self._gathered = 0
         self._mono: list[np.ndarray] = []
         self._waiting = 0
         self._energies = array.array("d")
@@ -72,55 +80,69 @@ class Meter:
         """
         if frame.samples < 1 or frame.sample_rate < 1 or not frame.layout.nb_channels:
             return
-        source = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._format is None:
             self._begin(frame, stamp_s)
+        source = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source != self._source:
-            self._flush()
-            self._source = source
-            layout, rate_hz = self._format or (frame.layout.name, frame.sample_rate)
-            self._resamplers = [
-                av.AudioResampler("fltp", layout, rate_hz),
-                av.AudioResampler("fltp", "mono", silero.RATE_HZ),
-            ]
+            self._change(source)
         self._fill_gap(stamp_s)
-        frame.pts = None  # the resampler would fill gaps its own way
-        self._take(frame)
+        if self._unifier is None:
+            self._gather(frame.to_ndarray())
+        else:
+            frame.pts = None  # the resampler would fill gaps its own way
+            self._unify(frame)
 
     def _begin(self, frame: av.AudioFrame, stamp_s: float | None) -> None:
         self._format = (frame.layout.name, frame.sample_rate)
         self._start_s = stamp_s or 0.0
+        self._narrower = av.AudioResampler("fltp", "mono", silero.RATE_HZ)
+        names = [channel.name for channel in frame.layout.channels]
+        mix = np.array([MIX.get(name, MIX_OTHER) for name in names], np.float32)
+        self._mix = mix / mix.sum() if mix.sum() > 0 else np.full(len(names), 1 / len(names), np.float32)
         if self._loud:
-            self._meter = loudness.Meter(frame.sample_rate, gains(frame.layout))
+            self._meter = loudness.Meter(frame.sample_rate, gains(names))
+
+    def _change(self, source: tuple[str, str, int]) -> None:
+        """Sound of another format begins: it is brought to that of the first."""
+        self._unify(None)
+        self._source = source
+        same = source == ("fltp", *(self._format or ()))
+        self._unifier = None if same or self._format is None else av.AudioResampler("fltp", *self._format)
+
+    def _unify(self, frame: av.AudioFrame | None) -> None:
+        for piece in self._unifier.resample(frame) if self._unifier is not None else ():
+            self._gather(piece.to_ndarray())
 
     def _fill_gap(self, stamp_s: float | None) -> None:
-        assert self._format is not None  # noqa: S101 - set by the first frame
-        rate_hz = self._format[1]
+        rate_hz = self._format[1] if self._format else 1
         missing_s = 0.0 if stamp_s is None else stamp_s - self._start_s - self._samples / rate_hz
-        if GAP_MIN_S < missing_s < GAP_MAX_S:
-            remaining = round(missing_s * rate_hz)
-            self._samples += remaining
-            channels = av.AudioLayout(self._format[0]).nb_channels
-            while remaining > 0:  # a second at a time: ends, for it counts down
-                count = min(remaining, rate_hz)
-                if self._meter is not None:
-                    self._meter.add(np.zeros((channels, count), np.float32))
-                self._hear(np.zeros(round(count * silero.RATE_HZ / rate_hz), np.float32))
-                remaining -= count
+        remaining = round(missing_s * rate_hz) if GAP_MIN_S < missing_s < GAP_MAX_S else 0
+        while remaining > 0:  # a second at a time: ends, for it counts down
+            count = min(remaining, rate_hz)
+            self._gather(np.zeros((self._mix.size, count), np.float32))
+            remaining -= count
 
-    def _take(self, frame: av.AudioFrame | None) -> None:
-        whole, mono = self._resamplers
-        for piece in whole.resample(frame):
-            samples = np.ascontiguousarray(piece.to_ndarray(), np.float32)
-            self._samples += samples.shape[1]
-            if self._meter is not None:
-                self._meter.add(_sane(samples))
-        for piece in mono.resample(frame):
-            self._hear(_sane(piece.to_ndarray()[0].astype(np.float32)))
+    def _gather(self, samples: np.ndarray) -> None:
+        self._pieces.append(samples)
+        self._samples += samples.shape[1]
+        self._gathered += samples.shape[1]
+        if self._gathered >= PIECE_SAMPLES:
+            self._measure()
 
-    def _flush(self) -> None:
-        if self._resamplers:
-            self._take(None)
+    def _measure(self) -> None:
+        """Measures what was gathered: many samples at once cost less than few."""
+        joined = np.concatenate(self._pieces, axis=1).astype(np.float32, copy=False)
+        self._pieces, self._gathered = [], 0
+        samples = np.clip(np.nan_to_num(joined, nan=0.0), -SAMPLE_MAX, SAMPLE_MAX)
+        if self._meter is not None:
+            self._meter.add(samples)
+        mono = av.AudioFrame.from_ndarray((self._mix @ samples)[None, :], format="fltp", layout="mono")
+        mono.sample_rate = self._format[1] if self._format else silero.RATE_HZ
+        self._narrow(mono)
+
+    def _narrow(self, mono: av.AudioFrame | None) -> None:
+        for piece in self._narrower.resample(mono) if self._narrower is not None else ():
+            self._hear(piece.to_ndarray()[0].astype(np.float32, copy=False))
 
     def _hear(self, samples: np.ndarray) -> None:
         self._mono.append(samples)
@@ -139,7 +161,10 @@ class Meter:
 
     def finish(self) -> Sound:
         """Measures what is left; no frame may follow."""
-        self._flush()
+        self._unify(None)
+        if self._pieces:
+            self._measure()
+        self._narrow(None)
         if self._waiting:
             self._listen(-(-self._waiting // (silero.CHUNK * 5)) * silero.CHUNK * 5)
         duration_s = self._samples / self._format[1] if self._format else 0.0
@@ -152,11 +177,6 @@ class Meter:
         )
 
 
-def gains(layout: av.AudioLayout) -> np.ndarray:
-    """Energy gain of each channel in the measure of loudness."""
-    names = [channel.name for channel in layout.channels]
+def gains(names: Sequence[str]) -> np.ndarray:
+    """Energy gain of each channel in the measure of loudness, by FFmpeg's names of the channels."""
     return np.array([0.0 if name in EFFECTS else loudness.SURROUND_GAIN if name in SURROUND else 1.0 for name in names])
-
-
-def _sane(samples: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(samples, nan=0.0), -SAMPLE_MAX, SAMPLE_MAX)

@@ -11,7 +11,8 @@ from numba import types
 
 from services.analyzer.kernels import spec
 
-BLOCK, REACH, PAD, TEXTURED = spec.BLOCK, spec.REACH, spec.PAD, spec.TEXTURED
+BLOCK, REACH, PAD = spec.BLOCK, spec.REACH, spec.PAD
+TEXTURED, MOVE_MAX = spec.TEXTURED, spec.MOVE_MAX
 HALF = BLOCK // 2
 CELLS = BLOCK * BLOCK
 ORDERS = 1024  # more than there are displacements: cost and order in one number, for ties go to the first
@@ -31,9 +32,7 @@ def _compiled(*signatures: types.Type) -> object:
     return numba.njit(list(signatures), nogil=True, cache=True, boundscheck=False)
 
 
-@_compiled(
-    *(types.void(kind, _size, _size, _size, _size, _out) for kind in (_bytes, _words)),
-)
+@_compiled(*(types.void(kind, _size, _size, _size, _size, _out) for kind in (_bytes, _words)))
 def cell_means(plane, pitch, cell_rows, cell_columns, shift, out):  # noqa: D103 - see spec.cell_means
     rows, columns = out.shape
     count = cell_rows * cell_columns
@@ -70,19 +69,47 @@ def gradient(plane, pitch, width, height, step):  # noqa: D103 - see spec.gradie
     return energy, count
 
 
-@_compiled(types.UniTuple(types.int64, 2)(_picture, _pictures, types.int64[::1], types.int64[::1]))
-def tones(luma, chroma, luma_histogram, chroma_histogram):  # noqa: D103 - see spec.tones
-    total, squares = 0, 0
+@_compiled(types.void(_picture, _pictures, types.int64[::1], types.int64[::1]))
+def histograms(luma, chroma, luma_histogram, chroma_histogram):  # noqa: D103 - see spec.histograms
     for row in luma:
         for value in row:
-            wide = np.int64(value)
-            total += wide
-            squares += wide * wide
             luma_histogram[value >> 3] += 1
     for row in range(chroma.shape[1]):
         for column in range(chroma.shape[2]):
             chroma_histogram[(chroma[0, row, column] >> 4) * 16 + (chroma[1, row, column] >> 4)] += 1
+
+
+@_compiled(types.UniTuple(types.int64, 2)(_picture))
+def moments(cells):  # noqa: D103 - see spec.moments
+    total, squares = 0, 0
+    for row in range(cells.shape[0]):
+        line, line_total, line_squares = cells[row], np.uint32(0), np.uint32(0)
+        for k in range(line.size):
+            line_total += np.uint32(line[k])
+            line_squares += np.uint32(line[k]) * np.uint32(line[k])
+        total += np.int64(line_total)
+        squares += np.int64(line_squares)
     return total, squares
+
+
+@_compiled(types.void(_moves, _blocks, _blocks, _blocks, _size, _size, types.float64[:, ::1]))
+def own_motion(moves, still, structure, texture, down, across, out):  # noqa: D103 - see spec.own_motion
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = 0.0
+            if texture[i, j] > TEXTURED * CELLS * CELLS and still[i, j] > TEXTURED * CELLS:
+                moved = abs(moves[i, j, 0] - down) + abs(moves[i, j, 1] - across)
+                own = min(moved, MOVE_MAX) / MOVE_MAX + structure[i, j] / (texture[i, j] + CELLS)
+                out[i, j] = min(own, 1.0)
+
+
+@_compiled(types.float64(_moves, _size, _size))
+def travel(moves, cell_rows, cell_columns):  # noqa: D103 - see spec.travel
+    total = 0.0
+    for i in range(moves.shape[0]):
+        for j in range(moves.shape[1]):
+            total += np.hypot(moves[i, j, 0] * cell_rows, moves[i, j, 1] * cell_columns)
+    return total / (moves.shape[0] * moves.shape[1])
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)

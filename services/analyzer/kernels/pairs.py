@@ -82,3 +82,10 @@ def compare(blocks: Blocks) -> Pair:
         broken=broken / (textured + 0.1 * count),
         camera=(down, across),
     )
+
+
+def own_motion(blocks: Blocks, camera: tuple[int, int]) -> np.ndarray:
+    """How much each block moves by itself, 0 to 1; see `spec.own_motion`."""
+    out = np.empty(blocks.residual.shape)
+    cpu.own_motion(blocks.moves, blocks.still, blocks.structure, blocks.texture, camera[0], camera[1], out)
+    return out

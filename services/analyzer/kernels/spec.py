@@ -7,6 +7,7 @@ REACH = 6  # largest coarse displacement, in half cells: twice that many cells
 PAD = 2 * REACH + 1  # cells of border that a displaced block may reach into
 LUMA_BINS, CHROMA_BINS = 32, 16  # of the histograms; those of chroma are for both components together
 TEXTURED = 2  # grey levels: mean deviation above which a block has structure that can be compared
+MOVE_MAX = 6  # cells per frame: what moves faster is no more interesting
 GRADIENT_ROWS = 3  # rows that one gradient sample needs
 
 
@@ -50,24 +51,45 @@ def gradient(plane: np.ndarray, step: int) -> tuple[int, int]:
     return int((across + down).sum()), across.size
 
 
-def tones(luma: np.ndarray, chroma: np.ndarray) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Histograms of a picture's cells, and the sums that mean and variance come from.
+def histograms(luma: np.ndarray, chroma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Histograms of a picture's cells.
 
     Args:
         luma: Cells, (rows, columns) uint8.
         chroma: Cells, (2, rows, columns) uint8.
 
     Returns:
-        Luma histogram (32,) int64, joint chroma histogram (256,) int64, sum and sum of squares of the luma cells.
+        Luma histogram (32,) int64 and joint chroma histogram (256,) int64.
     """
     joint = (chroma[0] >> 4).astype(np.int64) * CHROMA_BINS + (chroma[1] >> 4)
-    wide = luma.astype(np.int64)
-    return (
-        np.bincount((luma >> 3).ravel(), minlength=LUMA_BINS),
-        np.bincount(joint.ravel(), minlength=CHROMA_BINS**2),
-        int(wide.sum()),
-        int((wide * wide).sum()),
-    )
+    return np.bincount((luma >> 3).ravel(), minlength=LUMA_BINS), np.bincount(joint.ravel(), minlength=CHROMA_BINS**2)
+
+
+def moments(cells: np.ndarray) -> tuple[int, int]:
+    """Sum and sum of squares of cells, from which mean and variance come."""
+    wide = cells.astype(np.int64)
+    return int(wide.sum()), int((wide * wide).sum())
+
+
+def own_motion(
+    moves: np.ndarray, still: np.ndarray, structure: np.ndarray, texture: np.ndarray, camera: tuple[int, int]
+) -> np.ndarray:
+    """How much each block moves by itself, (block rows, block columns) float64, 0 to 1.
+
+    A block counts by how far its motion lies from the camera's, up to MOVE_MAX cells, and by the share of its texture
+    that no motion explains. Blocks without texture, or that stayed as they were, do not count. For the arguments see
+    `match_blocks` and `judge`.
+    """
+    cells = BLOCK * BLOCK
+    alive = (texture > TEXTURED * cells * cells) & (still > TEXTURED * cells)
+    moved = np.abs(moves[..., 0] - camera[0]) + np.abs(moves[..., 1] - camera[1])
+    own = np.minimum(moved, MOVE_MAX) / MOVE_MAX + structure / (texture + cells * cells)
+    return np.where(alive, np.minimum(own, 1.0), 0.0)
+
+
+def travel(moves: np.ndarray, cell_rows: int, cell_columns: int) -> float:
+    """Mean length of the blocks' motions, in samples; a cell has `cell_rows` by `cell_columns` of them."""
+    return float(np.hypot(moves[..., 0] * cell_rows, moves[..., 1] * cell_columns).mean())
 
 
 def judge(moves: np.ndarray, residual: np.ndarray, structure: np.ndarray, texture: np.ndarray) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ class Window:
         self.times: list[float] = []
         self.mean: list[float] = []
         self.deviation: list[float] = []
-        self._histograms: list[tuple[np.ndarray, np.ndarray]] = []
+        self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._pairs: dict[tuple[int, int], pairs.Pair] = {}
 
     @property
@@ -60,20 +60,19 @@ class Window:
             self._pairs[self.end - 1, self.end] = step
         self.pictures.append(picture)
         self.times.append(time_s)
-        luma, chroma = np.zeros(spec.LUMA_BINS, np.int64), np.zeros(spec.CHROMA_BINS**2, np.int64)
-        total, squares = cpu.tones(picture.luma, picture.chroma, luma, chroma)
+        total, squares = cpu.moments(picture.luma)
         count = picture.luma.size
         self.mean.append(total / count)
         self.deviation.append(math.sqrt(max(squares * count - total * total, 0)) / count)
-        self._histograms.append((np.convolve(luma / count, SMOOTHING, "same"), chroma / picture.chroma[0].size))
 
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
         count = frame - self.first
-        for column in (self.pictures, self.times, self.mean, self.deviation, self._histograms):
+        for column in (self.pictures, self.times, self.mean, self.deviation):
             del column[:count]
         self.first = frame
         self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
+        self._histograms = {key: value for key, value in self._histograms.items() if key >= frame}
 
     def pair(self, before: int, after: int) -> pairs.Pair:
         """How two frames relate, by their numbers."""
@@ -85,5 +84,15 @@ class Window:
 
     def tones(self, before: int, after: int) -> tuple[float, float]:
         """Distances of the luma and the chroma histograms of two frames, each 0 to 1."""
-        ours, theirs = self._histograms[before - self.first], self._histograms[after - self.first]
+        ours, theirs = self._tones_of(before), self._tones_of(after)
         return float(np.abs(ours[0] - theirs[0]).sum() / 2), float(np.abs(ours[1] - theirs[1]).sum() / 2)
+
+    def _tones_of(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+        known = self._histograms.get(frame)
+        if known is None:
+            picture = self.pictures[frame - self.first]
+            luma, chroma = np.zeros(spec.LUMA_BINS, np.int64), np.zeros(spec.CHROMA_BINS**2, np.int64)
+            cpu.histograms(picture.luma, picture.chroma, luma, chroma)
+            smooth = np.convolve(luma / picture.luma.size, SMOOTHING, "same")
+            known = self._histograms[frame] = (smooth, chroma / picture.chroma[0].size)
+        return known
