@@ -63,7 +63,11 @@ def summarize(document: dict[str, Any]) -> None:
     """Prints the gist of an analysis."""
     source, video, loudness = document["source"], document["video"], document["loudness"]
     rate = f"{video['frame_rate']:.3f} frames/s" if video and video["frame_rate"] else "no frame rate"
-    picture = f"{video['width']}x{video['height']}, {rate}, {len(document['shots'])} shots" if video else "no picture"
+    picture = (
+        f"{video['display_width']}x{video['display_height']}, {rate}, {len(document['shots'])} shots"
+        if video
+        else "no picture"
+    )
     lufs = loudness and loudness["integrated_lufs"]
     level = "no sound" if not document["audio"] else "silent" if lufs is None else f"{lufs:.1f} LUFS"
     speech_s = sum(stretch["end_s"] - stretch["start_s"] for stretch in document["speech"])

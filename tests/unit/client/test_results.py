@@ -17,6 +17,8 @@ ANALYSIS = {
         "time_base": "1/24",
         "width": 1280,
         "height": 720,
+        "display_width": 1280,
+        "display_height": 720,
         "rotation": 0,
         "variable_frame_rate": False,
     },
