@@ -25,25 +25,34 @@ KEPT = (
     "curve",
     "faults",
 )
+ANALYSIS, PROPOSALS = "metadata/analysis.json", "metadata/proposals.json"
+NOTHING_FITS = "NOTHING_FITS"  # reason of a job whose source is measured, and too short for what was asked
 PROBLEMS_MAX = 3  # named in a message; the first ones say it all
 
 
+def measured(job: jobs.Job) -> bool:
+    """Whether the job has what a document needs: it succeeded, or failed only because no clip of that length fits."""
+    return job.state == jobs.Job.STATE_SUCCEEDED or job.error.reason == NOTHING_FITS
+
+
 async def read(suite: gateway.Gateway, job: jobs.Job) -> dict[str, Any]:
-    """The document of a job that has succeeded.
+    """The document of a job that has measured its source; without proposals where none fits.
 
     Raises:
         errors.DataLoss: The job's files are missing or not what they must be.
     """
-    listed = {artifact.path: artifact for artifact in results.artifacts(job)}
+    nothing = {"proposals": []} if job.error.reason == NOTHING_FITS else None
+    return compose(await _json(suite, job, ANALYSIS), nothing or await _json(suite, job, PROPOSALS), job)
+
+
+async def _json(suite: gateway.Gateway, job: jobs.Job, path: str) -> dict[str, Any]:
+    artifact = next((artifact for artifact in results.artifacts(job) if artifact.path == path), None)
+    if artifact is None:
+        raise errors.DataLoss(f"job {job.id} has no {path}", reason="FILE_MISSING")
     with tempfile.TemporaryDirectory(prefix="reelsmith-") as folder:
-        parts = []
-        for path in ("metadata/analysis.json", "metadata/proposals.json"):
-            if path not in listed:
-                raise errors.DataLoss(f"job {job.id} has no {path}", reason="FILE_MISSING")
-            target = pathlib.Path(folder) / pathlib.PurePosixPath(path).name
-            await suite.download(job.id, listed[path], target)
-            parts.append(json.loads(target.read_bytes()))
-    return compose(parts[0], parts[1], job)
+        target = pathlib.Path(folder) / "part.json"
+        await suite.download(job.id, artifact, target)
+        return json.loads(target.read_bytes())
 
 
 def compose(analysis: dict[str, Any], proposals: dict[str, Any], job: jobs.Job) -> dict[str, Any]:

@@ -46,8 +46,10 @@ async def _analyze(
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
             job = await follow.run(suite, where, spec, video, display)
-            if job.state != jobs.Job.STATE_SUCCEEDED:
-                return clip.verdict(job)
+            if not analysis.measured(job):
+                return clip.verdict(job, kept=not where.passing)
+            if job.error.message:
+                display.note(f"no proposals: {job.error.message}")
             document = await analysis.read(suite, job)
     if json_file == STDOUT:
         terminal.write(document)
