@@ -31,7 +31,7 @@ async def serve(settings: settings_module.Settings) -> None:
         servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit))
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
-        background = [tasks.create_task(planner.run()), tasks.create_task(sweeper.run())]
+        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper)]
         await server.run(settings, [what], registry)
         for task in background:
             task.cancel()

@@ -74,4 +74,6 @@ class Board:
         if len(self._paces) >= PACES_MAX and job.id not in self._paces:
             self._paces.pop(next(iter(self._paces)))
         pace = self._paces.setdefault(job.id, progresses.Pace())
+        if not any(step.state is jobs.StepState.RUNNING for step in job.steps):
+            pace.samples.clear()  # time spent waiting says nothing about the pace of the work
         return View(job, live, fraction, pace.eta_s(self._clock.monotonic_us() / 1e6, fraction))

@@ -19,7 +19,7 @@ class Settings(settings.Settings):
         default=10_000, ge=1, le=1_000_000, description="Unfinished jobs that are taken at most; more are refused."
     )
     lease_s: float = pydantic.Field(
-        default=15.0,
+        default=10.0,
         ge=0.2,
         le=3600,
         description="Seconds that an attempt may be silent before it runs again elsewhere.",

@@ -48,14 +48,14 @@ class Watch:
         """
         with self._board.watching(job_id) as news:
             job = lifecycle.blank(await self._store.get(job_id))
-            told: Mapping[str, jobs.Progress] | None = None
+            told: Mapping[str, jobs.Progress] | None = None  # None until the past has been told
             while True:  # ends with the job or with the stream; waits for news in every turn
                 news.clear()
                 events = await self._store.events(job_id, job.sequence)
                 for event in events:
                     job = jobs.merged(job, event)
                     if event.sequence > after:
-                        yield _lasting(event, job)
+                        yield _lasting(event, _past(job) if told is None else self._board.view(job))
                 if len(events) == stores.EVENTS_PAGE:
                     continue
                 if job.state.ended:
@@ -70,6 +70,10 @@ class Watch:
                 await news.wait()
 
 
-def _lasting(event: jobs.Event, job: jobs.Job) -> Sight:
-    view = boards.View(job, {}, progresses.fraction(job, {}), None)
+def _past(job: jobs.Job) -> boards.View:
+    """A job as it once was: what runs now does not belong to it."""
+    return boards.View(job, {}, progresses.fraction(job, {}), None)
+
+
+def _lasting(event: jobs.Event, view: boards.View) -> Sight:
     return Sight(event.sequence, event.time_us, event.step, event.message, view)

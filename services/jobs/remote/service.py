@@ -29,12 +29,19 @@ SERVICES = {
     jobs.Kind.IMAGES: EXPORTER,
     jobs.Kind.REPORT: EXPORTER,
 }
+NAMES = {
+    ANALYZER: analyzer_pb2.DESCRIPTOR.services_by_name["AnalyzerService"].full_name,
+    EXPORTER: exporter_pb2.DESCRIPTOR.services_by_name["ExporterService"].full_name,
+}
+LOOK_S = 1.0  # between two looks at the health of all instances
+LOOK_SOON_S = 0.1  # while a service has no healthy instance: its first one is found at once
+LOOK_TIMEOUT_S = 1.0  # a health check takes milliseconds; an instance that needs longer gets no new step
 ONE_TRY = client.Policy(tries_max=1, hedging=False)  # a second try would write into the folder of the first
 PINGS_PER_LEASE = 4  # one lost answer does not end a lease
 
 
 class RemoteExecutor:
-    """Runs steps on the instances that discovery knows.
+    """Runs steps on the instances that discovery knows and that say they serve.
 
     Args:
         clients: Channels to the services, made with `ONE_TRY`.
@@ -46,6 +53,7 @@ class RemoteExecutor:
         self._clients = clients
         self._ping_s = lease_s / PINGS_PER_LEASE
         self._timeout_s = attempt_max_s
+        self._healthy: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, ())
         self._calls = {
             jobs.Kind.PROBE: self._probe,
             jobs.Kind.ANALYZE: self._analyze,
@@ -57,7 +65,18 @@ class RemoteExecutor:
 
     def instances(self, kind: jobs.Kind) -> Sequence[str]:
         """Ids of the instances that can take a step of a kind now."""
-        return [instance.id for instance in self._clients.instances(SERVICES[kind])]
+        return self._healthy[SERVICES[kind]]
+
+    async def run(self) -> None:
+        """Looks after the health of all instances until it is cancelled."""
+        while True:  # the life of the process
+            await asyncio.gather(*(self._look(service) for service in NAMES))
+            await asyncio.sleep(LOOK_S if all(self._healthy.values()) else LOOK_SOON_S)
+
+    async def _look(self, service: str) -> None:
+        known = self._clients.each(service)
+        serves = await asyncio.gather(*(_serves(channel, NAMES[service]) for _, channel in known))
+        self._healthy[service] = tuple(instance.id for (instance, _), well in zip(known, serves, strict=True) if well)
 
     async def execute(self, instance: str, task: attempt.Task, report: attempt.Report) -> attempt.Product:
         """Runs a step on an instance; cancelling it stops the work there.
@@ -144,6 +163,17 @@ class RemoteExecutor:
         return attempt.Product(_files((response.artifact, jobs.Role.REPORT)))
 
 
+async def _serves(channel: channels.Channel, name: str) -> bool:
+    """Whether an instance says that it serves; one that drains does not."""
+    with trace.use_span(_silent()):
+        try:
+            request = health_pb2.HealthCheckRequest(service=name)
+            answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=LOOK_TIMEOUT_S)
+        except errors.Error:
+            return False
+    return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
 @contextlib.asynccontextmanager
 async def _pinging(
     channel: channels.Channel, spacing_s: float, report: attempt.Report
@@ -170,7 +200,8 @@ async def _ping(channel: channels.Channel, spacing_s: float, report: attempt.Rep
 def _silent() -> trace.Span:
     """A span that is not recorded, and neither is what happens below it."""
     current = trace.get_current_span().get_span_context()
-    return trace.NonRecordingSpan(trace.SpanContext(current.trace_id, current.span_id, is_remote=False))
+    trace_id, span_id = current.trace_id or 1, current.span_id or 1  # zeros would begin a trace of their own
+    return trace.NonRecordingSpan(trace.SpanContext(trace_id, span_id, is_remote=False))
 
 
 async def _result(stream: channels.StreamCall, report: attempt.Report, pings: asyncio.Task[None]):
