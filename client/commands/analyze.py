@@ -63,18 +63,13 @@ async def _analyze(
 
 def summarize(document: dict[str, Any]) -> None:
     """Prints the gist of an analysis."""
-    source, video, loudness = document["source"], document["video"], document["loudness"]
-    rate = f"{video['frame_rate']:.3f} frames/s" if video and video["frame_rate"] else "no frame rate"
-    picture = (
-        f"{video['display_width']}x{video['display_height']}, {rate}, {len(document['shots'])} shots"
-        if video
-        else "no picture"
-    )
-    lufs = loudness and loudness["integrated_lufs"]
-    level = "no sound" if not document["audio"] else "silent" if lufs is None else f"{lufs:.1f} LUFS"
+    source = document["source"]
     speech_s = sum(stretch["end_s"] - stretch["start_s"] for stretch in document["speech"])
-    terminal.say(f"{source['name']}: {wording.position(source['duration_s'] or 0)}, {picture}, {level}")
+    length = wording.position(source["duration_s"] or 0)
+    terminal.say(f"{source['name']}: {length}, {_picture(document)}, {_sound(document)}")
     terminal.say(f"{wording.position(speech_s)} of speech")
+    if not document["proposals"]:
+        return
     table = rich.table.Table("clip", "from", "to", "score", "because of")
     for proposal in document["proposals"]:
         terms = sorted(proposal["terms"], key=lambda term: -term["contribution"])[:3]
@@ -82,3 +77,18 @@ def summarize(document: dict[str, Any]) -> None:
         edges = wording.position(proposal["start_s"]), wording.position(proposal["end_s"])
         table.add_row(str(proposal["rank"]), *edges, f"{proposal['score']:.3f}", because)
     terminal.out.print(table)
+
+
+def _picture(document: dict[str, Any]) -> str:
+    video, shots = document["video"], len(document["shots"])
+    if not video:
+        return "no picture"
+    rate = f"{video['frame_rate']:.3f} frames/s" if video["frame_rate"] else "no frame rate"
+    return f"{video['display_width']}x{video['display_height']}, {rate}, {shots} shot{'' if shots == 1 else 's'}"
+
+
+def _sound(document: dict[str, Any]) -> str:
+    if not document["audio"]:
+        return "no sound"
+    lufs = document["loudness"] and document["loudness"]["integrated_lufs"]
+    return "silent" if lufs is None else f"{lufs:.1f} LUFS"

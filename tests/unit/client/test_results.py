@@ -1,5 +1,7 @@
 """Files come home under the names they have in the session, and nowhere else."""
 
+import json
+
 import jsonschema
 import pytest
 
@@ -90,6 +92,23 @@ def test_analysis_has_every_documented_part(steps):
     assert "reelsmith.analyze/1" == document["schema"]
     assert [{"name": "analyze", "duration_s": 3.0, "attempts": 1}] == document["timings"]["steps"]
     assert 4.0 == document["timings"]["realtime_factor"]
+
+
+async def test_analysis_without_a_fitting_clip_has_no_proposals(fake, serve, failed):
+    """A source that is too short for the asked clips is measured all the same."""
+    failed.error.reason = analysis.NOTHING_FITS
+    content = json.dumps(ANALYSIS).encode()
+    failed.artifacts.add(path=analysis.ANALYSIS, size_bytes=len(content))
+    async with serve(fake(failed, {analysis.ANALYSIS: content})) as address, gateway.connect(address) as suite:
+        document = await analysis.read(suite, failed)
+    assert (True, []) == (analysis.measured(failed), document["proposals"])
+
+
+async def test_analysis_that_is_missing_is_named(fake, serve, finished):
+    """A job without the promised file is data loss, with the name of the file."""
+    async with serve(fake(finished)) as address, gateway.connect(address) as suite:
+        with pytest.raises(errors.DataLoss, match=r"has no metadata/analysis\.json"):
+            await analysis.read(suite, finished)
 
 
 def test_invalid_analysis_is_refused_with_its_place(steps):
