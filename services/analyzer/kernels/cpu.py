@@ -99,7 +99,7 @@ def own_motion(moves, still, structure, texture, down, across, out):  # noqa: D1
             out[i, j] = 0.0
             if texture[i, j] > TEXTURED * CELLS * CELLS and still[i, j] > TEXTURED * CELLS:
                 moved = abs(moves[i, j, 0] - down) + abs(moves[i, j, 1] - across)
-                own = min(moved, MOVE_MAX) / MOVE_MAX + structure[i, j] / (texture[i, j] + CELLS)
+                own = min(moved, MOVE_MAX) / MOVE_MAX + structure[i, j] / (texture[i, j] + CELLS * CELLS)
                 out[i, j] = min(own, 1.0)
 
 

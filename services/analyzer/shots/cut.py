@@ -114,8 +114,11 @@ def _candidate(frames: window.Window, frame: int) -> bool:
     step = frames.pair(frame - 1, frame)
     if step.residual < RESIDUAL_MIN or step.broken < BROKEN_MIN:
         return False
-    beside = _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])
-    return step.residual > PEAK_SHARE * max((frames.pair(*pair).residual for pair in beside), default=0.0)
+    beside = [frames.pair(*pair) for pair in _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])]
+    return any(
+        getattr(step, kind) > PEAK_SHARE * max((getattr(link, kind) for link in beside), default=0.0)
+        for kind in ("residual", "unexplained")
+    )
 
 
 def _known(frames: window.Window, span: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -123,8 +126,12 @@ def _known(frames: window.Window, span: Iterable[tuple[int, int]]) -> Iterator[t
 
 
 def _returns(frames: window.Window, frame: int, unexplained: float, broken: float) -> bool:
-    later = [frames.pair(*pair) for pair in _known(frames, [(frame - 1, frame + ahead) for ahead in RETURNS])]
-    return bool(later) and (
-        min(link.broken for link in later) < 0.5 * broken
-        and min(link.unexplained for link in later) < 0.6 * unexplained
-    )
+    """Whether the old picture comes back soon, or the new one was there shortly before."""
+    ahead = [(frame - 1, frame + apart) for apart in RETURNS]
+    back = [(frame - 1 - apart, frame) for apart in RETURNS]
+    for span in (ahead, back):
+        links = [frames.pair(*pair) for pair in _known(frames, span)]
+        alike = min((link.broken for link in links), default=1.0) < 0.5 * broken
+        if alike and min(link.unexplained for link in links) < 0.6 * unexplained:
+            return True
+    return False

@@ -19,12 +19,13 @@ REACH = 2 * SPANS[-1]  # frames on each side that a decision looks at
 CHANGE_MIN = 9.0  # grey levels per block between the two ends: less is no other picture
 MIXED_MAX = 0.3  # what the mean of both ends leaves open, as a share of what the nearer end does
 WEIGHT_RANGE = (0.25, 0.75)  # of the new picture in the middle frame
-BROKEN_MIN = 0.55  # share of blocks whose structure differs between the ends: titles that appear change fewer
+BROKEN_MIN = 0.5  # share of blocks whose structure differs between the ends: titles that appear change fewer
 BESIDE = 6  # frames beyond each end that must differ too: an explosion that burns out leaves the old picture
 LINE_ERROR_MAX = 0.06  # root mean square of the weights around their line
 CLIMB_RANGE = (0.12, 0.88)  # weights that the line is drawn through: moving pictures blur its ends
 CLIMB_FRAMES_MIN = 3  # frames on the line: fewer are a blended cut
 LENGTH_MIN = 7  # frames: what is shorter may be smoke and fire that burn out
+BLOW_FRAMES, BLOW_FACTOR, BLOW_MIN = 3, 2.0, 2.0  # frames before, and how far above the usual change of a frame
 FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
 
 
@@ -116,7 +117,18 @@ def _line(frames: window.Window, before: int, after: int) -> window.Transition |
         return None
     if min(frames.pair(*ends).broken for ends in (beside, (start - 1, end))) < BROKEN_MIN:
         return None
+    if _burns_out(frames, start, end):
+        return None
     return window.Transition("dissolve", (start + end) // 2, start, end, float(weights[-1] - weights[0]))
+
+
+def _burns_out(frames: window.Window, start: int, end: int) -> bool:
+    """Whether the change begins with a blow, as fire and flashes do that then fade away."""
+    blow, within = (
+        [frames.pair(frame - 1, frame).residual for frame in range(max(first, frames.first + 1), last)]
+        for first, last in ((start - BLOW_FRAMES, start + 1), (start + 1, end))
+    )
+    return max(blow, default=0.0) > BLOW_FACTOR * float(np.median(within)) + BLOW_MIN
 
 
 def _weights(frames: window.Window, before: int, after: int) -> np.ndarray:

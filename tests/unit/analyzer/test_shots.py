@@ -1,0 +1,140 @@
+"""Borders between shots: exact on labelled films, and not fooled by light, motion or standing still."""
+
+import csv
+import itertools
+import pathlib
+
+import numpy as np
+import pytest
+
+from benchmarks import shots
+from services.analyzer.shots import catalogue, cut, dissolve, fade
+from tests.unit.analyzer import conftest as made
+
+STILL = ("bottles_noaudio_40s_h264.mp4", "cars_silent_audio_12.5fps_30s.mp4", "two_people_desk_38s_vp9.webm",
+         "bike_ride_30s_vp8.webm", "speech_silence_timecode_42s_h264.mp4", "bbb_1080p_5s_hevc.ts",
+         "man_talking_10s_h264_datastreams.mp4", "asl_woman_4s_h264.mkv", "phone_vfr_rot180_h264.mp4")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "film", ["tos30_h264_23976.mp4", "tos30_h264_vfr.mp4", "tos30_hevc_24.mp4", "tos30_mpeg4_mp3_25.avi"]
+)
+def test_cuts_of_labelled_film_are_exact(film: str, media_dir: pathlib.Path) -> None:
+    """Every cut on its frame and no other, in four codecs and at a variable rate."""
+    path = media_dir / "derived" / film
+    labels = shots.labels_of(path.with_name(f"{path.stem}.cuts.csv"))
+    assert sorted(labels.cuts) == [span.start for span in shots.ours(path) if span.cut]
+
+
+def test_cuts_of_battle_score_well(media_dir: pathlib.Path) -> None:
+    """Muzzle flashes, an explosion, smoke and whip pans: at most one of 25 cuts wrong."""
+    path = media_dir / "real" / "tos_battle_70s_vp8.webm"
+    scored = shots.score(shots.labels_of(path.with_name("tos_battle_70s_vp8.cuts.csv")), shots.ours(path))
+    assert scored.f1 >= 0.95
+
+
+def test_gradual_transitions_of_labelled_film_are_exact(media_dir: pathlib.Path) -> None:
+    """Fades begin and end on their frames; the dissolve is found where it is."""
+    path = media_dir / "real" / "psd_transitions_24s_h264.mp4"
+    rows = csv.DictReader(path.with_name("psd_transitions_24s_h264.cuts.csv").open())
+    found = {(span.start, span.end) for span in shots.ours(path) if not span.cut}
+    fades, dissolves = [], []
+    for row in rows:
+        span = (int(row["start_frame"]), int(row["end_frame"]))
+        (fades if row["type"] == "fade" else dissolves if row["type"] == "dissolve" else []).append(span)
+    assert set(fades) <= found
+    rest = found - set(fades)
+    assert [True] == [any(one[0] <= other[1] and other[0] <= one[1] for other in dissolves) for one in rest]
+
+
+@pytest.mark.parametrize("film", STILL)
+def test_film_of_one_shot_has_no_border(film: str, media_dir: pathlib.Path) -> None:
+    """Things and people that move, a bicycle ride, a fade up from black at the beginning: one shot each."""
+    assert [] == shots.ours(media_dir / "real" / film)
+
+
+def test_cut_is_found_on_its_frame() -> None:
+    """From one still to another."""
+    frames = [made.reduced(made.scene(1))] * 20 + [made.reduced(made.scene(2))] * 20
+    assert [("cut", 20, 20, 20)] == made.borders(frames)
+
+
+def flashed(length: int) -> list:
+    """A still scene that is lit up for some frames."""
+    still, lit = made.reduced(made.scene(1)), made.reduced(made.scene(1) * 0.5 + 150)
+    return [still] * 20 + [lit] * length + [still] * 20
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 6])
+def test_flash_is_no_cut(length: int) -> None:
+    """Light that comes and goes changes every value and no structure."""
+    assert [] == made.borders(flashed(length))
+
+
+def interrupted() -> list:
+    """Another picture for five frames, as when somebody walks by."""
+    still, other = made.reduced(made.scene(1)), made.reduced(made.scene(2))
+    return [still] * 20 + [other] * 6 + [still] * 20
+
+
+def test_interruption_is_no_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What returns within half a second was hidden, not cut; without looking ahead it counts as two cuts."""
+    assert [] == made.borders(interrupted())
+    monkeypatch.setattr(cut, "_returns", lambda *anything: False)
+    assert 2 == len(made.borders(interrupted()))
+
+
+def test_pan_is_no_cut() -> None:
+    """A camera that sweeps across a wide scene, faster and slower."""
+    wide = made.scene(7, (72, 900))
+    places = np.concatenate([np.zeros(10), np.cumsum([2, 5, 9, 12, 14, 14, 14, 12, 9, 5, 2] * 3), np.full(10, 294)])
+    assert [] == made.borders([made.reduced(wide[:, int(x) : int(x) + 128]) for x in places])
+
+
+def test_strobe_within_new_shot_is_one_cut() -> None:
+    """A cut into a shot in which light comes and goes every other frame."""
+    lit, dark = made.reduced(made.scene(2) * 0.6 + 100), made.reduced(made.scene(2) * 0.6)
+    frames = [made.reduced(made.scene(1))] * 20 + [lit, dark] * 12
+    assert [("cut", 20, 20, 20)] == made.borders(frames)
+
+
+@pytest.mark.parametrize(("length", "black"), [(12, 8), (30, 8), (50, 16)])
+def test_fade_through_black_is_exact(length: int, black: int) -> None:
+    """Out and in again with less than a second of black: one border, its first and last changed frame."""
+    one, other = made.scene(1), made.scene(2)
+    down = [one * (1 - k / length) for k in range(1, length + 1)]
+    up = [other * (k / length) for k in range(1, length + 1)]
+    frames = [one] * 30 + down + [one * 0] * black + up + [other] * 30
+    first = 30 + length + black
+    assert [("fade", first, 30, first + length - 1)] == made.borders([made.reduced(frame) for frame in frames])
+
+
+@pytest.mark.parametrize("length", [9, 16, 30, 48])
+def test_dissolve_is_found_with_its_range(length: int) -> None:
+    """One scene mixed into another; first and last mixed frame within a frame or two."""
+    one, other = made.scene(1), made.scene(2)
+    mixed = [one + (other - one) * k / (length + 1) for k in range(1, length + 1)]
+    frames = [made.reduced(frame) for frame in [one] * 60 + mixed + [other] * 60]
+    found = made.borders(frames)
+    assert ["dissolve"] == [kind for kind, *_ in found]
+    assert abs(found[0][2] - 60) <= 2
+    assert abs(found[0][3] - (59 + length)) <= 2
+
+
+def test_result_does_not_depend_on_windows() -> None:
+    """The same borders whether frames are decided one by one or all at once."""
+    scenes = [made.scene(seed) for seed in range(6)]
+    frames: list[np.ndarray] = []
+    for one, other in itertools.pairwise(scenes):
+        frames += [one] * 45 + [one + (other - one) * k / 13 for k in range(1, 13)]
+    frames += [scenes[-1]] * 20 + [scenes[0]] * 60
+    reduced = [made.reduced(frame) for frame in frames]
+    whole = made.borders(reduced, core=100_000)
+    assert 6 == len(whole)
+    assert whole == made.borders(reduced, core=64) == made.borders(reduced, core=17)
+
+
+def test_detectors_say_how_far_they_look() -> None:
+    """The window is as large as the farthest look of any detector."""
+    assert catalogue.REACH >= max(cut.REACH, fade.REACH, dissolve.REACH)
+    assert set(catalogue.PRECEDENCE) == set(catalogue.DETECTORS)
