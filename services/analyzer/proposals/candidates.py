@@ -6,6 +6,7 @@ count. Where nothing of the kind is near, a grid of whole seconds fills in.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from services.analyzer.proposals import material
 
 LEAD_S = 0.25  # of quiet that is kept before the first and after the last word, where there is as much
 GRID_S = 1.0  # apart: places of last resort
+CLEAR_S = 5.0  # around a better place that the grid leaves free at first
 NEAR_S = 0.35  # a border of shots as near to a pause as this is one place with it
 APART_S = 0.2  # places nearer than this to a better one are left out
 ENDS_MAX = 12  # ends that are tried for one start: the best of each length class
@@ -48,15 +50,24 @@ class Candidates:
     quality: np.ndarray
 
 
-def places(source: material.Material, run_s: float, *, ends: bool) -> Places:
-    """The places where clips may begin (or end).
+@dataclasses.dataclass(frozen=True, slots=True)
+class Leeway:
+    """How far from the best places clips may begin and end.
 
-    Args:
-        source: What is known of the source.
+    Attributes:
         run_s: Speech that goes on for so long may be cut at its quietest moments.
-        ends: Whether ends are wanted, and not beginnings.
+        clear_s: The grid leaves out what is nearer than this to a better place.
     """
-    offered = [_source_edge(source, ends), *_offers(source, run_s, ends), _grid(source)]
+
+    run_s: float
+    clear_s: float
+
+
+def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
+    """The places where clips may begin (or end)."""
+    offered = [_source_edge(source, ends), *_offers(source, leeway.run_s, ends)]
+    better = np.sort(np.concatenate([times for times, _ in offered]))
+    offered.append((_grid(source, better, leeway.clear_s), GRID))
     t_s = np.concatenate([times for times, _ in offered])
     quality = np.concatenate([np.full(times.size, value) for times, value in offered])
     t_s = np.array([source.snapped(float(time_s)) for time_s in t_s])
@@ -93,8 +104,12 @@ def _words(source: material.Material, ends: bool) -> np.ndarray:
     return np.maximum(source.speech[:, 0] - np.minimum(np.insert(gaps, 0, np.inf) / 2, LEAD_S), source.start_s)
 
 
-def _grid(source: material.Material) -> tuple[np.ndarray, float]:
-    return np.arange(source.start_s, source.end_s, GRID_S), GRID
+def _grid(source: material.Material, better: np.ndarray, clear_s: float) -> np.ndarray:
+    """Whole seconds that are not near to a better place."""
+    t_s = np.arange(source.start_s, source.end_s, GRID_S)
+    place = np.searchsorted(better, t_s)
+    edges = np.concatenate([[-np.inf], better, [np.inf]])
+    return t_s[np.minimum(t_s - edges[place], edges[place + 1] - t_s) >= clear_s]
 
 
 def _spoken(source: material.Material, t_s: np.ndarray) -> np.ndarray:
@@ -128,21 +143,18 @@ def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     return Places(t_s[kept], quality[kept])
 
 
-def find(source: material.Material, shortest_s: float, longest_s: float, exclusions: np.ndarray) -> Candidates:
-    """The possible clips.
+def find(source: material.Material, range_s: tuple[float, float], exclusions: np.ndarray) -> Iterator[Candidates]:
+    """The possible clips, at first from the best places alone, then with more and more leeway.
 
     Args:
         source: What is known of the source.
-        shortest_s: Least length in seconds.
-        longest_s: Largest length in seconds.
+        range_s: Least and largest length in seconds.
         exclusions: Stretches that no clip may touch, (n, 2) in seconds.
     """
-    for run_s in (longest_s, 0.0):  # first as if all pauses could be reached, then with what there is
-        starts, ends = places(source, run_s, ends=False), places(source, run_s, ends=True)
-        found = _allowed(_paired(starts, ends, shortest_s, longest_s), exclusions)
-        if found.start_s.size:
-            return found
-    return found
+    shortest_s, longest_s = range_s
+    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0)):
+        starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
+        yield _allowed(_paired(starts, ends, shortest_s, longest_s), exclusions)
 
 
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:

@@ -1,7 +1,7 @@
 """From an analysis to the clips that are worth making."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,16 +76,29 @@ def propose(source: material.Material, order: Order) -> list[Proposal]:
     """
     if source.duration_s < WHOLE_MIN_S:
         raise NothingFits(f"the source has {source.duration_s:.3f} s, a clip needs {WHOLE_MIN_S:g} s at least")
-    exclusions = np.array(order.exclusions, np.float64).reshape(-1, 2)
-    short = source.duration_s < order.shortest_s
-    found = _whole(source) if short else candidates.find(source, order.shortest_s, order.longest_s, exclusions)
-    if short and any(start < source.end_s and end > source.start_s for start, end in order.exclusions):
-        found = candidates.Candidates(*(np.empty(0) for _ in range(3)))
-    if not found.start_s.size:
+    best: list[Proposal] = []
+    for found in _candidates(source, order):
+        clips = _best(source, order, found) if found.start_s.size else []
+        best = clips if len(clips) > len(best) else best  # many clips are worth more than the best edges
+        if len(best) == order.count:
+            break
+    if not best:
         raise NothingFits(
             f"no clip of {order.shortest_s:g} to {order.longest_s:g} s fits into {source.duration_s:.3f} s"
             + (f" beside {len(order.exclusions)} excluded stretches" if order.exclusions else "")
         )
+    return best
+
+
+def _candidates(source: material.Material, order: Order) -> Iterator[candidates.Candidates]:
+    if source.duration_s >= order.shortest_s:
+        exclusions = np.array(order.exclusions, np.float64).reshape(-1, 2)
+        yield from candidates.find(source, (order.shortest_s, order.longest_s), exclusions)
+    elif not any(start < source.end_s and end > source.start_s for start, end in order.exclusions):
+        yield _whole(source)
+
+
+def _best(source: material.Material, order: Order, found: candidates.Candidates) -> list[Proposal]:
     values = terms.measure(source, found, (order.shortest_s, order.longest_s))
     scores = score(values, order.weights)
     chosen = selection.best(found.start_s, found.end_s, scores, order.count, order.gap_s)

@@ -1,0 +1,211 @@
+"""Proposals: within bounds, between words, the exact best set, explained, and the same every time."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from chassis import errors
+from services.analyzer import document, weights
+from services.analyzer.proposals import candidates, material, proposing, selection, terms
+
+
+def source(duration_s: float = 120.0, **changes) -> material.Material:
+    """A source with everything measured: shots of nine seconds, talk with pauses, noise as curves."""
+    noise = np.random.default_rng(3)
+    count = int(np.ceil(duration_s / 0.5))
+    shots = np.arange(9.0, duration_s, 9.0)
+    starts = np.arange(1.0, duration_s - 6, 6.0)
+    found = material.Material(
+        start_s=0.0,
+        duration_s=duration_s,
+        interval_s=0.5,
+        curves={name: noise.uniform(0, 1, count) for name in material.CURVES},
+        first_frame=np.round(np.arange(count) * 12.5),
+        frame_rate=25.0,
+        frame_end=round(duration_s * 25),
+        shots_s=shots,
+        shot_frames=shots * 25,
+        speech=np.stack([starts, starts + 5.2], axis=1),
+        silence=np.empty((0, 2)),
+        pauses_s=np.empty(0),
+    )
+    return dataclasses.replace(found, **changes)
+
+
+def spans(proposals: list[proposing.Proposal]) -> list[tuple[float, float]]:
+    """Start and end of each."""
+    return [(proposal.start_s, proposal.end_s) for proposal in proposals]
+
+
+def brute_force(start_s: np.ndarray, end_s: np.ndarray, score: np.ndarray, count: int, gap_s: float) -> float:
+    """The largest sum of scores of clips that keep apart."""
+    best = 0.0
+    for size in range(1, count + 1):
+        for chosen in itertools.combinations(range(len(score)), size):
+            ordered = sorted(chosen, key=lambda index: start_s[index])
+            if all(end_s[one] + gap_s <= start_s[other] + 1e-9 for one, other in itertools.pairwise(ordered)):
+                best = max(best, sum(score[index] for index in chosen))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_selection_is_the_exact_best(seed: int) -> None:
+    """As good as trying all sets, with any count and gap; no two clips come too near."""
+    noise = np.random.default_rng(seed)
+    starts = np.round(noise.uniform(0, 40, 11), 1)
+    ends = starts + np.round(noise.uniform(2, 15, 11), 1)
+    score = np.round(noise.uniform(0, 1, 11), 2)
+    count, gap_s = int(noise.integers(1, 5)), float(noise.choice([0.0, 1.5]))
+    chosen = selection.best(starts, ends, score, count, gap_s)
+    assert brute_force(starts, ends, score, count, gap_s) == pytest.approx(score[chosen].sum(), abs=1e-4)
+    ordered = sorted(chosen, key=lambda index: starts[index])
+    assert all(ends[one] + gap_s <= starts[other] + 1e-9 for one, other in itertools.pairwise(ordered))
+    assert sorted(score[chosen], reverse=True) == list(score[chosen])
+
+
+def test_selection_prefers_the_earlier_of_equals() -> None:
+    """Three clips alike in time and score: the first is taken."""
+    starts = np.array([20.0, 0.0, 10.0])
+    assert [1] == selection.best(starts, starts + 30, np.array([0.5, 0.5, 0.5]), 1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("shortest_s", "longest_s", "count"), [(15, 60, 5), (5, 8, 9), (20, 21, 3), (1, 2, 12), (59, 60, 2)]
+)
+def test_clips_keep_their_bounds(shortest_s: float, longest_s: float, count: int) -> None:
+    """Length, number, order and distance are as asked, and no edge lies inside speech."""
+    order = proposing.Order(count=count, shortest_s=shortest_s, longest_s=longest_s, gap_s=0.5)
+    one = source()
+    found = proposing.propose(one, order)
+    assert 1 <= len(found) <= count
+    for start_s, end_s in spans(found):
+        assert shortest_s - 1e-6 <= end_s - start_s <= longest_s + 1e-6
+        assert 0 <= start_s < end_s <= one.end_s
+        if shortest_s > 5:
+            assert not any(a + 1e-6 < edge < b - 1e-6 for a, b in one.speech for edge in (start_s, end_s))
+    ordered = sorted(spans(found))
+    assert all(a[1] + 0.5 <= b[0] + 1e-6 for a, b in itertools.pairwise(ordered))
+    assert list(range(1, len(found) + 1)) == [proposal.rank for proposal in found]
+
+
+def test_frames_are_those_of_the_times() -> None:
+    """At an even rate the edges are frames, and their numbers say the same as the times."""
+    for proposal in proposing.propose(source(), proposing.Order()):
+        assert proposal.start_frame == pytest.approx(proposal.start_s * 25, abs=1e-6)
+        assert proposal.end_frame == pytest.approx(proposal.end_s * 25, abs=1e-6)
+
+
+def test_score_is_the_sum_of_its_terms() -> None:
+    """Contributions add up to the score; unknown terms add nothing and take no weight from the others."""
+    for proposal in proposing.propose(source(), proposing.Order()):
+        known = [term for term in proposal.terms if term.state == "measured"]
+        assert {"faces", "reaction", "keyword"} == {term.name for term in proposal.terms} - {
+            term.name for term in known
+        }
+        assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
+        total = sum(term.weight for term in known)
+        assert all(term.contribution == pytest.approx(term.value * term.weight / total) for term in known)
+        assert all(0 <= term.value <= 1 and term.reason for term in known)
+        assert list(terms.NAMES) == [term.name for term in proposal.terms]
+
+
+def test_weights_decide() -> None:
+    """With all weight on one term, the best clip is the one with most of it."""
+    only = {name: float(name == "motion") for name in terms.NAMES}
+    best = proposing.propose(source(), proposing.Order(count=1, weights=only))[0]
+    other = proposing.propose(source(), proposing.Order(count=1))[0]
+    value = {term.name: term.value for term in best.terms}["motion"]
+    assert value == best.score >= {term.name: term.value for term in other.terms}["motion"]
+    assert value > 0.99
+
+
+def test_same_input_gives_same_bytes() -> None:
+    """Nothing depends on time or order."""
+    order = proposing.Order(keywords=("a",), exclusions=((3.0, 4.0),))
+    one, other = (document.encode(proposing.document(proposing.propose(source(), order), order, 7)) for _ in range(2))
+    assert one == other
+    assert ("reelsmith.proposals/1", 7) == (json.loads(one)["schema"], json.loads(one)["config_version"])
+
+
+def test_short_source_is_proposed_whole() -> None:
+    """Less than the shortest length gives one clip of all of it; less than a second gives none, and says why."""
+    assert [(0.0, 9.0)] == spans(proposing.propose(source(9.0), proposing.Order()))
+    with pytest.raises(proposing.NothingFits, match=r"0\.800 s"):
+        proposing.propose(source(0.8), proposing.Order())
+
+
+def test_exclusions_are_not_touched() -> None:
+    """No clip reaches into an excluded stretch; where nothing is left, it is said."""
+    order = proposing.Order(shortest_s=10, exclusions=((20.0, 40.0), (70.0, 80.0)))
+    for start_s, end_s in spans(proposing.propose(source(), order)):
+        assert all(end_s <= a or start_s >= b for a, b in order.exclusions)
+    for duration_s in (9.0, 120.0):
+        with pytest.raises(proposing.NothingFits, match="excluded"):
+            proposing.propose(source(duration_s), proposing.Order(exclusions=((0.0, 500.0),)))
+
+
+def test_sound_alone_is_enough() -> None:
+    """Without video there are clips without frames, and what only pictures tell is unknown."""
+    nothing = np.empty(0)
+    curves = {name: source().curves[name] for name in ("highlight", "loudness_lufs", "speech")}
+    heard = source(first_frame=None, frame_rate=None, frame_end=0, shots_s=nothing, shot_frames=nothing, curves=curves)
+    for proposal in proposing.propose(heard, proposing.Order()):
+        assert proposal.start_frame is None
+        unknown = {term.name for term in proposal.terms if term.state == "unknown"}
+        assert {"motion", "pace", "faces", "reaction", "keyword"} == unknown
+
+
+def test_pictures_alone_are_enough() -> None:
+    """Without sound, loudness and speech are unknown, and clips begin and end at borders of shots where they can."""
+    seen = source(
+        speech=None,
+        curves={name: curve for name, curve in source().curves.items() if name not in ("loudness_lufs", "speech")},
+    )
+    found = proposing.propose(seen, proposing.Order(shortest_s=8.5, longest_s=28))
+    for proposal in found:
+        unknown = {term.name for term in proposal.terms if term.state == "unknown"}
+        assert {"energy", "speech_density", "faces", "reaction", "keyword"} == unknown
+    edges = [edge for span in spans(found) for edge in span]
+    assert sum(edge % 9.0 < 1e-6 for edge in edges) >= len(edges) / 2
+
+
+def test_one_long_speech_is_cut_at_its_pauses() -> None:
+    """Where nobody stops to breathe, the quietest moments are the edges; where pauses are, they are not used."""
+    pauses = np.arange(3.3, 117.0, 2.0)
+    monologue = source(speech=np.array([[0.5, 119.5]]), pauses_s=pauses)
+    found = proposing.propose(monologue, proposing.Order(count=3, shortest_s=15, longest_s=30))
+    allowed = np.concatenate([[0.0, 120.0], pauses])
+    for edge in (edge for span in spans(found) for edge in span):
+        quiet = edge <= 0.5 or edge >= 119.5 or np.abs(allowed - edge).min() <= 0.04
+        assert quiet
+    talk = candidates.places(source(pauses_s=pauses), candidates.Leeway(30.0, 0.0), ends=True)
+    assert candidates.QUIETEST not in talk.quality
+
+
+def test_long_source_gives_many_clips_fast() -> None:
+    """Two hours: as many clips as asked, no decoding."""
+    assert 20 == len(proposing.propose(source(7200.0), proposing.Order(count=20)))
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"[]", b"{}", b'{"schema": "other"}', b'{"schema": "reelsmith.analysis/1"}', b"[" * 100_000, b'"text"',
+])  # fmt: skip
+def test_other_documents_are_refused(content: bytes) -> None:
+    """What is no analysis is told apart, however it is broken."""
+    with pytest.raises(material.Malformed):
+        material.Material.parse(content)
+
+
+def test_configured_weights_are_checked() -> None:
+    """Names and numbers are checked; what is not named keeps its built-in weight; other sections do not matter."""
+    assert terms.WEIGHTS == weights.configured({})
+    changed = weights.configured({"analyzer": {"weights": {"motion": 3}}, "exporter": {"presets": {}}})
+    assert {**terms.WEIGHTS, "motion": 3.0} == changed
+    for wrong in ({"motion": -1}, {"motion": "x"}, {"motion": float("nan")}, {"motion": True}, {"motion": 1e9}):
+        with pytest.raises(errors.InvalidArgument):
+            weights.accept({"analyzer": {"weights": wrong}})
+    with pytest.raises(errors.InvalidArgument, match="moton"):
+        weights.checked({"moton": 1})
