@@ -171,10 +171,9 @@ class Attempts:
             known = await self._known(grant.job.id)
             vain = {file.path for file in files} - known
             await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, vain)
-        left = {grant.lease.folder}
+        await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, {grant.lease.folder})
         if job is not None and job.state.ended:
-            left |= set(await asyncio.to_thread(publication.orphans, self._sessions, job))
-        await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, left)
+            await asyncio.to_thread(publication.clear, self._sessions, job)
 
     async def _known(self, job_id: str) -> set[str]:
         try:

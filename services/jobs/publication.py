@@ -6,12 +6,13 @@ crash gives the same result.
 
 import dataclasses
 import logging
+import math
 import re
 from collections.abc import Collection, Sequence
 
 from chassis import errors
 from media import errors as media_errors
-from media import sessions
+from media import folders, sessions
 from services.jobs import job as jobs
 
 FOLDERS = {
@@ -55,15 +56,23 @@ def published(store: sessions.Sessions, lease: jobs.Lease, files: Sequence[File]
     Raises:
         errors.DataLoss: A file is missing or is not what the attempt said.
         errors.Internal: A file lies outside of the attempt's folder.
+        errors.Unavailable: A sweep came in between; another attempt helps.
     """
     session = store.get(lease.job_id)
     targets = [(_checked(session, lease, file), file) for file in files]
     for target, file in targets:
-        session.publish(file.path, target)
+        _publish(session, file.path, target)
     return tuple(
         jobs.Artifact(target, file.size_bytes, file.sha256, file.media_type, file.role, lease.step)
         for target, file in targets
     )
+
+
+def _publish(session: sessions.Session, source: str, target: str) -> None:
+    try:
+        session.publish(source, target)
+    except media_errors.NotThere as error:  # it was there a moment ago: a sweep came in between
+        raise errors.Unavailable(f"{source} was disturbed on its way to {target}", reason="DISTURBED") from error
 
 
 def _checked(session: sessions.Session, lease: jobs.Lease, file: File) -> str:
@@ -96,15 +105,21 @@ def withdraw(store: sessions.Sessions, job_id: str, paths: Collection[str]) -> N
             logger.warning("%s of session %s stays for now: %s", path, job_id, error)
 
 
-def orphans(store: sessions.Sessions, job: jobs.Job) -> list[str]:
-    """Folders of attempts at a job that do not run any more."""
+def clear(store: sessions.Sessions, job: jobs.Job) -> None:
+    """Removes what dead attempts at a job left: their folders, and names that a publication had not yet made final.
+
+    The latter only where the job has ended: until then another step may be publishing.
+    """
+    try:
+        session = store.get(job.id)
+        names = session.list(ATTEMPTS)
+    except media_errors.NotThere:
+        return  # no attempt has started yet
     live = {
         jobs.Lease(job.id, step.name, step.token).folder for step in job.steps if step.state is jobs.StepState.RUNNING
     }
-    try:
-        names = store.get(job.id).list(ATTEMPTS)
-    except media_errors.NotThere:
-        return []  # no attempt has started yet
-    return [
-        f"{ATTEMPTS}/{name}" for name in names if ATTEMPT_FOLDER.fullmatch(name) and f"{ATTEMPTS}/{name}" not in live
-    ]
+    left = [f"{ATTEMPTS}/{name}" for name in names if ATTEMPT_FOLDER.fullmatch(name)]
+    withdraw(store, job.id, [path for path in left if path not in live])
+    if job.state.ended:
+        for folder in sorted(set(FOLDERS.values())):
+            folders.sweep(session.root / folder, 0.0, math.inf)

@@ -10,21 +10,20 @@ import asyncio
 import concurrent.futures
 import contextlib
 import dataclasses
-import fcntl
 import functools
-import os
 import pathlib
 import queue
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, lifecycle, plan, retry
+from services.jobs import codec, lifecycle, lock, plan, retry
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -34,6 +33,7 @@ BATCH_MAX = 512  # writes in one commit: keeps the wait of the first one below s
 READERS = 2  # reads are short; two keep a long list from holding up a watch
 EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
+PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
 NUMBER_MAX = 2**63 - 1
 
 
@@ -111,6 +111,11 @@ class Database:
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         return self._connection.in_transaction
+
+    @property
+    def changes(self) -> int:
+        """Rows changed since the connection was opened."""
+        return self._connection.total_changes
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -224,13 +229,17 @@ class Writer(threading.Thread):
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._queue: queue.Queue[Write | None] = queue.Queue(WRITES_MAX)
+        self.proven_s = float("-inf")  # monotonic time of the last commit that the disk took
 
     def submit(self, run: Result) -> asyncio.Future[Any]:
         """Queues a write.
 
         Raises:
             errors.ResourceExhausted: Too many wait already.
+            errors.Unavailable: The thread has ended.
         """
+        if not self.is_alive():
+            raise errors.Unavailable("the store of jobs does not write any more", reason="STORE_CLOSED")
         write = Write(run, self._loop.create_future())
         try:
             self._queue.put_nowait(write)
@@ -267,14 +276,18 @@ class Writer(threading.Thread):
 
     def commit(self, batch: Sequence[Write]) -> None:
         """Runs a batch in one transaction; where the disk fails, every write of it fails."""
+        before = self._database.changes
         try:
             self._database.all("begin_write")
             for write in batch:
                 with _Savepoint(self._database, write):
                     write.value = write.run(self._database)
             self._database.all("commit")  # the one fsync
+            if self._database.changes > before:  # a commit of nothing does not touch the disk
+                self.proven_s = time.monotonic()
         except sqlite3.Error as failure:
             self._roll_back()
+            self.proven_s = float("-inf")
             for write in batch:
                 write.error, write.touched = translated(failure), ()
 
@@ -294,41 +307,6 @@ class Writer(threading.Thread):
                 write.future.set_result(write.value)
 
 
-class Lock:
-    """The lock file that keeps a second manager from opening the store."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self._path = path
-        self._file: int | None = None
-
-    def acquire(self) -> None:
-        """Takes the lock; the kernel gives it back when this process ends, however it ends.
-
-        Raises:
-            errors.FailedPrecondition: Another process holds it.
-        """
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._file)
-            self._file = None
-            raise errors.FailedPrecondition(
-                f"another job manager (process {holder}) has {self._path.parent} open; one store, one manager",
-                reason="STORE_IN_USE",
-                metadata={"pid": holder},
-            ) from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Gives the lock back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-
 class Store:
     """Jobs, steps, files and events on disk. Use as an async context manager.
 
@@ -345,7 +323,7 @@ class Store:
         listener: Callable[[str], None] = lambda job_id: None,
     ) -> None:
         self._path = folder / "jobs.sqlite3"
-        self._lock = Lock(folder / "jobs.lock")
+        self._lock = lock.Lock(folder / "jobs.lock")
         self._clock = clock or clocks.Clock()
         self._listener = listener
         self._local = threading.local()
@@ -428,14 +406,7 @@ class Store:
     def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
         if item.request_id and (known := db.one("request_id", request_id=item.request_id)):
             return self._known(db, item, known)
-        row = db.one("unfinished_jobs")
-        if row is not None and row["count"] >= job_limit:
-            raise errors.ResourceExhausted(
-                f"{job_limit} unfinished jobs are waiting or running: try again later",
-                reason="QUEUE_FULL",
-                metadata={"job_limit": str(job_limit)},
-                retry_after_s=RETRY_AFTER_S,
-            )
+        _require_room(db, job_limit)
         return self._insert(db, item, carrier)
 
     def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
@@ -622,13 +593,7 @@ class Store:
             raise errors.FailedPrecondition(
                 f"no step of job {job_id} failed: there is nothing to run again", reason="NOTHING_TO_RETRY"
             )
-        row = db.one("unfinished_jobs")
-        if row is not None and row["count"] >= job_limit:
-            raise errors.ResourceExhausted(
-                f"{job_limit} unfinished jobs are waiting or running: try again later",
-                reason="QUEUE_FULL",
-                retry_after_s=RETRY_AFTER_S,
-            )
+        _require_room(db, job_limit)
         return self._save(db, lifecycle.retried(job, self._clock.wall_us()))
 
     async def delete(self, job_id: str) -> None:
@@ -696,13 +661,14 @@ class Store:
         return await self._read(_stats)
 
     async def check(self) -> None:
-        """Writes to the disk and waits until it is there.
+        """Makes sure that the disk takes writes: one did a moment ago, or a small one does now.
 
         Raises:
             errors.ResourceExhausted: The disk is full.
             errors.Unavailable: It cannot be written.
         """
-        await self._write(functools.partial(_run, "write_pulse", time_us=self._clock.wall_us()))
+        if time.monotonic() - self._writer.proven_s > PROOF_AGE_S:
+            await self._write(functools.partial(_run, "write_pulse", time_us=self._clock.wall_us()))
 
     # Inside
 
@@ -754,6 +720,17 @@ class Store:
 
 def _run(name: str, db: Database, /, **values: object) -> None:
     db.all(name, **values)
+
+
+def _require_room(db: Database, job_limit: int) -> None:
+    row = db.one("unfinished_jobs")
+    if row is not None and row["count"] >= job_limit:
+        raise errors.ResourceExhausted(
+            f"{job_limit} unfinished jobs are waiting or running: try again later",
+            reason="QUEUE_FULL",
+            metadata={"job_limit": str(job_limit)},
+            retry_after_s=RETRY_AFTER_S,
+        )
 
 
 def _job(db: Database, job_id: str) -> jobs.Job:

@@ -61,6 +61,4 @@ class Sweeper:
             job = await self._store.get(session_id)
         except errors.NotFound:
             return  # not a session of ours
-        left = await asyncio.to_thread(publication.orphans, self._sessions, job)
-        if left:
-            await asyncio.to_thread(publication.withdraw, self._sessions, job.id, left)
+        await asyncio.to_thread(publication.clear, self._sessions, job)

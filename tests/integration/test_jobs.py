@@ -21,6 +21,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
+from reelsmith.media.v1 import media_pb2
 
 from chassis import client, discovery, testing
 from chassis.testing import otlp
@@ -164,6 +165,16 @@ def assert_whole(suite: Suite, job: pb.Job, clips: int) -> None:
     )
 
 
+async def until_swept(suite: Suite, job_id: str) -> None:
+    """Waits until no attempt has left anything: tidying follows the commit, or the next start."""
+    folder = suite.session(job_id)
+
+    def left() -> list[pathlib.Path]:
+        return [*(folder / "video_clips").iterdir(), *folder.glob("*/.tmp-*")]
+
+    await testing.wait_until(lambda: not left(), 20, f"{folder} is swept: {left()}")
+
+
 def commits(events: list[pb.JobEvent]) -> dict[str, int]:
     """How often each step succeeded."""
     done: dict[str, int] = {}
@@ -229,6 +240,19 @@ async def test_one_failed_clip_leaves_the_others(start) -> None:
     assert_whole(suite, again, clips=3)
     attempts = {step.name: step.attempts for step in again.steps}
     assert {"export-2": 2, "images": 2, "report": 2} == {name: count for name, count in attempts.items() if count > 1}
+
+
+async def test_named_clips_are_exported_as_they_are(start) -> None:
+    """Clips that were asked for by time need no proposals and have no score."""
+    suite = await start()
+    wanted = [media_pb2.TimeRange(start_s=2, end_s=3.5), media_pb2.TimeRange(start_s=7, end_s=9)]
+    job = await suite.submit(suite.source(), clips=wanted)
+    await suite.events(job.id)
+    job = await suite.job(job.id)
+    assert pb.Job.STATE_SUCCEEDED == job.state
+    assert ["probe", "analyze", "export-1", "export-2", "images", "report"] == list(states(job))
+    assert wanted == [clip.time for clip in job.clips]
+    assert [False, False] == [clip.HasField("score") for clip in job.clips]
 
 
 async def test_bad_source_fails_at_once(start) -> None:
@@ -514,16 +538,10 @@ async def checked(suite: Suite, submitted: list[str]) -> int:
         lasting = [event for event in events if event.message]
         assert list(range(1, job.sequence + 1)) == [event.sequence for event in lasting]
         assert {step.name: 1 for step in job.steps} == commits(events)
-        assert_whole(suite, job, clips=2)
         await until_swept(suite, job_id)
+        assert_whole(suite, job, clips=2)
         interrupted += sum("interrupted" in event.message for event in lasting)
     return interrupted
-
-
-async def until_swept(suite: Suite, job_id: str) -> None:
-    """Waits until no attempt has left anything: tidying follows the commit, or the next start."""
-    left = suite.session(job_id) / "video_clips"
-    await testing.wait_until(lambda: not list(left.iterdir()), 20, f"{left} is swept")
 
 
 async def test_frozen_instance_changes_nothing_when_it_thaws(start) -> None:

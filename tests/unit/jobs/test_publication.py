@@ -1,5 +1,7 @@
 """How files of an attempt get their final names."""
 
+import dataclasses
+
 import pytest
 
 from chassis import errors
@@ -53,12 +55,30 @@ def test_changed_or_missing_file_is_refused_and_nothing_is_published(folder) -> 
     assert [] == folder.get(LEASE.job_id).list("final_output")
 
 
-def test_orphans_are_folders_of_attempts_that_do_not_run(folder, make_spec) -> None:
-    """The folder of the running attempt stays, and so does what is no attempt's."""
+def test_clearing_leaves_what_runs_and_what_counts(folder, make_spec) -> None:
+    """Folders of dead attempts go; half-made names go when the job has ended; the rest stays."""
     step = jobs.Step("export-1", jobs.Kind.EXPORT, 2, state=jobs.StepState.RUNNING, token=7)
     job = jobs.Job(LEASE.job_id, 1, make_spec(), jobs.JobState.RUNNING, 0, {}, steps=(step,))
+    session = folder.get(LEASE.job_id)
     for name in ("export-1.6", "export-1.7", "analyze.1", "holiday"):
         written(folder, f"video_clips/{name}/a.mp4")
-    assert ["video_clips/analyze.1", "video_clips/export-1.6"] == publication.orphans(folder, job)
-    publication.withdraw(folder, LEASE.job_id, ["video_clips/analyze.1", "video_clips/nothing"])
-    assert ["export-1.6", "export-1.7", "holiday"] == folder.get(LEASE.job_id).list("video_clips")
+    written(folder, "final_output/clip-01.mp4")
+    half = session.root / "final_output" / ".tmp-0123456789abcdef"
+    half.write_bytes(b"film")
+    publication.clear(folder, job)
+    assert ["export-1.7", "holiday"] == session.list("video_clips")
+    assert half.exists()
+    ended = dataclasses.replace(step, state=jobs.StepState.FAILED)
+    publication.clear(folder, dataclasses.replace(job, state=jobs.JobState.FAILED, steps=(ended,)))
+    assert ["holiday"] == session.list("video_clips")
+    assert ["clip-01.mp4"] == [path.name for path in (session.root / "final_output").iterdir()]
+
+
+def test_removing_what_is_gone_is_fine(folder) -> None:
+    """Withdrawing twice, or from a session that is gone, does no harm."""
+    written(folder, "final_output/clip-01.mp4")
+    for _ in range(2):
+        publication.withdraw(folder, LEASE.job_id, ["final_output/clip-01.mp4"])
+    assert [] == folder.get(LEASE.job_id).list("final_output")
+    folder.delete(LEASE.job_id)
+    publication.withdraw(folder, LEASE.job_id, ["final_output/clip-01.mp4"])

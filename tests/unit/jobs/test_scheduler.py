@@ -108,7 +108,12 @@ async def nothing(instance: str, task: attempt.Task) -> attempt.Product:
 
 async def test_instances_take_no_more_than_their_limit(play, submit) -> None:
     """Room is counted by kind and instance, and all of it is used."""
-    async with play(nothing, limit=2, ids=["a", "b"]) as scene:
+
+    async def slow(instance: str, task: attempt.Task) -> attempt.Product:
+        await asyncio.sleep(0.3 if task.step.name == "probe" else 0)
+        return attempt.Product()
+
+    async with play(slow, limit=2, ids=["a", "b"]) as scene:
         accepted = await submit(scene, 12)
         assert {jobs.JobState.SUCCEEDED} == {(await scene.end(job)).state for job in accepted}
         assert {2} == {count for (_, kind), count in scene.executor.most.items() if kind is jobs.Kind.PROBE}

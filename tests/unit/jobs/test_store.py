@@ -230,6 +230,25 @@ async def test_full_disk_is_said_and_recovers(kept, make_spec) -> None:
     assert accepted + 1 == sum((await kept.stats()).jobs.values())
 
 
+async def test_check_writes_only_where_nothing_proves_the_disk(kept, make_spec, monkeypatch) -> None:
+    """A young commit is proof enough; an empty one is none, and without proof a row is written."""
+    pulses = []
+    real = store.Database.all
+
+    def counted(self, statement, /, **values):
+        pulses.extend([1] if statement == "write_pulse" else [])
+        return real(self, statement, **values)
+
+    monkeypatch.setattr(store.Database, "all", counted)
+    await submitted(kept, make_spec())
+    await kept.check()
+    assert [] == pulses
+    monkeypatch.setattr(store, "PROOF_AGE_S", -1.0)
+    await kept.lease([])
+    await kept.check()
+    assert [1] == pulses
+
+
 async def test_second_store_on_one_folder_is_refused(kept, tmp_path) -> None:
     """One store, one manager; the refusal names the one that has it."""
     with pytest.raises(errors.FailedPrecondition) as refusal:
