@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import importlib.metadata
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from chassis import discovery, errors, health, interceptors, registration, telem
 from chassis import settings as settings_module
 from chassis.interceptors import drain, limits
 
+DISTRIBUTION = "reelsmith"  # all processes come from one distribution and share its version
 MESSAGE_BYTES_MAX = 64 << 20  # an analysis of a long film is tens of megabytes; gRPC's default of 4 MiB refuses it
 HEALTH_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 OPTIONS = (
@@ -88,7 +90,8 @@ class Server:
     def instance(self) -> discovery.Instance:
         """This process as others find it."""
         host = self._settings.advertised_host
-        return discovery.Instance(self._settings.name, self._id, host, self.port, {"host": socket.gethostname()})
+        facts = {"host": socket.gethostname(), "version": importlib.metadata.version(DISTRIBUTION)}
+        return discovery.Instance(self._settings.name, self._id, host, self.port, facts)
 
     async def __aenter__(self) -> "Server":
         self._id = f"{self._settings.name}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
