@@ -6,7 +6,8 @@ import pathlib
 import shutil
 import tempfile
 
-from hypothesis import HealthCheck, settings, stateful
+import pytest
+from hypothesis import HealthCheck, Phase, settings, stateful
 from hypothesis import strategies as st
 
 from chassis import errors
@@ -33,6 +34,8 @@ def decide(step: jobs.Step, failure: jobs.Failure) -> retry.Decision:
 class StoreAgainstModel(stateful.RuleBasedStateMachine):
     """Keeps every job in a dictionary beside the store and compares."""
 
+    kind: type[store.Store] = store.Store
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jobs-model-"))
@@ -52,7 +55,7 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
     def open(self) -> None:
         """Starts a manager's store."""
         clock = clocks.Clock(lambda: self.wall_us, lambda: self.monotonic_us)
-        self.store = store.Store(self.folder, clock)
+        self.store = self.kind(self.folder, clock)
         self.run(self.store.__aenter__())
 
     def teardown(self) -> None:
@@ -254,3 +257,25 @@ StoreAgainstModel.TestCase.settings = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestStoreAgainstModel = StoreAgainstModel.TestCase
+
+
+class UnfencedStore(store.Store):
+    """Takes every result, whatever its token."""
+
+    @staticmethod
+    def holds(step: jobs.Step, lease: jobs.Lease) -> bool:
+        """Whatever comes is taken."""
+        return True
+
+
+class UnfencedAgainstModel(StoreAgainstModel):
+    """The same comparison with a store that does not check tokens."""
+
+    kind = UnfencedStore
+
+
+def test_model_notices_a_store_that_takes_late_results() -> None:
+    """The comparison is not blind: without the check of the token it goes red."""
+    quick = settings(StoreAgainstModel.TestCase.settings, max_examples=200, database=None, phases=[Phase.generate])
+    with pytest.raises(AssertionError):
+        stateful.run_state_machine_as_test(UnfencedAgainstModel, settings=quick)
