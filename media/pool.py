@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from media import errors, sandbox, warm, wire, zygote
+
+logger = logging.getLogger(__name__)
 
 Files = zygote.Files
 Report = Callable[[Mapping[str, Any]], None]
@@ -119,6 +122,9 @@ class Pool:
         except BaseException:
             await self.__aexit__()
             raise
+        for item in self._protections:
+            level = logging.INFO if item.active else logging.WARNING
+            logger.log(level, "workers: %s is %s: %s", item.name, "on" if item.active else "OFF", item.detail)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

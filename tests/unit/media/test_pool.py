@@ -384,3 +384,11 @@ async def test_nothing_leaks_over_many_tasks(shared_pool: pool.Pool) -> None:
             await run(shared_pool, "crash")
         await run(shared_pool, "echo", 1)
     assert before == [len(os.listdir(f"/proc/{process}/fd")) for process in (os.getpid(), parent)]
+
+
+async def test_protections_are_logged_at_start(caplog: pytest.LogCaptureFixture) -> None:
+    """A service says when it starts which protections stand around its workers, and which do not."""
+    with caplog.at_level("INFO", logger="media.pool"):
+        async with pool.Pool(pool.PoolSettings(workers=1)) as workers:
+            names = [item.name for item in workers.protections()]
+    assert names == [record.args[0] for record in caplog.records if record.name == "media.pool"]
