@@ -12,7 +12,7 @@ import numpy as np
 from services.analyzer.kernels import cpu, pairs
 
 INTERVAL_S = 0.2  # from one sample of the track to the next: faster than a camera should follow
-MEMORY = 0.7  # share of the old weight that is left after an interval
+MEMORY = 0.4  # share of the old weight that is left after an interval: more would lag behind what walks
 SPREAD_BLOCKS = 1.5  # standard deviation of the neighbourhood, in blocks
 STILL_SHARE = 0.15  # weight of standing out against moving: it decides only where little moves
 BROKEN_MAX = 0.5  # share of broken blocks above which two frames are two pictures, and motion means nothing

@@ -55,9 +55,12 @@ def write_film(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
             sink.mux(video.encode())
             if audio is not None:
                 samples = (np.clip(sound, -1, 1) * 32767).astype(np.int16)[None, :]
-                frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-                frame.sample_rate = 48_000
-                sink.mux([*audio.encode(frame), *audio.encode()])
+                for start in range(0, samples.shape[1], 4096):
+                    part = np.ascontiguousarray(samples[:, start : start + 4096])
+                    frame = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+                    frame.sample_rate, frame.pts = 48_000, start
+                    sink.mux(audio.encode(frame))
+                sink.mux(audio.encode())
         return path
 
     return write
