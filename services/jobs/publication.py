@@ -8,7 +8,7 @@ import dataclasses
 import logging
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from chassis import errors
 from media import errors as media_errors
@@ -26,7 +26,7 @@ FOLDERS = {
     jobs.Role.REPORT: "metadata",
 }
 ATTEMPTS = "video_clips"
-ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-\d+|images|report)\.\d+")
+ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-[0-9]+|images|report)\.[0-9]{1,18}")
 
 logger = logging.getLogger(__name__)
 
@@ -115,11 +115,14 @@ def clear(store: sessions.Sessions, job: jobs.Job) -> None:
         names = session.list(ATTEMPTS)
     except media_errors.NotThere:
         return  # no attempt has started yet
-    live = {
-        jobs.Lease(job.id, step.name, step.token).folder for step in job.steps if step.state is jobs.StepState.RUNNING
-    }
-    left = [f"{ATTEMPTS}/{name}" for name in names if ATTEMPT_FOLDER.fullmatch(name)]
-    withdraw(store, job.id, [path for path in left if path not in live])
+    tokens = {step.name: step.token - (step.state is jobs.StepState.RUNNING) for step in job.steps}
+    withdraw(store, job.id, [f"{ATTEMPTS}/{name}" for name in names if _dead(name, tokens)])
     if job.state.ended:
         for folder in sorted(set(FOLDERS.values())):
             folders.sweep(session.root / folder, 0.0, math.inf)
+
+
+def _dead(name: str, tokens: Mapping[str, int]) -> bool:
+    """Whether a folder is that of an attempt that has ended; one with a token not known yet is newer than we."""
+    step, _, token = name.rpartition(".")
+    return bool(ATTEMPT_FOLDER.fullmatch(name)) and int(token) <= tokens.get(step, -1)

@@ -56,21 +56,21 @@ def test_changed_or_missing_file_is_refused_and_nothing_is_published(folder) -> 
 
 
 def test_clearing_leaves_what_runs_and_what_counts(folder, make_spec) -> None:
-    """Folders of dead attempts go; half-made names go when the job has ended; the rest stays."""
+    """Folders of dead attempts go, those of later ones stay; half-made names go when the job has ended."""
     step = jobs.Step("export-1", jobs.Kind.EXPORT, 2, state=jobs.StepState.RUNNING, token=7)
     job = jobs.Job(LEASE.job_id, 1, make_spec(), jobs.JobState.RUNNING, 0, {}, steps=(step,))
     session = folder.get(LEASE.job_id)
-    for name in ("export-1.6", "export-1.7", "analyze.1", "holiday"):
+    for name in ("export-1.6", "export-1.7", "export-1.8", "export-2.1", "holiday"):
         written(folder, f"video_clips/{name}/a.mp4")
     written(folder, "final_output/clip-01.mp4")
     half = session.root / "final_output" / ".tmp-0123456789abcdef"
     half.write_bytes(b"film")
     publication.clear(folder, job)
-    assert ["export-1.7", "holiday"] == session.list("video_clips")
+    assert ["export-1.7", "export-1.8", "export-2.1", "holiday"] == session.list("video_clips")
     assert half.exists()
     ended = dataclasses.replace(step, state=jobs.StepState.FAILED)
     publication.clear(folder, dataclasses.replace(job, state=jobs.JobState.FAILED, steps=(ended,)))
-    assert ["holiday"] == session.list("video_clips")
+    assert ["export-1.8", "export-2.1", "holiday"] == session.list("video_clips")
     assert ["clip-01.mp4"] == [path.name for path in (session.root / "final_output").iterdir()]
 
 
