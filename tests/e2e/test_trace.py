@@ -39,8 +39,11 @@ async def follow(stub: rpc.ClipServiceStub, job_id: str):
         yield event
 
 
-async def kill_jobs_once(suite: suites.Suite, events) -> jobs.Job:
-    """Kills the job manager while the first clip is being exported; returns the job as it ends."""
+async def kill_jobs_once(suite: suites.Suite, collector: otlp.Collector, events) -> jobs.Job:
+    """Kills the job manager while the first clip is being exported; returns the job as it ends.
+
+    Spans leave a process once a second, and kill -9 takes along what has not left: the steps before are waited for.
+    """
     killed, job = False, None
     async for event in events:
         job = event.job
@@ -48,6 +51,7 @@ async def kill_jobs_once(suite: suites.Suite, events) -> jobs.Job:
             step.kind == jobs.Step.KIND_EXPORT and step.state == jobs.Step.STATE_RUNNING for step in job.steps
         )
         if exporting and not killed:
+            await testing.wait_until(lambda: "propose" in traced_steps(collector), what="the span of the proposals")
             os.kill(suite.processes("jobs")[0]["pid"], signal.SIGKILL)
             killed = True
     assert killed
@@ -66,7 +70,7 @@ async def test_job_is_one_trace_across_a_restart_of_jobs(tmp_path: pathlib.Path,
                 stub = rpc.ClipServiceStub(clients.channel("gateway"))
                 spec = jobs.JobSpec(source_uri=source, count=2, duration_min_s=2, duration_max_s=4)
                 job = await stub.CreateClips(pb.CreateClipsRequest(spec=spec, request_id="trace"), timeout=20)
-                ended = await kill_jobs_once(suite, follow(stub, job.id))
+                ended = await kill_jobs_once(suite, collector, follow(stub, job.id))
                 await testing.wait_until(lambda: seen(collector, job.trace_id) >= EXPECTED, 20.0, "every span")
         finally:
             await asyncio.to_thread(suites.stop, suite)
@@ -80,6 +84,11 @@ def seen(collector: otlp.Collector, trace_id: str) -> set[tuple[str, str]]:
     return {(span.service, span.name) for span in collector.spans if (span.trace_id, span.kind) == (trace_id, "SERVER")}
 
 
+def traced_steps(collector: otlp.Collector) -> set[object]:
+    """Names of the steps that have a span."""
+    return {span.attributes["step"] for span in collector.spans if "step" in span.attributes}
+
+
 def check_tree(collector: otlp.Collector, trace_id: str, job: jobs.Job) -> None:
     """Each step has a span of its own under the one root; each exported clip is named on its span."""
     spans = [span for span in collector.spans if span.trace_id == trace_id]
@@ -88,5 +97,4 @@ def check_tree(collector: otlp.Collector, trace_id: str, job: jobs.Job) -> None:
     roots = collections.Counter(span.name for span in spans if span.parent_id not in known)
     # The spans that the killed process had not sent are missing, and the calls below them have lost their parent.
     assert roots.keys() <= {CREATE, *(name for _, name in EXPECTED)}
-    steps = {span.attributes["step"] for span in spans if "step" in span.attributes}
-    assert {step.name for step in job.steps if step.state in ENDED_STEPS} <= steps
+    assert {step.name for step in job.steps if step.state in ENDED_STEPS} <= traced_steps(collector)
