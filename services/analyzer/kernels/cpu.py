@@ -12,10 +12,11 @@ from numba import types
 from services.analyzer.kernels import spec
 
 BLOCK, REACH, PAD = spec.BLOCK, spec.REACH, spec.PAD
-TEXTURED, MOVE_MAX = spec.TEXTURED, spec.MOVE_MAX
+TEXTURED, MOVE_MAX, STILL = spec.TEXTURED, spec.MOVE_MAX, spec.STILL
 HALF = BLOCK // 2
 CELLS = BLOCK * BLOCK
 ORDERS = 1024  # more than there are displacements: cost and order in one number, for ties go to the first
+NARROW_ROWS_MAX = 257  # sums of as many bytes fit into 16 bits, of which a vector holds twice as many as of 32
 LANES = 32  # rows are padded to whole vectors: the rest of a row would run one by one
 
 _bytes = types.Array(types.uint8, 1, "C", readonly=True)
@@ -32,8 +33,32 @@ def _compiled(*signatures: types.Type) -> object:
     return numba.njit(list(signatures), nogil=True, cache=True, boundscheck=False)
 
 
+def cell_means(plane, pitch, cell_rows, cell_columns, shift, out):
+    """Mean of every cell of a plane; see `spec.cell_means`."""
+    kernel = _cell_means_narrow if plane.dtype == np.uint8 and cell_rows <= NARROW_ROWS_MAX else _cell_means_wide
+    kernel(plane, pitch, cell_rows, cell_columns, shift, out)
+
+
+@_compiled(types.void(_bytes, _size, _size, _size, _size, _out))
+def _cell_means_narrow(plane, pitch, cell_rows, cell_columns, shift, out):
+    rows, columns = out.shape
+    count = cell_rows * cell_columns
+    band = np.empty(columns * cell_columns, np.uint16)
+    for row in range(rows):
+        band[:] = 0
+        for line in range(row * cell_rows, (row + 1) * cell_rows):
+            samples = plane[line * pitch : line * pitch + band.size]
+            for x in range(band.size):
+                band[x] += samples[x]
+        for column in range(columns):
+            total = np.uint32(0)
+            for x in range(column * cell_columns, (column + 1) * cell_columns):
+                total += np.uint32(band[x])
+            out[row, column] = ((np.int64(total) + count // 2) // count) >> shift
+
+
 @_compiled(*(types.void(kind, _size, _size, _size, _size, _out) for kind in (_bytes, _words)))
-def cell_means(plane, pitch, cell_rows, cell_columns, shift, out):  # noqa: D103 - see spec.cell_means
+def _cell_means_wide(plane, pitch, cell_rows, cell_columns, shift, out):
     rows, columns = out.shape
     count = cell_rows * cell_columns
     band = np.empty(columns * cell_columns, np.uint32)
@@ -167,7 +192,7 @@ def _place(index, count, size):
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
-def _coarse(before, after, size, moves):
+def _coarse(before, after, size, still, moves):
     rows, columns = moves.shape[0], moves.shape[1]
     width = (after.shape[1] + LANES - 1) // LANES * LANES
     ours, theirs = _padded(after, 0, width), _padded(before, REACH, width)
@@ -175,12 +200,15 @@ def _coarse(before, after, size, moves):
     sums = np.empty(width, np.uint16)
     quads = np.zeros(width, np.int32)
     starts = np.array([_place(column, columns, size[1]) // 2 for column in range(columns)])
+    lively = np.array([still[row].max() > STILL * CELLS for row in range(rows)])
     order = 0
     for y in range(-REACH, REACH + 1):
         for x in range(-REACH, REACH + 1):
             extra = np.int64(2 * (abs(y) + abs(x))) * ORDERS + order
             order += 1
             for row in range(rows):
+                if not lively[row]:
+                    continue
                 sums[:] = 0
                 top = _place(row, rows, size[0]) // 2
                 for line in range(top, top + HALF):
@@ -194,7 +222,7 @@ def _coarse(before, after, size, moves):
                     best[row, column] = min(best[row, column], key)
     for row in range(rows):
         for column in range(columns):
-            order = best[row, column] % ORDERS
+            order = best[row, column] % ORDERS if lively[row] else 0
             moves[row, column, 0] = order // (2 * REACH + 1) - REACH
             moves[row, column, 1] = order % (2 * REACH + 1) - REACH
 
@@ -243,24 +271,30 @@ def _structure(after, mean, padded, row, column, y, x):
 
 @_compiled(types.void(_picture, _picture, _picture, _picture, _moves, _blocks, _blocks, _blocks, _blocks))
 def match_blocks(before, before_half, after, after_half, moves, residual, still, structure, texture):  # noqa: D103
-    _coarse(before_half, after_half, after.shape, moves)
+    rows, columns = residual.shape
     padded = _padded(before, PAD, before.shape[1])
-    for i in range(moves.shape[0]):
-        for j in range(moves.shape[1]):
-            row, column = _place(i, moves.shape[0], after.shape[0]), _place(j, moves.shape[1], after.shape[1])
-            middle_y, middle_x = 2 * moves[i, j, 0], 2 * moves[i, j, 1]
-            unmoved = _difference(after, padded, row, column, 0, 0)
-            best, best_y, best_x = unmoved, 0, 0
-            for y in range(middle_y - 1, middle_y + 2):
-                for x in range(middle_x - 1, middle_x + 2):
-                    cost = _difference(after, padded, row, column, y, x)
-                    if cost < best:
-                        best, best_y, best_x = cost, y, x
+    for i in range(rows):
+        for j in range(columns):
+            row, column = _place(i, rows, after.shape[0]), _place(j, columns, after.shape[1])
+            still[i, j] = _difference(after, padded, row, column, 0, 0)
+    _coarse(before_half, after_half, after.shape, still, moves)
+    for i in range(rows):
+        for j in range(columns):
+            row, column = _place(i, rows, after.shape[0]), _place(j, columns, after.shape[1])
+            best, best_y, best_x = still[i, j], 0, 0
+            if best > STILL * CELLS:
+                middle_y, middle_x = 2 * moves[i, j, 0], 2 * moves[i, j, 1]
+                for y in range(middle_y - 1, middle_y + 2):
+                    for x in range(middle_x - 1, middle_x + 2):
+                        cost = _difference(after, padded, row, column, y, x)
+                        if cost < best:
+                            best, best_y, best_x = cost, y, x
             moves[i, j, 0], moves[i, j, 1] = best_y, best_x
-            residual[i, j], still[i, j] = best, unmoved
+            residual[i, j] = best
             mean = _sum(after, row, column)
-            unmoved_structure = _structure(after, mean, padded, row, column, 0, 0)
-            moved_structure = _structure(after, mean, padded, row, column, best_y, best_x)
-            structure[i, j] = min(unmoved_structure, moved_structure)
+            matched = _structure(after, mean, padded, row, column, 0, 0)
+            if best_y != 0 or best_x != 0:
+                matched = min(matched, _structure(after, mean, padded, row, column, best_y, best_x))
+            structure[i, j] = matched
             other = _texture(padded, row + PAD, column + PAD, _sum(padded, row + PAD, column + PAD))
             texture[i, j] = max(_texture(after, row, column, mean), other)

@@ -7,6 +7,7 @@ REACH = 6  # largest coarse displacement, in half cells: twice that many cells
 PAD = 2 * REACH + 1  # cells of border that a displaced block may reach into
 LUMA_BINS, CHROMA_BINS = 32, 16  # of the histograms; those of chroma are for both components together
 TEXTURED = 2  # grey levels: mean deviation above which a block has structure that can be compared
+STILL = 2  # grey levels: mean difference below which a block has not moved
 MOVE_MAX = 6  # cells per frame: what moves faster is no more interesting
 GRADIENT_ROWS = 3  # rows that one gradient sample needs
 
@@ -122,7 +123,8 @@ def match_blocks(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, ...
     """Finds where each block of a picture was in another one.
 
     A coarse full search on half resolution within REACH is refined by one cell around its best. Beyond the border the
-    other picture continues with its edge. Ties go to the first candidate: no motion, then by rows.
+    other picture continues with its edge. Ties go to the first candidate: no motion, then by rows. A block that stayed
+    within STILL grey levels per cell is not searched for elsewhere.
 
     Args:
         before: Cells of one picture, (rows, columns) uint8, both at least BLOCK.
@@ -144,7 +146,7 @@ def match_blocks(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, ...
         place = (row, column)
         around = [(2 * coarse[index][0] + y, 2 * coarse[index][1] + x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
         costs = [int(np.abs(block - _displaced(padded, place, move)).sum()) for move in [(0, 0), *around]]
-        best = int(np.argmin(costs))
+        best = int(np.argmin(costs)) if costs[0] > STILL * BLOCK * BLOCK else 0
         move = [(0, 0), *around][best]
         still, moved = _displaced(padded, place, (0, 0)), _displaced(padded, place, move)
         outcome[0][index] = move

@@ -50,7 +50,7 @@ def find(frames: window.Window, start: int, end: int) -> list[window.Transition]
     found: list[window.Transition] = []
     for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
         known = any(item.start_frame <= candidate.middle <= item.end_frame for item in found)
-        transition = None if known else _measured(frames, candidate)
+        transition = None if known else _measured(frames, small, candidate)
         if transition is not None and not any(_overlap(transition, item) for item in found):
             found.append(transition)
     return sorted((item for item in found if start <= item.frame < end), key=lambda item: item.frame)
@@ -87,24 +87,24 @@ def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
     return found
 
 
-def _measured(frames: window.Window, candidate: Candidate) -> window.Transition | None:
+def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> window.Transition | None:
     """The dissolve around a candidate, or None where a closer look refutes it."""
     for stretch in (1.0, 1.5, 2.0):
         half = int(candidate.span * stretch / 2) + 2
         ends = (candidate.middle - half, candidate.middle + half)
         if ends[0] < frames.first or ends[1] >= frames.end:
             return None
-        transition = _line(frames, *ends)
+        transition = _line(frames, small, *ends)
         if transition is not None:
             return transition
     return None
 
 
-def _line(frames: window.Window, before: int, after: int) -> window.Transition | None:
+def _line(frames: window.Window, small: np.ndarray, before: int, after: int) -> window.Transition | None:
     """The dissolve between two frames that lie outside of it, or None where there is none."""
     if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
         return None
-    weights = _weights(frames, before, after)
+    weights = _weights(small[before - frames.first : after + 1 - frames.first])
     climbing = np.flatnonzero((weights > CLIMB_RANGE[0]) & (weights < CLIMB_RANGE[1]))
     if climbing.size < CLIMB_FRAMES_MIN or climbing[-1] - climbing[0] != climbing.size - 1:
         return None
@@ -131,9 +131,7 @@ def _burns_out(frames: window.Window, start: int, end: int) -> bool:
     return max(blow, default=0.0) > BLOW_FACTOR * float(np.median(within)) + BLOW_MIN
 
 
-def _weights(frames: window.Window, before: int, after: int) -> np.ndarray:
-    """Share of the later picture in every frame between two, both included."""
-    stack = np.stack([item.luma.ravel() for item in frames.pictures[before - frames.first : after + 1 - frames.first]])
-    first = stack[0].astype(np.float32)
-    change = stack[-1].astype(np.float32) - first
-    return (stack.astype(np.float32) - first) @ change / float(change @ change + 1e-6)
+def _weights(stack: np.ndarray) -> np.ndarray:
+    """Share of the last picture in every one of a stack of small pictures, the first and the last included."""
+    change = stack[-1] - stack[0]
+    return (stack - stack[0]) @ change / float(change @ change + 1e-6)
