@@ -4,6 +4,7 @@ Every field is read from `REELSMITH_<SERVICE>_<FIELD>`, then from `REELSMITH_<FI
 Consul and OpenTelemetry keep the names of their own.
 """
 
+import os
 import pathlib
 import socket
 from typing import ClassVar, Literal
@@ -104,3 +105,37 @@ class Settings(pydantic_settings.BaseSettings):
         """Values come from arguments, then the service's own variables, then the shared ones."""
         shared = pydantic_settings.EnvSettingsSource(settings_cls, env_prefix=PREFIX)
         return init_settings, env_settings, shared
+
+
+class WorkerSettings(Settings):
+    """Values of a process whose work runs in sandboxed workers, on sources that callers name."""
+
+    source_roots: str = pydantic.Field(
+        default="",
+        description="Folders that `file:` sources may come from, separated by `:`; empty allows any path.",
+    )
+    environment: str = pydantic.Field(
+        default="", description="Environment of the configuration; the one of the configuration service by default."
+    )
+    workers: int = pydantic.Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        ge=1,
+        le=256,
+        description="Tasks that run side by side.",
+    )
+    queue_limit: int = pydantic.Field(
+        default=64, ge=0, le=10_000, description="Tasks that may wait for a worker; more are refused."
+    )
+    worker_memory_bytes: int = pydantic.Field(
+        default=3 << 30,
+        ge=512 << 20,
+        description="Address space of a worker; what it really uses stays far below, threads reserve much.",
+    )
+    heartbeat_s: float = pydantic.Field(
+        default=60.0, gt=0, le=3600, description="Longest silence in seconds of a worker before it is killed."
+    )
+
+    @property
+    def roots(self) -> tuple[pathlib.Path, ...] | None:
+        """Folders that sources may come from; None for any."""
+        return tuple(pathlib.Path(part) for part in self.source_roots.split(":") if part) or None

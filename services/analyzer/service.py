@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format
@@ -14,13 +14,12 @@ from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import errors, live
+from chassis import errors, live, relay
 from media import artifacts, limits, pool
 from services.analyzer import analyses, document, progress
 from services.analyzer.proposals import proposing
 
 NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
-QUIET_MAX_S = 2.0  # longest silence of a stream: progress is the heartbeat of a step
 LIST_MAX = 1000  # keywords or excluded stretches in one request; nobody means more
 
 MEASURES = {
@@ -70,7 +69,9 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
     ) -> AsyncIterator[pb.AnalyzeResponse]:
         """Measures a source; streams progress, then one result."""
         order = _order(request)
-        async with contextlib.aclosing(_followed(lambda heard: self._analyzer.analyze(order, heard))) as events:
+        async with contextlib.aclosing(
+            relay.followed(lambda heard: self._analyzer.analyze(order, heard), progress.Progress())
+        ) as events:
             async for event in events:
                 if isinstance(event, progress.Progress):
                     yield pb.AnalyzeResponse(progress=_progress(event))
@@ -110,32 +111,6 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
             ],
             version=document.VERSION,
         )
-
-
-async def _followed(
-    start: Callable[[analyses.Listener], Awaitable[analyses.Analysis]],
-) -> AsyncGenerator[progress.Progress | analyses.Analysis, None]:
-    """Progress as it comes, at least every QUIET_MAX_S, and then the result; leaving ends the work."""
-    latest, changed = [progress.Progress()], asyncio.Event()
-
-    def heard(now: progress.Progress) -> None:
-        latest[0] = now
-        changed.set()
-
-    work = asyncio.ensure_future(start(heard))
-    work.add_done_callback(lambda _: changed.set())
-    try:
-        while not work.done():
-            yield latest[0]
-            changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(QUIET_MAX_S):
-                    await changed.wait()
-        yield await work
-    finally:
-        if not work.done():
-            work.cancel()
-            await asyncio.wait((work,))
 
 
 def _source(uri: str) -> str:

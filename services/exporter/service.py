@@ -1,10 +1,9 @@
 """ExporterService: translates between messages and exports."""
 
-import asyncio
 import contextlib
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -16,13 +15,11 @@ from reelsmith.exporter.v1 import exporter_pb2 as pb
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import errors, live
+from chassis import errors, live, relay
 from media import artifacts, pool
 from services.exporter import exports, gallery, gate, layouts, presets, progress, report, survey
 
 NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
-PROGRESS_INTERVAL_S = 0.25  # between two messages of a stream: fast enough for the eye
-QUIET_MAX_S = 2.0  # longest silence of a stream: progress is the heartbeat of a step
 PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
 PAGE_SIZE = 100  # as the API says
 PAGE_SIZE_MAX = 1000  # as the API says
@@ -79,7 +76,9 @@ class ExporterService(rpc.ExporterServiceServicer):
     ) -> AsyncIterator[pb.ExportClipResponse]:
         """Renders one clip; streams progress, then one result."""
         order = _order(request)
-        async with contextlib.aclosing(_followed(lambda listener: self._clips.export(order, listener))) as events:
+        async with contextlib.aclosing(
+            relay.followed(lambda heard: self._clips.export(order, heard), progress.Meter().now())
+        ) as events:
             async for event in events:
                 if isinstance(event, progress.Progress):
                     yield pb.ExportClipResponse(progress=_progress(event))
@@ -158,34 +157,6 @@ class ExporterService(rpc.ExporterServiceServicer):
             ],
             version=exports.VERSION,
         )
-
-
-async def _followed(
-    start: Callable[[exports.Listener], Any],
-) -> AsyncIterator[progress.Progress | exports.Clip]:
-    """Progress of an export now and then, and its result; leaving ends the export."""
-    latest: list[progress.Progress] = [progress.Meter().now()]
-    changed = asyncio.Event()
-
-    def heard(now: progress.Progress) -> None:
-        latest[0] = now
-        changed.set()
-
-    work = asyncio.ensure_future(start(heard))
-    work.add_done_callback(lambda _: changed.set())
-    try:
-        while not work.done():
-            changed.clear()
-            yield latest[0]
-            await asyncio.wait((work,), timeout=PROGRESS_INTERVAL_S)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(QUIET_MAX_S):
-                    await changed.wait()
-        yield await work
-    finally:
-        if not work.done():
-            work.cancel()
-            await asyncio.wait((work,))
 
 
 def _order(request: pb.ExportClipRequest) -> exports.Order:
