@@ -655,7 +655,7 @@ async def test_no_call_fails_while_the_job_manager_is_restarted(manager, new_pro
     await gateway.start()
     called, failed = await failures(gateway, manager, connect)
     assert 0 == failed
-    assert called > 20
+    assert called >= 5
 
 
 async def test_control_impatient_gateway_fails_calls(manager, new_process, connect) -> None:
