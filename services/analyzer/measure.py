@@ -113,6 +113,7 @@ class Pass:
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._watch = Stopwatch()
         self._cpu_s = time.process_time()
+        self._fraction = 0.0
         self._frames = 0  # decoded, those before the measured part included
         self._first_measured = 0
         self._last_frame: av.VideoFrame | None = None
@@ -187,9 +188,11 @@ class Pass:
         while now - self._reported[0][0] > SPEED_S and len(self._reported) > 2:
             del self._reported[0]
         begin, first = self._reported[0]
-        fraction = probe.position(packet, self._size_bytes)
+        self._fraction = max(self._fraction, probe.position(packet, self._size_bytes))  # streams lie side by side
         speed = (self._frames - first) / max(now - begin, 1e-3)
-        self._report({"stage": "measure", "fraction": fraction, "frames": self._frames, "frames_per_second": speed})
+        self._report(
+            {"stage": "measure", "fraction": self._fraction, "frames": self._frames, "frames_per_second": speed}
+        )
 
     def finish(self) -> tuple[dict[str, Any], Arrays]:
         """What was measured.

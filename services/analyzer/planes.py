@@ -1,8 +1,10 @@
 """Reads a decoded frame where the decoder left it, and reduces it to cells."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import av
+import av.video.plane
 import numpy as np
 
 from services.analyzer.kernels import cpu, pairs
@@ -12,6 +14,7 @@ CELLS_MIN = 8  # one block: what is smaller cannot be matched
 SIDE_MIN = 16  # pixels: smaller pictures are enlarged, so that chroma has a block as well
 SAMPLED_ROWS = 90  # rows that sharpness looks at: more tell no more, and every row costs a read of memory
 NEUTRAL = 128  # chroma of grey
+BYTE_BITS = 8
 FULL_RANGE = 2  # FFmpeg's number of the JPEG range
 PLANAR = frozenset(
     f"yuv{'j' * full}{sampling}p{depth}"
@@ -78,13 +81,16 @@ class Reader:
             self._size = (max(frame.width, SIDE_MIN), max(frame.height, SIDE_MIN))
             self._grid = grid(*self._size)
         frame = self._readable(frame)
-        shift = max(frame.format.components[0].bits - 8, 0)
+        planes = frame.planes  # made anew each time they are asked for
+        bits = frame.format.components[0].bits
+        shift = max(bits - BYTE_BITS, 0)
         luma = np.empty((self._grid.rows, self._grid.columns), np.uint8)
-        plane, pitch = _plane(frame, 0)
-        cpu.cell_means(plane, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
-        energy, count = cpu.gradient(plane, pitch, frame.width, frame.height, max(1, frame.height // SAMPLED_ROWS))
+        samples, pitch = _samples(planes[0], bits)
+        cpu.cell_means(samples, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
+        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, max(1, frame.height // SAMPLED_ROWS))
         sharpness = energy / max(count, 1) / (1 << shift)
-        return Look(pairs.picture(luma, self._chroma(frame, shift)), sharpness, _exposure(frame, luma))
+        chroma = self._chroma(planes, bits)
+        return Look(pairs.picture(luma, chroma), sharpness, _exposure(frame, luma))
 
     def _readable(self, frame: av.VideoFrame) -> av.VideoFrame:
         same = (frame.width, frame.height) == self._size
@@ -93,26 +99,23 @@ class Reader:
         width, height = self._size or (frame.width, frame.height)
         return frame.reformat(width=width, height=height, format="yuv420p", interpolation="AREA")
 
-    def _chroma(self, frame: av.VideoFrame, shift: int) -> np.ndarray:
+    def _chroma(self, planes: Sequence[av.video.plane.VideoPlane], bits: int) -> np.ndarray:
         out = np.full((2, self._grid.rows // 2, self._grid.columns // 2), NEUTRAL, np.uint8)
-        if len(frame.planes) < 3:
-            return out
-        for index in (1, 2):
-            plane, pitch = _plane(frame, index)
-            rows, columns = frame.planes[index].height // out.shape[1], frame.planes[index].width // out.shape[2]
-            cpu.cell_means(plane, pitch, rows, columns, shift, out[index - 1])
+        for plane, cells in zip(planes[1:3], out, strict=False):  # grey pictures have one plane
+            samples, pitch = _samples(plane, bits)
+            cell_rows, cell_columns = plane.height // cells.shape[0], plane.width // cells.shape[1]
+            cpu.cell_means(samples, pitch, cell_rows, cell_columns, max(bits - BYTE_BITS, 0), cells)
         return out
 
 
-def _plane(frame: av.VideoFrame, index: int) -> tuple[np.ndarray, int]:
+def _samples(plane: av.video.plane.VideoPlane, bits: int) -> tuple[np.ndarray, int]:
     """The samples of a plane, flat, and the samples from one row to the next."""
-    plane = frame.planes[index]
-    kind = np.uint8 if frame.format.components[0].bits <= 8 else np.uint16
-    samples = np.frombuffer(plane, kind)
+    samples = np.frombuffer(plane, np.uint8 if bits <= BYTE_BITS else np.uint16)
     return samples, plane.line_size // samples.itemsize
 
 
 def _exposure(frame: av.VideoFrame, luma: np.ndarray) -> float:
     full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
     black, white = (0, 255) if full else (16, 235)
-    return min(max((float(luma.mean()) - black) / (white - black), 0.0), 1.0)
+    level = cpu.moments(luma)[0] / luma.size
+    return min(max((level - black) / (white - black), 0.0), 1.0)

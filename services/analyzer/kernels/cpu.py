@@ -12,7 +12,7 @@ from numba import types
 from services.analyzer.kernels import spec
 
 BLOCK, REACH, PAD = spec.BLOCK, spec.REACH, spec.PAD
-TEXTURED, MOVE_MAX, STILL = spec.TEXTURED, spec.MOVE_MAX, spec.STILL
+TEXTURED, MOVE_MAX, STILL, TALL_CELL = spec.TEXTURED, spec.MOVE_MAX, spec.STILL, spec.TALL_CELL
 HALF = BLOCK // 2
 CELLS = BLOCK * BLOCK
 ORDERS = 1024  # more than there are displacements: cost and order in one number, for ties go to the first
@@ -42,11 +42,12 @@ def cell_means(plane, pitch, cell_rows, cell_columns, shift, out):
 @_compiled(types.void(_bytes, _size, _size, _size, _size, _out))
 def _cell_means_narrow(plane, pitch, cell_rows, cell_columns, shift, out):
     rows, columns = out.shape
-    count = cell_rows * cell_columns
+    step = 2 if cell_rows >= TALL_CELL else 1
+    count = (cell_rows + step - 1) // step * cell_columns
     band = np.empty(columns * cell_columns, np.uint16)
     for row in range(rows):
         band[:] = 0
-        for line in range(row * cell_rows, (row + 1) * cell_rows):
+        for line in range(row * cell_rows, (row + 1) * cell_rows, step):
             samples = plane[line * pitch : line * pitch + band.size]
             for x in range(band.size):
                 band[x] += samples[x]
@@ -60,11 +61,12 @@ def _cell_means_narrow(plane, pitch, cell_rows, cell_columns, shift, out):
 @_compiled(*(types.void(kind, _size, _size, _size, _size, _out) for kind in (_bytes, _words)))
 def _cell_means_wide(plane, pitch, cell_rows, cell_columns, shift, out):
     rows, columns = out.shape
-    count = cell_rows * cell_columns
+    step = 2 if cell_rows >= TALL_CELL else 1
+    count = (cell_rows + step - 1) // step * cell_columns
     band = np.empty(columns * cell_columns, np.uint32)
     for row in range(rows):
         band[:] = 0
-        for line in range(row * cell_rows, (row + 1) * cell_rows):
+        for line in range(row * cell_rows, (row + 1) * cell_rows, step):
             samples = plane[line * pitch : line * pitch + band.size]
             for x in range(band.size):
                 band[x] += samples[x]
