@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,14 +11,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from chassis import server
 from chassis import settings as settings_module
 
+PORTS = range(10_000, 20_000)  # below those that the kernel gives to outgoing connections
+PORT_ATTEMPTS_MAX = 100  # each of them fails only where something listens
 POLL_S = 0.02  # how often a condition is looked at
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that was free a moment ago, and that no outgoing connection gets while its server restarts.
+
+    Raises:
+        OSError: None was found.
+    """
+    for port in random.sample(PORTS, PORT_ATTEMPTS_MAX):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port after {PORT_ATTEMPTS_MAX} attempts")
 
 
 def settings(**values: object) -> settings_module.Settings:

@@ -445,7 +445,8 @@ class Forks:
 
     def __init__(self, suite: Suite) -> None:
         self.pid = 0
-        with (suite.home / "forks.log").open("ab") as log:
+        self.log = suite.home / "forks.log"
+        with self.log.open("ab") as log:
             self.parent = subprocess.Popen(
                 [sys.executable, str(FAKE.with_name("fork_jobs.py"))],
                 env={**os.environ, **suite.process.environment},
@@ -459,8 +460,11 @@ class Forks:
         self.pid = int(await asyncio.to_thread(self.parent.stdout.readline))
 
     async def kill(self) -> None:
-        """Kills the running one and waits until it is gone."""
-        os.kill(self.pid, signal.SIGKILL)
+        """Kills the running one and waits until it is gone; one that is gone already has died of its own."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pytest.fail(f"a job manager ended by itself:\n{self.log.read_text()[-4000:]}")
         with contextlib.suppress(ProcessLookupError):
             while True:
                 os.kill(self.pid, 0)
