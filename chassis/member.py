@@ -9,13 +9,11 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from chassis import discovery
+from chassis import discovery, messages
 
-MESSAGE_BYTES_MAX = 64 << 20  # an analysis of a long film is tens of megabytes; gRPC's default of 4 MiB refuses it
 CONNECT_TIMEOUT_S = 1.0  # a frozen process accepts connections and never greets: look elsewhere after that
 OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    *messages.OPTIONS,
     ("grpc.keepalive_time_ms", 10_000),  # a frozen peer is found after 11 s on any stream,
     ("grpc.http2.ping_timeout_ms", 1000),  # but only with this: by default a ping is waited for during 60 s
     ("grpc.keepalive_permit_without_calls", 1),

@@ -17,17 +17,15 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from chassis import discovery, errors, health, interceptors, registration, telemetry
+from chassis import discovery, errors, health, interceptors, messages, registration, telemetry
 from chassis import settings as settings_module
 from chassis.interceptors import drain, limits
 
 DISTRIBUTION = "reelsmith"  # all processes come from one distribution and share its version
-MESSAGE_BYTES_MAX = 64 << 20  # an analysis of a long film is tens of megabytes; gRPC's default of 4 MiB refuses it
 HEALTH_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # on by default: a second server would take half of the connections, silently
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    *messages.OPTIONS,
     ("grpc.keepalive_permit_without_calls", 1),  # idle clients ping too: that is how they notice a frozen server
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),  # default 5 min: our clients ping every 10 s
     ("grpc.http2.max_ping_strikes", 0),  # never punish a client for pinging
