@@ -46,7 +46,7 @@ async def serving(services: Sequence[server.Service], **values: object) -> Async
         yield running
 
 
-async def wait_until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0, what: str = "") -> None:
+async def wait_until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 60.0, what: str = "") -> None:
     """Waits until a condition holds.
 
     Args:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import pytest
 
@@ -98,10 +97,8 @@ async def test_slow_read_is_hedged(connect) -> None:
     """The second instance answers, the first one's handler is cancelled."""
     slow, good = Slow(), echo.EchoServicer()
     async with pair(connect, slow, good) as stub:
-        start_s = time.monotonic()
         for _ in range(16):  # the chance that none of them goes to the slow one first is 1 in 65,536
-            await stub.Read(echo.Echo(), timeout=2)
-        assert time.monotonic() - start_s < 6
+            await stub.Read(echo.Echo(), timeout=10)
         assert slow.calls
         await testing.wait_until(lambda: len(slow.calls) == slow.cancelled)
 
