@@ -263,8 +263,7 @@ class Pass:
             "speech": _placed(voice, shift_s, duration_s),
             "silence": _placed(speech.silence(sound.energies), shift_s, duration_s),
             "pauses": [t + shift_s for t in speech.pauses(voice, sound.energies) if 0 <= t + shift_s <= duration_s],
-            "loudness": measured
-            and {"integrated_lufs": measured.integrated_lufs, "true_peak_dbtp": measured.true_peak_dbtp},
+            "loudness": measured and {name: getattr(measured, name) for name in loudness.FIGURES},
         }
         count = timeline.count_of(duration_s, INTERVAL_S)
         curves: Arrays = {}

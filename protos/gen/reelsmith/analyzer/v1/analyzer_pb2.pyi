@@ -238,12 +238,18 @@ class Shot(_message.Message):
     def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Loudness(_message.Message):
-    __slots__ = ("integrated_lufs", "true_peak_dbtp")
+    __slots__ = ("integrated_lufs", "true_peak_dbtp", "range_lu", "momentary_max_lufs", "short_term_max_lufs")
     INTEGRATED_LUFS_FIELD_NUMBER: _ClassVar[int]
     TRUE_PEAK_DBTP_FIELD_NUMBER: _ClassVar[int]
+    RANGE_LU_FIELD_NUMBER: _ClassVar[int]
+    MOMENTARY_MAX_LUFS_FIELD_NUMBER: _ClassVar[int]
+    SHORT_TERM_MAX_LUFS_FIELD_NUMBER: _ClassVar[int]
     integrated_lufs: float
     true_peak_dbtp: float
-    def __init__(self, integrated_lufs: _Optional[float] = ..., true_peak_dbtp: _Optional[float] = ...) -> None: ...
+    range_lu: float
+    momentary_max_lufs: float
+    short_term_max_lufs: float
+    def __init__(self, integrated_lufs: _Optional[float] = ..., true_peak_dbtp: _Optional[float] = ..., range_lu: _Optional[float] = ..., momentary_max_lufs: _Optional[float] = ..., short_term_max_lufs: _Optional[float] = ...) -> None: ...
 
 class Curve(_message.Message):
     __slots__ = ("interval_s", "highlight")
