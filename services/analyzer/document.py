@@ -2,11 +2,12 @@
 
 Schema `reelsmith.analysis/1`. Times are seconds since the first frame of the video (of the sound, where there is no
 video); frames count from 0 in the order they are shown; ends are exclusive but for those of transitions. `null` is
-unknown, an empty list is nothing found. Numbers are rounded to six decimals, keys are sorted.
+unknown, an empty list is nothing found. `source.start_s` is where the measured part begins. Numbers are rounded to six
+decimals, keys are sorted.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         measured: The value of `measure.run`.
         arrays: The arrays of `measure.run`.
     """
-    media = measured["media"]
+    media, start_s = measured["media"], measured["start_s"]
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -39,18 +40,20 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
             "sha256": sha256,
             "format": media["format"],
             "duration_s": measured["duration_s"],
+            "start_s": start_s,
         },
         "video": video(measured),
         "audio": audio(media),
         "transitions": measured["transitions"],
         "shots": shots(measured),
-        "speech": [{"start_s": start, "end_s": end} for start, end in measured["speech"]],
-        "silence": [{"start_s": start, "end_s": end} for start, end in measured["silence"]],
-        "pauses_s": measured["pauses"],
+        "speech": stretches(measured["speech"], start_s),
+        "silence": stretches(measured["silence"], start_s),
+        "pauses_s": [t_s + start_s for t_s in measured["pauses"]],
         "loudness": measured["loudness"],
         "curve": curve(measured["interval_s"], arrays),
         "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
         "faults": media["faults"],
+        "transcript": measured["transcript"],
     }
 
 
@@ -117,6 +120,11 @@ def audio(media: Mapping[str, Any]) -> dict[str, Any] | None:
     if stream is None:
         return None
     return {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+
+
+def stretches(spans: Sequence[Sequence[float]], start_s: float) -> list[dict[str, float]]:
+    """Spans that count from the beginning of the measured part, in the times of the whole."""
+    return [{"start_s": one_s + start_s, "end_s": other_s + start_s} for one_s, other_s in spans]
 
 
 def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -75,7 +75,7 @@ class Material:
         curve, video, shots = found["curve"], found["video"], found["shots"]
         heard = curve["speech"] is not None
         material = cls(
-            start_s=float(shots[0]["start_s"]) if shots else 0.0,
+            start_s=float(found["source"].get("start_s") or 0.0),
             duration_s=float(found["source"]["duration_s"]),
             interval_s=float(curve["interval_s"]),
             curves={name: _numbers(curve[name]) for name in CURVES if curve.get(name) is not None},
