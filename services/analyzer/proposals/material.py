@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from services.analyzer import document
+from services.analyzer.proposals import spoken
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
@@ -35,6 +36,8 @@ class Material:
         speech: Stretches with speech, (n, 2) in seconds; None where nobody listened.
         silence: Stretches without sound, (n, 2) in seconds.
         pauses_s: Quiet moments within long speech, in seconds.
+        sentences: What is said, sentence by sentence, (n, 2) in seconds; empty where there is no transcript.
+        script: The transcript; None where there is none.
     """
 
     start_s: float
@@ -49,6 +52,8 @@ class Material:
     speech: np.ndarray | None
     silence: np.ndarray
     pauses_s: np.ndarray
+    sentences: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
+    script: spoken.Script | None = None
 
     @property
     def end_s(self) -> float:
@@ -73,7 +78,7 @@ class Material:
     @classmethod
     def _from_value(cls, found: Mapping[str, Any]) -> Self:
         curve, video, shots = found["curve"], found["video"], found["shots"]
-        heard = curve["speech"] is not None
+        heard, said = curve["speech"] is not None, found.get("transcript")
         material = cls(
             start_s=float(found["source"].get("start_s") or 0.0),
             duration_s=float(found["source"]["duration_s"]),
@@ -87,6 +92,8 @@ class Material:
             speech=_spans(found["speech"]) if heard else None,
             silence=_spans(found["silence"]),
             pauses_s=_numbers(found.get("pauses_s") or []),
+            sentences=_spans(said["sentences"] if said else []),
+            script=_script(said["words"] or said["cues"]) if said else None,
         )
         sizes = {curve.size for curve in material.curves.values()}
         if len(sizes) > 1 or not math.isfinite(material.duration_s) or not material.interval_s > 0:
@@ -131,6 +138,11 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise Malformed("a list of the analysis holds something that is no finite number")
     return numbers
+
+
+def _script(pieces: Sequence[Mapping[str, Any]]) -> spoken.Script:
+    """By words where they have times, else by cues."""
+    return spoken.Script.of([str(piece["text"]) for piece in pieces], _spans(pieces))
 
 
 def _spans(values: Sequence[Mapping[str, Any]]) -> np.ndarray:
