@@ -7,6 +7,7 @@ decimals, keys are sorted.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from services.analyzer import focus
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
 DECIMALS = 6
-CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset")
 FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 
@@ -43,7 +44,7 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
             "start_s": start_s,
         },
         "video": video(measured),
-        "audio": audio(media),
+        "audio": audio(measured),
         "transitions": measured["transitions"],
         "shots": shots(measured),
         "speech": stretches(measured["speech"], start_s),
@@ -114,12 +115,13 @@ def shown(stream: Mapping[str, Any]) -> tuple[int, int]:
     return (stream["height"], width) if stream["rotation"] % 180 else (width, stream["height"])
 
 
-def audio(media: Mapping[str, Any]) -> dict[str, Any] | None:
+def audio(measured: Mapping[str, Any]) -> dict[str, Any] | None:
     """The audio of the document."""
-    stream = chosen(media, "audio")
+    stream = chosen(measured["media"], "audio")
     if stream is None:
         return None
-    return {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+    said = {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+    return {**said, "tempo_bpm": measured["tempo_bpm"]}
 
 
 def stretches(spans: Sequence[Sequence[float]], start_s: float) -> list[dict[str, float]]:
@@ -149,9 +151,14 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def curve(interval_s: float, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The curves; `first_frame` is the number of the first frame at or after the beginning of each interval."""
-    known: dict[str, Any] = {name: arrays[name].tolist() if name in arrays else None for name in CURVES}
+    known: dict[str, Any] = {name: numbers(arrays[name]) if name in arrays else None for name in CURVES}
     frames = arrays.get("first_frame")
     return {"interval_s": interval_s, "first_frame": None if frames is None else frames.tolist(), **known}
+
+
+def numbers(values: np.ndarray) -> list[float | None]:
+    """Numbers as JSON has them: what is none is null."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def samples(measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, float]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from media import errors, pool, source
 from services.analyzer import clock, highlight, picture, probe, timeline
-from services.analyzer.audio import loudness, meter, speech
+from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
 from services.analyzer.transcript import reader
 
@@ -25,7 +25,7 @@ INTERVAL_S = 0.5  # of the curves
 REPORT_S = 0.2  # between two words of progress
 LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
 SPEED_S = 3.0  # span of the speed that is reported
-MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript"})
+MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript", "music"})
 
 Report = Callable[[Mapping[str, Any]], None]
 Arrays = dict[str, np.ndarray]
@@ -72,7 +72,7 @@ class Wanted:
     @property
     def hears(self) -> bool:
         """Whether sound is measured."""
-        return bool(self.measures & {"loudness", "speech"})
+        return bool(self.measures & {"loudness", "speech", "music"})
 
 
 def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:
@@ -119,7 +119,9 @@ class Pass:
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._survey.looked = wanted.sees
         self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
-        self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
+        self._sound = meter.Meter(
+            loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
+        )
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._words: reader.Reader | None = None
         self._watch = Stopwatch()
@@ -276,7 +278,7 @@ class Pass:
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:
-            return {"speech": [], "silence": [], "pauses": [], "loudness": None}, {}
+            return {"speech": [], "silence": [], "pauses": [], "loudness": None, "tempo_bpm": None}, {}
         shift_s = sound.start_s - self._origin_s() - self._wanted.start_s if seen else 0.0
         voice = speech.speech(sound.voice, sound.energies) if sound.voice is not None else []
         measured = sound.loudness
@@ -284,6 +286,7 @@ class Pass:
             "speech": _placed(voice, shift_s, duration_s),
             "silence": _placed(speech.silence(sound.energies), shift_s, duration_s),
             "pauses": [t + shift_s for t in speech.pauses(voice, sound.energies) if 0 <= t + shift_s <= duration_s],
+            "tempo_bpm": rhythm.tempo(sound.flux) if sound.flux is not None else None,
             "loudness": measured and {name: getattr(measured, name) for name in loudness.FIGURES},
         }
         count = timeline.count_of(duration_s, INTERVAL_S)
@@ -292,6 +295,10 @@ class Pass:
             curves["loudness_lufs"] = levels(measured, shift_s, count)
         if sound.voice is not None:
             curves["speech"] = timeline.shares(found["speech"], INTERVAL_S, count)
+        if sound.music is not None and sound.flux is not None:
+            curves["music"] = held(music.judged(sound.music), music.STEP_S, shift_s, count)
+            begun = [t_s for t_s in (rhythm.onsets(sound.flux) + shift_s).tolist() if t_s >= 0]
+            curves["onset"] = timeline.counts(begun, INTERVAL_S, count) / INTERVAL_S
         return found, curves
 
     def _read_words(self, sound: meter.Sound | None, spoken: list[list[float]]) -> dict[str, Any] | None:
@@ -336,6 +343,23 @@ def levels(measured: loudness.Loudness, shift_s: float, count: int) -> np.ndarra
             energy.add(t_s, (value,))
     means = energy.finish(count * INTERVAL_S, hold=False)["energy"]
     return np.maximum(10 * np.log10(np.maximum(means, 1e-12)), LEVEL_MIN_LUFS)
+
+
+def held(values: np.ndarray, step_s: float, shift_s: float, count: int) -> np.ndarray:
+    """Values of steps as values of intervals: that of the step in the middle of each; no number where there is none.
+
+    Args:
+        values: One per step.
+        step_s: Length of a step in seconds.
+        shift_s: Where the first step lies on the axis of the intervals, in seconds.
+        count: Number of intervals.
+    """
+    place = np.floor(((np.arange(count) + 0.5) * INTERVAL_S - shift_s) / step_s + 1e-9).astype(np.int64)
+    known = (place >= 0) & (place <= values.size)  # what is left at the end is less than a step
+    found = np.full(count, np.nan)
+    if values.size:
+        found[known] = values[np.minimum(place[known], values.size - 1)]
+    return found
 
 
 def _placed(spans: list[speech.Span], shift_s: float, duration_s: float) -> list[list[float]]:

@@ -28,6 +28,7 @@ MEASURES = {
     pb.MEASURE_LOUDNESS: "loudness",
     pb.MEASURE_SPEECH: "speech",
     pb.MEASURE_TRANSCRIPT: "transcript",
+    pb.MEASURE_MUSIC: "music",
 }
 KINDS = {
     "cut": pb.Transition.KIND_CUT,
@@ -215,6 +216,7 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
         loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
         transcript=_transcript(found["transcript"]) if found["transcript"] else None,
+        tempo_bpm=found["audio"]["tempo_bpm"] if found["audio"] else None,
     )
 
 

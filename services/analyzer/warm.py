@@ -30,7 +30,7 @@ def everything() -> None:
     silero.weights()
     for encoding in ("utf-8", "utf-16", sidecar.FALLBACK):
         sidecar.read(io.BytesIO(SUBTITLES.encode(encoding)), "warm.srt")
-    sound = meter.Meter(loud=True, voice=True)
+    sound = meter.Meter(loud=True, voice=True, notes=True)
     tone = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
     tone.sample_rate = 48_000
     sound.add(tone, 0.0)

@@ -16,12 +16,14 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEASURE_LOUDNESS: _ClassVar[Measure]
     MEASURE_SPEECH: _ClassVar[Measure]
     MEASURE_TRANSCRIPT: _ClassVar[Measure]
+    MEASURE_MUSIC: _ClassVar[Measure]
 MEASURE_UNSPECIFIED: Measure
 MEASURE_SHOTS: Measure
 MEASURE_PICTURE: Measure
 MEASURE_LOUDNESS: Measure
 MEASURE_SPEECH: Measure
 MEASURE_TRANSCRIPT: Measure
+MEASURE_MUSIC: Measure
 
 class ProbeRequest(_message.Message):
     __slots__ = ("source_uri", "output")
@@ -190,7 +192,7 @@ class AnalyzeResult(_message.Message):
     def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript")
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -201,6 +203,7 @@ class Analysis(_message.Message):
     LOUDNESS_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     media: MediaInfo
     frame_count: int
     duration_s: float
@@ -211,7 +214,8 @@ class Analysis(_message.Message):
     loudness: Loudness
     curve: Curve
     transcript: Transcript
-    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ...) -> None: ...
+    tempo_bpm: float
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ...) -> None: ...
 
 class Transcript(_message.Message):
     __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times")
