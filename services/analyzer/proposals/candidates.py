@@ -73,7 +73,7 @@ def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
     offered.append((_grid(source, better, leeway.clear_s), GRID))
     t_s = np.concatenate([times for times, _ in offered])
     quality = np.concatenate([np.full(times.size, value) for times, value in offered])
-    t_s = np.array([source.snapped(float(time_s)) for time_s in t_s])
+    t_s = source.snapped(t_s)
     spared = np.isin(quality, (QUIETEST, SENTENCE)) | ~_within(source.speech, t_s, 1e-9)
     inside = (t_s >= source.start_s) & (t_s <= source.end_s) & spared
     t_s, quality = _both(t_s[inside], quality[inside])
@@ -137,15 +137,15 @@ def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     """The best places of each neighbourhood; the earlier one where two are alike."""
     order = np.lexsort((t_s, -quality))
-    taken: dict[int, float] = {}
+    taken: dict[int, float] = {}  # one at most in each slot of the least distance
     kept = []
-    for index in order.tolist():
-        time_s = float(t_s[index])
+    for index, time_s in zip(order.tolist(), t_s[order].tolist(), strict=True):
         slot = int(time_s / APART_S)
-        if all(abs(taken.get(k, np.inf) - time_s) >= APART_S for k in (slot - 1, slot, slot + 1)):
+        before_s, after_s = taken.get(slot - 1, -np.inf), taken.get(slot + 1, np.inf)
+        if slot not in taken and time_s - before_s >= APART_S and after_s - time_s >= APART_S:
             taken[slot] = time_s
             kept.append(index)
-    kept.sort(key=lambda index: float(t_s[index]))
+    kept.sort(key=t_s.tolist().__getitem__)
     return Places(t_s[kept], quality[kept])
 
 
@@ -166,21 +166,49 @@ def find(source: material.Material, range_s: tuple[float, float], exclusions: np
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:
     first = np.searchsorted(ends.t_s, starts.t_s + shortest_s - 1e-9)
     last = np.searchsorted(ends.t_s, starts.t_s + longest_s + 1e-9)
-    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for index in range(starts.t_s.size):
-        chosen = _spread(ends, int(first[index]), int(last[index]))
-        rows.append(np.full(chosen.size, index))
-        columns.append(chosen)
-    row, column = np.concatenate(rows), np.concatenate(columns)
+    row, column = _spread(ends.quality, first, np.maximum(last, first))
     return Candidates(starts.t_s[row], ends.t_s[column], (starts.quality[row] + ends.quality[column]) / 2)
 
 
-def _spread(ends: Places, first: int, last: int) -> np.ndarray:
-    """The best ends of each class of length; all where there are few."""
-    if last - first <= ENDS_MAX:
-        return np.arange(first, last)
-    classes = np.array_split(np.arange(first, last), ENDS_MAX)
-    return np.array([part[int(ends.quality[part].argmax())] for part in classes])
+def _spread(quality: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each start the best end of each class of length; all ends where there are few.
+
+    Args:
+        quality: Of the ends.
+        first: Index of the first end that each start may have.
+        last: Index after its last one.
+
+    Returns:
+        Indices of the starts and of their ends, one pair per candidate.
+    """
+    count = last - first
+    classes = np.minimum(count, ENDS_MAX)
+    row = np.repeat(np.arange(first.size), classes)
+    place = np.arange(row.size) - np.repeat(np.cumsum(classes) - classes, classes)
+    size, larger = count[row] // ENDS_MAX, count[row] % ENDS_MAX  # the first classes have one end more
+    low = first[row] + place * size + np.minimum(place, larger)
+    return row, _best(quality, low, low + size + (place < larger))
+
+
+def _best(quality: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Index of the best of each stretch from `low` to before `high`; the earlier one where two are alike.
+
+    A table has the best of every stretch whose length is a power of two; any stretch is covered by two of these.
+    """
+    table = [np.arange(quality.size)]
+    while 2 << len(table) - 1 <= quality.size:  # ends, for lengths double
+        before, half = table[-1], 1 << len(table) - 1
+        table.append(_better(quality, before[:-half], before[half:]))
+    level = np.frexp((high - low).astype(np.float64))[1] - 1
+    found = np.empty(low.size, np.int64)
+    for power, best in enumerate(table):
+        chosen = level == power
+        found[chosen] = _better(quality, best[low[chosen]], best[high[chosen] - (1 << power)])
+    return found
+
+
+def _better(quality: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.where(quality[one] >= quality[other], one, other)
 
 
 def _allowed(found: Candidates, exclusions: np.ndarray) -> Candidates:

@@ -100,28 +100,30 @@ class Material:
             raise Malformed("the curves of the analysis do not fit together")
         return material
 
-    def snapped(self, t_s: float) -> float:
-        """The time of the first frame at or after a time; the time itself where frames are not evenly spaced."""
-        frame = self.frame(t_s)
-        if frame is None or self.frame_rate is None or self.first_frame is None:
+    def snapped(self, t_s: np.ndarray) -> np.ndarray:
+        """The times of the first frames at or after times; the times themselves where frames are not evenly spaced."""
+        if self.frame_rate is None or self.first_frame is None or not self.first_frame.size:
             return t_s
-        return min(self.start_s + (frame - float(self.first_frame[0])) / self.frame_rate, self.end_s)
+        frames = self._frames(t_s, self.first_frame)
+        return np.minimum(self.start_s + (frames - self.first_frame[0]) / self.frame_rate, self.end_s)
 
     def frame(self, t_s: float) -> int | None:
         """The frame that is shown first at or after a time; None without video."""
         if self.first_frame is None or not self.first_frame.size:
             return None
-        near = int(np.searchsorted(self.shots_s, t_s - 1e-6))
-        if near < self.shots_s.size and abs(self.shots_s[near] - t_s) < 1e-6:
-            return int(self.shot_frames[near])
-        place = max(t_s - self.start_s, 0.0) / self.interval_s
-        index = min(int(place), self.first_frame.size - 1)
-        known = np.append(self.first_frame, self.frame_end)
-        if self.frame_rate:
-            guess = int(known[index]) + math.ceil((place - index) * self.interval_s * self.frame_rate - 1e-3)
-        else:
-            guess = int(known[index]) + math.ceil((place - index) * float(known[index + 1] - known[index]) - 1e-3)
-        return min(max(guess, int(known[index])), int(known[index + 1]))
+        return int(self._frames(np.array([t_s]), self.first_frame)[0])
+
+    def _frames(self, t_s: np.ndarray, first_frame: np.ndarray) -> np.ndarray:
+        place = np.maximum(t_s - self.start_s, 0.0) / self.interval_s
+        index = np.minimum(place.astype(np.int64), first_frame.size - 1)
+        known = np.append(first_frame, self.frame_end)
+        first, end = known[index], known[index + 1]
+        count = self.interval_s * self.frame_rate if self.frame_rate else end - first
+        frames = np.clip(first + np.ceil((place - index) * count - 1e-3), first, np.maximum(end, first))
+        if self.shots_s.size:
+            near = np.minimum(np.searchsorted(self.shots_s, t_s - 1e-6), self.shots_s.size - 1)
+            frames = np.where(np.abs(self.shots_s[near] - t_s) < 1e-6, self.shot_frames[near], frames)
+        return frames
 
 
 def _rate(video: Mapping[str, Any] | None) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chassis import errors
-from services.analyzer import document, weights
+from services.analyzer import document, highlight, weights
 from services.analyzer.proposals import candidates, material, proposing, selection, spoken, terms
 
 
@@ -183,6 +183,36 @@ def test_one_long_speech_is_cut_at_its_pauses() -> None:
         assert quiet
     talk = candidates.places(source(pauses_s=pauses), candidates.Leeway(30.0, 0.0), ends=True)
     assert candidates.QUIETEST not in talk.quality
+
+
+def plain_spread(quality: np.ndarray, first: int, last: int) -> list[int]:
+    """The best end of each class of length, said plainly."""
+    if last - first <= candidates.ENDS_MAX:
+        return list(range(first, last))
+    classes = np.array_split(np.arange(first, last), candidates.ENDS_MAX)
+    return [int(part[quality[part].argmax()]) for part in classes]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ends_are_those_of_the_plain_search(seed: int) -> None:
+    """All starts at once give what each gives alone: few ends, many, none, and alike ones."""
+    noise = np.random.default_rng(seed)
+    quality = noise.integers(0, 4, int(noise.integers(1, 200))) / 4
+    first = np.sort(noise.integers(0, quality.size + 1, 30))
+    last = np.minimum(first + noise.integers(0, 90, 30), quality.size)
+    rows, columns = candidates._spread(quality, first, last)
+    expected = [plain_spread(quality, *edges) for edges in zip(first.tolist(), last.tolist(), strict=True)]
+    assert [one for found in expected for one in found] == columns.tolist()
+    assert [index for index, found in enumerate(expected) for _ in found] == rows.tolist()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ranks_are_shared_by_equals(seed: int) -> None:
+    """Each value's rank is the mean place of all values like it, from 0 to 1."""
+    values = np.random.default_rng(seed).integers(0, 9, 40).astype(float)
+    places = np.sort(values)
+    expected = [np.flatnonzero(places == value).mean() / 39 for value in values]
+    np.testing.assert_allclose(expected, highlight.ranks(values), rtol=1e-12)
 
 
 def test_long_source_gives_many_clips_fast() -> None:
