@@ -3,11 +3,16 @@
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Self
 
 import numpy as np
 
+# A note in brackets, such as [audience laughs] or (Applaus); in the languages that most subtitles are in.
+REACTION = re.compile(
+    r"[\[(][^\[\]()]{0,60}(?:laugh|chuckl|giggl|applau|clapping|cheer|whoop|lacht|lachen|gel\u00e4chter|beifall|jubel"
+    r"|rires|rient|acclam|risas|r\u00eden|aplaus|risate|applaus)[^\[\]()]{0,60}[\])]"
+)
 WIDE = 0x2E80  # first letter of the scripts of East Asia, which put no space between words
 
 
@@ -37,7 +42,13 @@ class Script:
     def times(self, keywords: Sequence[str]) -> np.ndarray:
         """When any of some words or phrases is spoken, in seconds, sorted; case and form of letters do not count."""
         patterns = {_pattern(plain(keyword)) for keyword in keywords if plain(keyword)}
-        places = {found.start() for pattern in sorted(patterns) for found in re.finditer(pattern, self.text)}
+        return self._when({found.start() for pattern in sorted(patterns) for found in re.finditer(pattern, self.text)})
+
+    def reactions(self) -> np.ndarray:
+        """When laughter, applause or cheer is noted, as subtitles for the deaf do, in seconds, sorted."""
+        return self._when({found.start() for found in REACTION.finditer(self.text)})
+
+    def _when(self, places: Set[int]) -> np.ndarray:
         if not places:
             return np.empty(0)
         place = np.array(sorted(places))

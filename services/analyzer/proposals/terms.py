@@ -20,7 +20,6 @@ WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "fa
            "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0}  # fmt: skip
 UNKNOWN = {
     "faces": "faces are not detected by this version",
-    "reaction": "no model that hears laughter and applause is installed",
 }
 
 
@@ -105,6 +104,7 @@ def measure(
         ),
         "duration_fit": lambda: _fit(found, range_s),
         "keyword": lambda: _keyword(source, found, keywords),
+        "reaction": lambda: _reaction(source, found),
     }  # fmt: skip
     return [known[name]() if name in known else Values(name, None, None, UNKNOWN[name]) for name in NAMES]
 
@@ -135,9 +135,20 @@ def _keyword(source: material.Material, found: candidates.Candidates, keywords: 
         return Values("keyword", None, None, "there is no transcript to look for words in")
     if not keywords:
         return Values("keyword", None, None, "no keywords were given")
-    times_s = source.script.times(keywords)
+    return _counted("keyword", source.script.times(keywords), found, "keywords are spoken {:.0f} times")
+
+
+def _reaction(source: material.Material, found: candidates.Candidates) -> Values:
+    """How often laughter, applause or cheer is noted; nobody knows whether a transcript without such notes would."""
+    times_s = source.script.reactions() if source.script is not None else np.empty(0)
+    if not times_s.size:
+        return Values("reaction", None, None, "no transcript notes laughter, applause or cheer, and no model hears it")
+    return _counted("reaction", times_s, found, "laughter, applause or cheer is noted {:.0f} times")
+
+
+def _counted(name: str, times_s: np.ndarray, found: candidates.Candidates, text: str) -> Values:
     count = np.searchsorted(times_s, found.end_s) - np.searchsorted(times_s, found.start_s)
-    return Values("keyword", 1 - 0.5**count, count.astype(np.float64), "keywords are spoken {:.0f} times")
+    return Values(name, 1 - 0.5**count, count.astype(np.float64), text)
 
 
 def _novelty(source: material.Material, sums: Sums, found: candidates.Candidates) -> np.ndarray | None:

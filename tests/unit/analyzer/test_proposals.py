@@ -262,6 +262,29 @@ def test_words_are_found_whole(text: str, keyword: str, count: int) -> None:
     assert count == script.times([keyword, keyword]).size
 
 
+@pytest.mark.parametrize(("text", "count"), [
+    ("[Laughter]", 1), ("so (audience laughs) and [APPLAUSE]", 2), ("(Gel\u00e4chter)|[Applaudissements]", 2),
+    ("he laughs and we applaud", 0), ("[music]", 0), ("[door opens] laugh [phone]", 0), ("[" * 9000 + "laugh", 0),
+])  # fmt: skip
+def test_reactions_are_what_the_transcript_notes(text: str, count: int) -> None:
+    """Notes in brackets, not words that are spoken."""
+    script = spoken.Script.of(text.split("|"), np.array([(0.0, 1.0)] * len(text.split("|"))))
+    assert count == script.reactions().size
+
+
+def test_clip_with_the_noted_laughter_is_preferred() -> None:
+    """Measured where the transcript notes reactions at all, and unknown where it notes none."""
+    order = proposing.Order(count=1, weights={**terms.WEIGHTS, "reaction": 100.0})
+    for start_s, noted in ((30.0, "[laughter]"), (80.0, "(cheering)"), (30.0, "funny")):
+        best = proposing.propose(spoken_source(noted, (start_s, start_s + 2)), order)[0]
+        term = next(term for term in best.terms if term.name == "reaction")
+        if noted == "funny":
+            assert ("unknown", None) == (term.state, term.value)
+        else:
+            assert ("measured", 0.5) == (term.state, term.value)
+            assert best.start_s < start_s < best.end_s
+
+
 def test_word_is_found_at_its_time() -> None:
     """In its piece, by the share of the letters before it."""
     script = spoken.Script.of(["one two", "three four"], np.array([(0.0, 7.0), (10.0, 20.0)]))
