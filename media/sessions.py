@@ -359,7 +359,7 @@ class Sources:
             return None
         folder = pathlib.Path(os.path.realpath(os.path.dirname(path)))
         for name in _names_beside(folder, pathlib.PurePosixPath(path).stem, endings):
-            with contextlib.suppress(errors.NotThere, errors.PathRefused, OSError):
+            with contextlib.suppress(errors.NotThere, errors.PathRefused, PermissionError):
                 root = self._root_of(folder)
                 return name, folders.open_parts(root, [*folder.relative_to(root).parts, name])
         return None
@@ -386,7 +386,7 @@ def _names_beside(folder: pathlib.Path, stem: str, endings: Sequence[str]) -> li
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in itertools.islice(entries, BESIDE_MAX + 1)]
-    except OSError:  # a folder that may be passed but not listed
+    except (PermissionError, FileNotFoundError, NotADirectoryError):  # it may be passed and not listed, or be none
         names = []
     marked = sorted(filter(tagged.fullmatch, names)) if len(names) <= BESIDE_MAX else []
     return [*(f"{stem}{ending}" for ending in endings), *marked]

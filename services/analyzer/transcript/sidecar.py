@@ -25,8 +25,12 @@ def read(file: BinaryIO, name: str) -> script.Script:
     Raises:
         errors.Unreadable: It holds no cue (NOT_A_TRANSCRIPT).
         errors.Refused: It is larger than any transcript (TOO_LARGE).
+        errors.StorageFailed: The disk could not be read.
     """
-    content = file.read(BYTES_MAX + 1)
+    try:
+        content = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise errors.StorageFailed(f"{name} cannot be read: {error.strerror}") from error
     if len(content) > BYTES_MAX:
         raise errors.Refused(f"{name} has more than {BYTES_MAX >> 20} MiB", reason="TOO_LARGE")
     text = decoded(content)

@@ -156,6 +156,17 @@ def test_huge_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TOO_LARGE" == caught.value.reason
 
 
+def test_disk_that_fails_is_told_from_a_bad_file() -> None:
+    """Nothing is known about the file then: trying again may help."""
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(errors.StorageFailed, match=r"talk\.srt cannot be read: Input/output error"):
+        sidecar.read(Broken(), "talk.srt")
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.one_of(
