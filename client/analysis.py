@@ -23,6 +23,7 @@ KEPT = (
     "loudness",
     "curve",
     "faults",
+    "transcript",
 )
 ANALYSIS, PROPOSALS = "metadata/analysis.json", "metadata/proposals.json"
 NOTHING_FITS = "NOTHING_FITS"  # reason of a job whose source is measured, and too short for what was asked

@@ -26,6 +26,7 @@ def analyze(
     min_s: Annotated[float, typer.Option("--min", min=0.5, max=3600, metavar="S", help="Shortest clip, seconds.")] = 15,
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    transcript: options.Transcript = None,
     gateway: options.Gateway = "",
 ) -> None:
     """Measure VIDEO and propose clips; render nothing.
@@ -33,7 +34,7 @@ def analyze(
     Starts a private suite for the run where none is up.
 
     The document has source, video, audio, transitions, shots, speech,
-    silence, loudness, curve, proposals and timings, as described in
+    silence, loudness, transcript, curve, proposals and timings, as described in
     client/analysis.schema.json.
     """
     if max_s < min_s:
@@ -41,7 +42,8 @@ def analyze(
     spec = jobs.JobSpec(
         analyze_only=True, count=count, duration_min_s=min_s, duration_max_s=max_s, keywords=keyword or ()
     )
-    terminal.run(_analyze(video, spec, Wanted(json_file, plot_file), gateway), as_json=json_file == STDOUT)
+    wanted = Wanted(json_file, plot_file)
+    terminal.run(_analyze(follow.Files(video, transcript), spec, wanted, gateway), as_json=json_file == STDOUT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,10 +54,10 @@ class Wanted:
     plot_file: pathlib.Path | None
 
 
-async def _analyze(video: pathlib.Path, spec: jobs.JobSpec, wanted: Wanted, address: str) -> terminal.Code:
+async def _analyze(files: follow.Files, spec: jobs.JobSpec, wanted: Wanted, address: str) -> terminal.Code:
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
-            job = await follow.run(suite, where, spec, video, display)
+            job = await follow.run(suite, where, spec, files, display)
             if not analysis.measured(job):
                 return clip.verdict(job, kept=not where.passing)
             if job.error.message:

@@ -124,8 +124,41 @@ async def test_analysis_is_kept_and_repeatable(stub, uri, session) -> None:
     assert len(document["transitions"]) + 1 == len(first.analysis.shots)
     assert first.analysis.speech
     assert -19.15 == pytest.approx(first.analysis.loudness.integrated_lufs, abs=0.1)
+    assert 2.77 == pytest.approx(first.analysis.loudness.range_lu, abs=0.1)
+    script = first.analysis.transcript
+    assert (pb.Transcript.SOURCE_EMBEDDED, "mov_text", 2, 4, 2) == (
+        script.source, script.format, script.stream, script.cues, script.sentences
+    )  # fmt: skip
+    assert not first.analysis.HasField("tempo_bpm")
     assert len(document["curve"]["highlight"]) == len(first.analysis.curve.highlight)
     assert {"decode", "picture", "sound"} <= {timing.stage for timing in first.timings}
+
+
+async def test_file_beside_the_source_is_its_transcript(stub, media_dir, root, session) -> None:
+    """Found by its name, or named and then anywhere; its words raise the clip that has them; a bad name is refused."""
+    library = root / "library"
+    library.mkdir()
+    film, told = library / "talk.mp4", library / "other.vtt"
+    film.write_bytes((media_dir / SPOKEN).read_bytes())
+    told.write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nNothing.\n")
+    (library / "talk.en.srt").write_text("1\n00:00:40,100 --> 00:00:40,500\nThe rocket.\n")
+    beside = await analyzed(stub, film.as_uri(), session)
+    assert ("talk.en.srt", "en", 1) == tuple(
+        getattr(beside.analysis.transcript, name) for name in ("name", "language", "cues")
+    )
+    request = proposal_request(session, count=1, duration_min_s=5, duration_max_s=10, keywords=["rocket"])
+    request.weights["keyword"] = 100
+    best = (await stub.ProposeClips(request)).proposals[0]
+    assert best.time.start_s < 40.2 < best.time.end_s
+    named = await analyzed(stub, film.as_uri(), session, transcript_uri=told.as_uri())
+    assert "other.vtt" == named.analysis.transcript.name
+    for uri, code in (
+        (film.as_uri(), grpc.StatusCode.INVALID_ARGUMENT),
+        (f"{film.as_uri()}.srt", grpc.StatusCode.NOT_FOUND),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await analyzed(stub, film.as_uri(), session, transcript_uri=uri, measures=[pb.MEASURE_TRANSCRIPT])
+        assert code == caught.value.code()
 
 
 async def test_part_and_measures_are_as_asked(stub, uri, session) -> None:
