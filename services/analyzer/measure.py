@@ -16,15 +16,16 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import clock, highlight, picture, probe, timeline
+from services.analyzer import clock, focus, highlight, picture, probe, timeline
 from services.analyzer.audio import loudness, meter, speech
 from services.analyzer.shots import window
+from services.analyzer.subjects import finder
 
 INTERVAL_S = 0.5  # of the curves
 REPORT_S = 0.2  # between two words of progress
 LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
 SPEED_S = 3.0  # span of the speed that is reported
-MEASURES = frozenset({"shots", "picture", "loudness", "speech"})
+MEASURES = frozenset({"shots", "picture", "loudness", "speech", "subjects"})
 
 Report = Callable[[Mapping[str, Any]], None]
 Arrays = dict[str, np.ndarray]
@@ -60,7 +61,12 @@ class Wanted:
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
-        return bool(self.measures & {"shots", "picture"})
+        return bool(self.measures & {"shots", "picture", "subjects"})
+
+    @property
+    def finds(self) -> bool:
+        """Whether people are looked for."""
+        return "subjects" in self.measures
 
     @property
     def hears(self) -> bool:
@@ -110,6 +116,7 @@ class Pass:
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
         self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
+        self._people = finder.Finder(probe.aspect_of(opened.video)) if wanted.finds and opened.video else None
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._watch = Stopwatch()
         self._cpu_s = time.process_time()
@@ -152,6 +159,10 @@ class Pass:
                 self._first_measured = self._frames
                 continue
             self._pictures.add(frame, t_s - self._wanted.start_s)
+            self._watch.lap("picture")
+            if self._people is not None:
+                self._people.add(frame, t_s - self._wanted.start_s, self._frames - 1)
+                self._watch.lap("subjects")
             self._last_frame = frame
         self._watch.lap("picture")
 
@@ -222,7 +233,7 @@ class Pass:
         }
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}
-        value |= heard
+        value |= heard | self._met(pictures, heard["speech"] if "speech" in curves else None, arrays)
         arrays["highlight"] = self._highlight(arrays, pictures, duration_s)
         value["timings"] = self._timings()
         return value, arrays
@@ -252,6 +263,17 @@ class Pass:
             found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
             found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
         return found
+
+    def _met(self, pictures: picture.Pictures, speech: list | None, arrays: Arrays) -> dict[str, Any]:
+        """The people, None where nobody looked; their samples, and a focus that follows them, go to the arrays."""
+        if self._people is None or not pictures.frame_count:
+            return {"subjects": None}
+        people = self._people.finish(pictures.borders_s, speech)
+        arrays["subjects"] = finder.rows(people)
+        if "focus" in arrays:
+            led = focus.led(pictures.focus, people, pictures.borders_s, probe.rotation_of(self._survey.first))
+            arrays["focus"] = np.array([dataclasses.astuple(item) for item in led]).reshape(-1, 6)
+        return {"subjects": [item.value() for item in people]}
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:

@@ -27,6 +27,7 @@ MEASURES = {
     pb.MEASURE_PICTURE: "picture",
     pb.MEASURE_LOUDNESS: "loudness",
     pb.MEASURE_SPEECH: "speech",
+    pb.MEASURE_SUBJECTS: "subjects",
 }
 KINDS = {
     "cut": pb.Transition.KIND_CUT,
@@ -210,6 +211,16 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
         silence=[media_pb2.TimeRange(**item) for item in found["silence"]],
         loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
+        subjects=[
+            pb.Subject(
+                id=item["id"],
+                shot=item["shot"],
+                time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
+                score=item["score"],
+                speaking=item["speaking"],
+            )
+            for item in found["subjects"] or ()
+        ],
     )
 
 

@@ -1,5 +1,7 @@
 """Loads and compiles all that workers need: once shut in, they can open no file, and so import no module."""
 
+from fractions import Fraction
+
 import av
 import av.audio.resampler
 import av.video.reformatter
@@ -8,6 +10,7 @@ import numpy.ma  # np.median imports it when it is first called
 
 from services.analyzer import measure, picture, probe
 from services.analyzer.audio import meter, silero
+from services.analyzer.subjects import finder
 
 PRELOAD = ("services.analyzer.warm:everything",)
 TASKS = {"probe": "services.analyzer.probe:run", "measure": "services.analyzer.measure:run"}
@@ -23,6 +26,11 @@ def everything() -> None:
         pictures.add(av.VideoFrame.from_ndarray(pixels, format="yuv420p"), index / 30)
     pictures.add(av.VideoFrame(32, 48, "yuv420p"), 1.0)
     pictures.finish(1.04)
+    people = finder.Finder(Fraction(1))
+    for index in range(3):
+        pixels = noise.integers(0, 255, (96, 64), np.uint8)
+        people.add(av.VideoFrame.from_ndarray(pixels, format="yuv420p"), index / 2, index)
+    people.finish([], [])
     silero.weights()
     sound = meter.Meter(loud=True, voice=True)
     tone = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")

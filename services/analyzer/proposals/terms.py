@@ -19,7 +19,6 @@ NAMES = ("hook", "energy", "speech_density", "motion", "faces", "pace", "reactio
 WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "faces": 1.0, "pace": 0.5,
            "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0}  # fmt: skip
 UNKNOWN = {
-    "faces": "faces are not detected by this version",
     "reaction": "no model that hears laughter and applause is installed",
     "keyword": "there is no transcript to look for words in",
 }
@@ -92,6 +91,10 @@ def measure(source: material.Material, found: candidates.Candidates, range_s: tu
         "motion": lambda: _ranked(
             "motion", sums.mean("motion", start_s, end_s), "mean motion is {:.3f} picture widths per second",
             "there is no video",
+        ),
+        "faces": lambda: _shared(
+            "faces", sums.mean("faces", start_s, end_s), "a face is seen {:.0%} of the time",
+            "faces were not looked for"
         ),
         "pace": lambda: _pace(source, found),
         "completeness": lambda: Values(

@@ -15,11 +15,13 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEASURE_PICTURE: _ClassVar[Measure]
     MEASURE_LOUDNESS: _ClassVar[Measure]
     MEASURE_SPEECH: _ClassVar[Measure]
+    MEASURE_SUBJECTS: _ClassVar[Measure]
 MEASURE_UNSPECIFIED: Measure
 MEASURE_SHOTS: Measure
 MEASURE_PICTURE: Measure
 MEASURE_LOUDNESS: Measure
 MEASURE_SPEECH: Measure
+MEASURE_SUBJECTS: Measure
 
 class ProbeRequest(_message.Message):
     __slots__ = ("source_uri", "output")
@@ -186,7 +188,7 @@ class AnalyzeResult(_message.Message):
     def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve")
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "subjects")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +198,7 @@ class Analysis(_message.Message):
     SILENCE_FIELD_NUMBER: _ClassVar[int]
     LOUDNESS_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
     media: MediaInfo
     frame_count: int
     duration_s: float
@@ -205,7 +208,22 @@ class Analysis(_message.Message):
     silence: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
     loudness: Loudness
     curve: Curve
-    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ...) -> None: ...
+    subjects: _containers.RepeatedCompositeFieldContainer[Subject]
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., subjects: _Optional[_Iterable[_Union[Subject, _Mapping]]] = ...) -> None: ...
+
+class Subject(_message.Message):
+    __slots__ = ("id", "shot", "time", "score", "speaking")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SHOT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    shot: int
+    time: _media_pb2.TimeRange
+    score: float
+    speaking: float
+    def __init__(self, id: _Optional[int] = ..., shot: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., score: _Optional[float] = ..., speaking: _Optional[float] = ...) -> None: ...
 
 class Transition(_message.Message):
     __slots__ = ("kind", "frame", "start_frame", "end_frame")
