@@ -5,10 +5,12 @@ plane by plane, for laying them out takes longer than the products. In NumPy all
 """
 
 import numba
+import numpy as np
 from numba import types
 
 _batch = types.Array(types.float32, 4, "C", readonly=True)
 _planes = _lines = types.Array(types.float32, 3, "C", readonly=True)
+_pixels = types.Array(types.uint8, 3, "C", readonly=True)
 _boxes = types.Array(types.float64, 2, "C", readonly=True)
 _vector = types.Array(types.float32, 1, "C", readonly=True)
 _size = types.int64
@@ -145,3 +147,34 @@ def separate(boxes, of_union, of_smaller, kept):
                 if shared > of_union * (area + beside - shared) or shared > of_smaller * min(area, beside):
                     kept[index] = 0
                     break
+
+
+@numba.njit([types.void(_pixels, _boxes, types.float32[:, :, :, ::1])], nogil=True, cache=True, boundscheck=False)
+def cut(picture, boxes, out):
+    """Samples what is inside boxes, in straight lines between pixels; 0, which is grey, beyond the picture.
+
+    Args:
+        picture: (rows, columns, 3) uint8.
+        boxes: Left, top, right and bottom in pixels, (n, 4) float64; their edges are the outermost samples.
+        out: (n, side, side, 3) float32 from -1 to 1; written.
+    """
+    rows, columns = picture.shape[0], picture.shape[1]
+    side = out.shape[1]
+    for index in range(boxes.shape[0]):
+        left, top, right, bottom = boxes[index, 0], boxes[index, 1], boxes[index, 2], boxes[index, 3]
+        for line in range(side):
+            y = top + (bottom - top) * line / (side - 1)
+            above = min(max(int(np.floor(y)), 0), rows - 1)
+            below = min(above + 1, rows - 1)
+            down = np.float32(y - above)
+            for place in range(side):
+                x = left + (right - left) * place / (side - 1)
+                inside = 0 <= x <= columns - 1 and 0 <= y <= rows - 1
+                before = min(max(int(np.floor(x)), 0), columns - 1)
+                after = min(before + 1, columns - 1)
+                across = np.float32(x - before)
+                for channel in range(3):
+                    upper = picture[above, before, channel] * (1 - across) + picture[above, after, channel] * across
+                    lower = picture[below, before, channel] * (1 - across) + picture[below, after, channel] * across
+                    value = upper * (1 - down) + lower * down
+                    out[index, line, place, channel] = (value - np.float32(127.5)) / np.float32(128) if inside else 0

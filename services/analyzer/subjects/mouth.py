@@ -86,15 +86,15 @@ def _around(x: float, y: float, face: detector.Face) -> detector.Box:
 
 
 def _cells(samples: np.ndarray, pitch: int, size: tuple[int, int], box: detector.Box, shift: int) -> np.ndarray | None:
-    """A region in cells, (ROWS, COLUMNS) uint8; None where it has fewer pixels than cells or leaves the picture."""
+    """A region in cells, (ROWS, COLUMNS) int16; None where it has fewer pixels than cells or leaves the picture."""
     left, top, right, bottom = (round(share * side) for share, side in zip(box, size * 2, strict=True))
     rows, columns = (bottom - top) // ROWS, (right - left) // COLUMNS
     if rows < 1 or columns < 1 or left < 0 or top < 0 or right > size[0] or bottom > size[1]:
         return None
     out = np.empty((ROWS, COLUMNS), np.uint8)
     cpu.cell_means(samples[top * pitch + left :], pitch, rows, columns, shift, out)
-    return out
+    return out.astype(np.int16)
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.abs(one.astype(np.int16) - other).mean())
+    return float(np.abs(one - other).sum()) / one.size

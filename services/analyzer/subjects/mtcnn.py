@@ -264,26 +264,9 @@ def apart(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarray:
 
 def cut(picture: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
     """What is inside boxes, (n, side, side, 3) float32 from -1 to 1, grey where a box leaves the picture."""
-    share = np.linspace(0.0, 1.0, side)
-    x, y = (boxes[:, axis, None] + share * (boxes[:, axis + 2] - boxes[:, axis])[:, None] for axis in (0, 1))
-    (left, right, along, inside_x), (top, bottom, down, inside_y) = (
-        _between(places, size) for places, size in ((x, picture.shape[1]), (y, picture.shape[0]))
-    )
-    across, down = along[:, None, :, None], down[:, :, None, None]
-    upper, lower = (
-        picture[row[:, :, None], left[:, None, :]] * (1 - across) + picture[row[:, :, None], right[:, None, :]] * across
-        for row in (top, bottom)
-    )
-    inside = inside_y[:, :, None, None] & inside_x[:, None, :, None]
-    return np.where(inside, _numbers(upper * (1 - down) + lower * down), np.float32(0))
-
-
-def _between(places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels before and after places, the share of the way between them, and whether the places are inside."""
-    before = np.floor(places)
-    share = (places - before).astype(np.float32)
-    first, second = (np.clip(before + k, 0, size - 1).astype(np.int64) for k in (0, 1))
-    return first, second, share, (places >= 0) & (places <= size - 1)
+    out = np.empty((len(boxes), side, side, 3), np.float32)
+    nets.cut(np.ascontiguousarray(picture), np.ascontiguousarray(boxes, np.float64), out)
+    return out
 
 
 def _moved(boxes: np.ndarray, moves: np.ndarray) -> np.ndarray:

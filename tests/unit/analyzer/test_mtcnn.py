@@ -108,6 +108,30 @@ def test_cut_patch_is_what_the_box_holds() -> None:
     assert 0.0 == np.abs(mtcnn.cut(picture, np.array([[20.0, 20.0, 30.0, 30.0]]), 4)).max()
 
 
+def sampled(picture: np.ndarray, box: np.ndarray, side: int) -> np.ndarray:
+    """What a box holds, place by place."""
+    rows, columns = picture.shape[:2]
+    out = np.zeros((side, side, 3))
+    for line, place in np.ndindex(side, side):
+        x, y = box[:2] + (box[2:] - box[:2]) * (place, line) / (side - 1)
+        if 0 <= x <= columns - 1 and 0 <= y <= rows - 1:
+            across, down = x % 1, y % 1
+            near = picture[[int(y), min(int(y) + 1, rows - 1)]][:, [int(x), min(int(x) + 1, columns - 1)]]
+            out[line, place] = np.einsum("y,x,yxc", [1 - down, down], [1 - across, across], near) / 128 - 127.5 / 128
+    return out
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_patches_equal_their_definition(seed: int) -> None:
+    """Boxes inside, across the edge and beyond it, of any size."""
+    noise = np.random.default_rng(seed)
+    picture = noise.integers(0, 256, (*noise.integers(8, 40, 2), 3), np.uint8)
+    corner = noise.uniform(-10, 30, (8, 2))
+    boxes = np.concatenate([corner, corner + noise.uniform(1, 40, (8, 1))], axis=1)
+    expected_patches = [sampled(picture, box, 12) for box in boxes]
+    np.testing.assert_allclose(expected_patches, mtcnn.cut(picture, boxes, 12), atol=1e-4)
+
+
 def test_foreign_weights_are_refused() -> None:
     """Arrays of another network are not taken."""
     with pytest.raises(ValueError, match="the network rnet has 3 arrays"):
