@@ -24,6 +24,7 @@ KEPT = (
     "curve",
     "faults",
     "transcript",
+    "subjects",
 )
 ANALYSIS, PROPOSALS = "metadata/analysis.json", "metadata/proposals.json"
 NOTHING_FITS = "NOTHING_FITS"  # reason of a job whose source is measured, and too short for what was asked

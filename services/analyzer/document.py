@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from services.analyzer import focus
+from services.analyzer.subjects import finder
 
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
@@ -55,6 +56,9 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
         "faults": media["faults"],
         "transcript": measured["transcript"],
+        "subjects": None
+        if measured["subjects"] is None
+        else finder.documented(measured["subjects"], arrays["subjects"], measured["start_s"]),
     }
 
 

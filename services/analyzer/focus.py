@@ -2,20 +2,26 @@
 
 The motion of the camera is what most blocks share. Blocks that move otherwise, or that no motion explains, belong to
 things; their weight is spread over the neighbourhood and remembered for a moment, and its strongest place is the focus.
+Where there are faces, the eye goes to the one that speaks, or to the most important one of the shot.
 """
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
 from services.analyzer.kernels import cpu, pairs
+from services.analyzer.subjects import finder, tracker, view
 
 INTERVAL_S = 0.2  # from one sample of the track to the next: faster than a camera should follow
 MEMORY = 0.4  # share of the old weight that is left after an interval: more would lag behind what walks
 SPREAD_BLOCKS = 1.5  # standard deviation of the neighbourhood, in blocks
 STILL_SHARE = 0.15  # weight of standing out against moving: it decides only where little moves
 BROKEN_MAX = 0.5  # share of broken blocks above which two frames are two pictures, and motion means nothing
+FACE_WEIGHT = 1.0  # of a sample on a face: nothing that moves outweighs it
+SPEAK_MIN_S = 1.0  # who speaks for less is not turned to: the camera would come too late
+HOLD_S = 0.75  # how long a face is still the focus after it was seen last
 NEAR_BLOCKS = 3.0  # blocks around the strongest place that its centre is taken from
 
 
@@ -144,3 +150,52 @@ def _median(values: np.ndarray, weights: np.ndarray) -> float:
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
+def led(
+    samples: Sequence[Sample], people: Sequence[finder.Subject], borders_s: Sequence[float], rotation: int
+) -> list[Sample]:
+    """The track where it is led by faces: on who speaks, else on the largest face that stays; as it is elsewhere.
+
+    Args:
+        samples: The track, in the picture as coded.
+        people: Those who were found, in the picture as shown.
+        borders_s: Times of the borders between shots.
+        rotation: Clockwise turn from the coded to the shown picture, in degrees.
+    """
+    shots = np.searchsorted(np.array(borders_s), [sample.t_s + 1e-6 for sample in samples], side="right")
+    ranked = sorted(people, key=lambda item: (-_importance(item.track), item.track.id))
+    turns = [_turns(item) for item in ranked]
+    found = []
+    for sample, shot in zip(samples, shots.tolist(), strict=True):
+        there = [
+            (item, spans)
+            for item, spans in zip(ranked, turns, strict=True)
+            if item.track.shot == shot and item.track.start_s - HOLD_S <= sample.t_s <= item.track.end_s + HOLD_S
+        ]
+        talking = [item for item, spans in there if ((spans[:, 0] <= sample.t_s) & (sample.t_s < spans[:, 1])).any()]
+        chosen = talking or [item for item, _ in there]
+        found.append(_on(sample, chosen[0].track, rotation // 90) if chosen else sample)
+    return found
+
+
+def _importance(track: tracker.Track) -> float:
+    """Width of the face times the looks in which it was seen: large and steady beats passing by."""
+    return float((track.rows[:, 4] - track.rows[:, 2]).sum())
+
+
+def _turns(person: finder.Subject) -> np.ndarray:
+    """Stretches in which somebody speaks long enough, (n, 2) in seconds, those that touch joined."""
+    joined: list[list[float]] = []
+    for start_s, end_s in person.speaking.spans.tolist():
+        if joined and start_s - joined[-1][1] < SPEAK_MIN_S:
+            joined[-1][1] = end_s
+        else:
+            joined.append([start_s, end_s])
+    return np.array([span for span in joined if span[1] - span[0] >= SPEAK_MIN_S]).reshape(-1, 2)
+
+
+def _on(sample: Sample, track: tracker.Track, turns: int) -> Sample:
+    left, top, right, bottom = view.turned_back(tuple(track.box(sample.t_s).tolist()), turns)
+    half_x, half_y = (right - left) / 2, (bottom - top) / 2
+    return Sample(sample.t_s, left + half_x, top + half_y, half_x, half_y, FACE_WEIGHT)

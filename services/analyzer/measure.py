@@ -16,16 +16,17 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import clock, highlight, picture, probe, timeline
+from services.analyzer import clock, focus, highlight, picture, probe, timeline
 from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
+from services.analyzer.subjects import finder
 from services.analyzer.transcript import reader
 
 INTERVAL_S = 0.5  # of the curves
 REPORT_S = 0.2  # between two words of progress
 LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
 SPEED_S = 3.0  # span of the speed that is reported
-MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript", "music"})
+MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript", "music", "subjects"})
 
 Report = Callable[[Mapping[str, Any]], None]
 Arrays = dict[str, np.ndarray]
@@ -67,7 +68,12 @@ class Wanted:
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
-        return bool(self.measures & {"shots", "picture"})
+        return bool(self.measures & {"shots", "picture", "subjects"})
+
+    @property
+    def finds(self) -> bool:
+        """Whether people are looked for."""
+        return "subjects" in self.measures
 
     @property
     def hears(self) -> bool:
@@ -122,6 +128,7 @@ class Pass:
         self._sound = meter.Meter(
             loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
         )
+        self._people = finder.Finder(probe.aspect_of(opened.video)) if wanted.finds and opened.video else None
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._words: reader.Reader | None = None
         self._watch = Stopwatch()
@@ -173,6 +180,10 @@ class Pass:
                 self._first_measured = self._frames
                 continue
             self._pictures.add(frame, t_s - self._wanted.start_s)
+            self._watch.lap("picture")
+            if self._people is not None:
+                self._people.add(frame, t_s - self._wanted.start_s, self._frames - 1)
+                self._watch.lap("subjects")
             self._last_frame = frame
         self._watch.lap("picture")
 
@@ -243,7 +254,7 @@ class Pass:
         }
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}
-        value |= heard
+        value |= heard | self._met(pictures, heard["speech"] if "speech" in curves else None, arrays)
         value["transcript"] = self._read_words(sound, heard["speech"])
         media["faults"] += self._words.faults if self._words is not None else []
         arrays["highlight"] = self._highlight(arrays, pictures, duration_s)
@@ -275,6 +286,17 @@ class Pass:
             found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
             found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
         return found
+
+    def _met(self, pictures: picture.Pictures, speech: list | None, arrays: Arrays) -> dict[str, Any]:
+        """The people, None where nobody looked; their samples, and a focus that follows them, go to the arrays."""
+        if self._people is None or not pictures.frame_count:
+            return {"subjects": None}
+        people = self._people.finish(pictures.borders_s, speech)
+        arrays["subjects"] = finder.rows(people)
+        if "focus" in arrays:
+            led = focus.led(pictures.focus, people, pictures.borders_s, probe.rotation_of(self._survey.first))
+            arrays["focus"] = np.array([dataclasses.astuple(item) for item in led]).reshape(-1, 6)
+        return {"subjects": [item.value() for item in people]}
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:

@@ -29,6 +29,7 @@ MEASURES = {
     pb.MEASURE_SPEECH: "speech",
     pb.MEASURE_TRANSCRIPT: "transcript",
     pb.MEASURE_MUSIC: "music",
+    pb.MEASURE_SUBJECTS: "subjects",
 }
 KINDS = {
     "cut": pb.Transition.KIND_CUT,
@@ -217,6 +218,16 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
         transcript=_transcript(found["transcript"]) if found["transcript"] else None,
         tempo_bpm=found["audio"]["tempo_bpm"] if found["audio"] else None,
+        subjects=[
+            pb.Subject(
+                id=item["id"],
+                shot=item["shot"],
+                time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
+                score=item["score"],
+                speaking=item["speaking"],
+            )
+            for item in found["subjects"] or ()
+        ],
     )
 
 

@@ -1,6 +1,7 @@
 """Loads and compiles all that workers need: once shut in, they can open no file, and so import no module."""
 
 import io
+from fractions import Fraction
 
 import av
 import av.audio.resampler
@@ -10,6 +11,7 @@ import numpy.ma  # np.median imports it when it is first called
 
 from services.analyzer import measure, picture, probe
 from services.analyzer.audio import meter, silero
+from services.analyzer.subjects import finder
 from services.analyzer.transcript import sidecar
 
 PRELOAD = ("services.analyzer.warm:everything",)
@@ -27,6 +29,11 @@ def everything() -> None:
         pictures.add(av.VideoFrame.from_ndarray(pixels, format="yuv420p"), index / 30)
     pictures.add(av.VideoFrame(32, 48, "yuv420p"), 1.0)
     pictures.finish(1.04)
+    people = finder.Finder(Fraction(1))
+    for index in range(3):
+        pixels = noise.integers(0, 255, (96, 64), np.uint8)
+        people.add(av.VideoFrame.from_ndarray(pixels, format="yuv420p"), index / 2, index)
+    people.finish([], [])
     silero.weights()
     for encoding in ("utf-8", "utf-16", sidecar.FALLBACK):
         sidecar.read(io.BytesIO(SUBTITLES.encode(encoding)), "warm.srt")

@@ -18,11 +18,13 @@ from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, testing
 from chassis.testing import process
-from media import sessions
+from media import pool, sessions
+from services.analyzer import warm
 
 FILM = "real/tos_battle_70s_vp8.webm"
 TALK = "real/man_talking_10s_h264_datastreams.mp4"
 PAIR = "real/nasa_2video_2audio_2sub_13s.mp4"
+PEOPLE = "real/two_people_desk_38s_vp9.webm"
 SPOKEN = "real/speech_silence_timecode_42s_h264.mp4"
 # What each broken file gives: the reason of the refusal, or the faults of a result.
 BROKEN = {
@@ -171,6 +173,46 @@ async def test_part_and_measures_are_as_asked(stub, uri, session) -> None:
     assert (None, None, []) == (document["loudness"], document["curve"]["speech"], document["focus"]["samples"])
 
 
+async def test_people_are_followed_in_the_worker(stub, uri, session) -> None:
+    """Two people from beginning to end, with boxes in the artifact; left out of a request they are unknown."""
+    wanted = [pb.MEASURE_PICTURE, pb.MEASURE_SUBJECTS]
+    part = media_pb2.TimeRange(start_s=2.0, end_s=8.0)
+    result = await analyzed(stub, uri(PEOPLE), session, range=part, measures=wanted)
+    assert [(0, 0), (1, 0)] == [(item.id, item.shot) for item in result.analysis.subjects]
+    for item in result.analysis.subjects:
+        assert item.time.start_s == pytest.approx(2.0, abs=0.6)
+        assert item.time.end_s == pytest.approx(8.0, abs=0.6)
+        assert item.score > 0.9
+        assert not item.HasField("speaking")
+    document = json.loads(session.read(result.artifact.path, 1 << 20))
+    assert all(50 <= sample["frame"] < 200 for item in document["subjects"] for sample in item["samples"])
+    boxes = [box for item in document["subjects"] for box in item["samples"]]
+    left, right = sorted(item["samples"][0]["left"] for item in document["subjects"])
+    assert left < 0.5 < right
+    assert all(0 <= box["left"] and box["left"] + box["width"] <= 1.0001 for box in boxes)
+    focused = document["focus"]["samples"]
+    assert 0.9 * len(focused) < sum(any(near(sample, box) for box in boxes) for sample in focused)
+    result = await analyzed(stub, uri(PEOPLE), session, range=part, measures=[pb.MEASURE_PICTURE])
+    assert json.loads(session.read(result.artifact.path, 1 << 20))["subjects"] is None
+
+
+def near(sample: dict, box: dict) -> bool:
+    """Whether the focus is on a face."""
+    apart = (sample["x"] - box["left"] - box["width"] / 2, sample["y"] - box["top"] - box["height"] / 2)
+    return abs(apart[0]) < box["width"] / 2 and abs(apart[1]) < box["height"] / 2
+
+
+async def test_faces_need_the_warm_process(media_dir) -> None:
+    """Control: a worker whose weights were not read before it was shut in cannot read them."""
+    settings = pool.PoolSettings(workers=1, preload=("services.analyzer.measure",))
+    with (media_dir / PEOPLE).open("rb") as file:
+        async with pool.Pool(settings) as workers:
+            with pytest.raises(pool.TaskFailed, match="networks"):
+                await workers.run(
+                    warm.TASKS["measure"], {"measures": ["subjects"], "end_s": 1.0}, inputs={"source": file}
+                )
+
+
 async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> None:
     """Clips do not overlap, are as long as asked, begin and end between words; the score is the sum of its terms."""
     await analyzed(stub, uri(SPOKEN), session)
@@ -183,7 +225,7 @@ async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> No
             assert not any(start + 0.02 < edge < end - 0.02 for start, end in spoken)
         assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
         unknown = {term.name for term in proposal.terms if term.state == pb.Term.STATE_UNKNOWN}
-        assert {"faces", "reaction", "keyword"} == unknown
+        assert {"reaction", "keyword"} == unknown
     ordered = sorted(response.proposals, key=lambda item: item.time.start_s)
     assert all(one.time.end_s <= other.time.start_s for one, other in itertools.pairwise(ordered))
     assert (0, "metadata/proposals.json") == (response.config_version, response.artifact.path)

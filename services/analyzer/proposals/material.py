@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from services.analyzer import document
+from services.analyzer import document, timeline
 from services.analyzer.proposals import spoken
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
@@ -27,7 +27,7 @@ class Material:
         start_s: Where the analyzed part begins, in seconds.
         duration_s: Its length in seconds.
         interval_s: Length of an interval of the curves.
-        curves: Per interval, by name; those that were not measured are missing.
+        curves: Per interval, by name; those that were not measured are missing. `faces` is the share with a face.
         first_frame: First frame of each interval; None where there is no video.
         frame_rate: Frames per second; None where it varies, is unknown, or there is no video.
         frame_end: The frame after the last one.
@@ -95,6 +95,12 @@ class Material:
             sentences=_spans(said["sentences"] if said else []),
             script=_script(said["words"] or said["cues"]) if said else None,
         )
+        if found.get("subjects") is not None:
+            seen = _spans(found["subjects"]) - material.start_s
+            count = timeline.count_of(material.duration_s, material.interval_s)
+            material = dataclasses.replace(
+                material, curves={**material.curves, "faces": _shares(seen, material.interval_s, count)}
+            )
         sizes = {curve.size for curve in material.curves.values()}
         if len(sizes) > 1 or not math.isfinite(material.duration_s) or not material.interval_s > 0:
             raise Malformed("the curves of the analysis do not fit together")
@@ -124,6 +130,17 @@ class Material:
             near = np.minimum(np.searchsorted(self.shots_s, t_s - 1e-6), self.shots_s.size - 1)
             frames = np.where(np.abs(self.shots_s[near] - t_s) < 1e-6, self.shot_frames[near], frames)
         return frames
+
+
+def _shares(seen: np.ndarray, interval_s: float, count: int) -> np.ndarray:
+    """The share of each interval in which at least one of several overlapping stretches lies, (count,)."""
+    joined: list[list[float]] = []
+    for start_s, end_s in seen[np.argsort(seen[:, 0], kind="stable")].tolist():
+        if joined and start_s <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end_s)
+        else:
+            joined.append([start_s, end_s])
+    return timeline.shares(joined, interval_s, count)
 
 
 def _rate(video: Mapping[str, Any] | None) -> float | None:

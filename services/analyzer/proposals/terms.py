@@ -18,9 +18,6 @@ NAMES = ("hook", "energy", "speech_density", "motion", "faces", "pace", "reactio
          "duration_fit", "keyword")  # fmt: skip
 WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "faces": 1.0, "pace": 0.5,
            "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0}  # fmt: skip
-UNKNOWN = {
-    "faces": "faces are not detected by this version",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +91,10 @@ def measure(
             "motion", sums.mean("motion", start_s, end_s), "mean motion is {:.3f} picture widths per second",
             "there is no video",
         ),
+        "faces": lambda: _shared(
+            "faces", sums.mean("faces", start_s, end_s), "a face is seen {:.0%} of the time",
+            "faces were not looked for"
+        ),
         "pace": lambda: _pace(source, found),
         "completeness": lambda: Values(
             "completeness", found.quality, found.quality,
@@ -106,7 +107,7 @@ def measure(
         "keyword": lambda: _keyword(source, found, keywords),
         "reaction": lambda: _reaction(source, found),
     }  # fmt: skip
-    return [known[name]() if name in known else Values(name, None, None, UNKNOWN[name]) for name in NAMES]
+    return [known[name]() for name in NAMES]
 
 
 def _ranked(name: str, measured: np.ndarray | None, text: str, why_not: str) -> Values:

@@ -17,6 +17,7 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEASURE_SPEECH: _ClassVar[Measure]
     MEASURE_TRANSCRIPT: _ClassVar[Measure]
     MEASURE_MUSIC: _ClassVar[Measure]
+    MEASURE_SUBJECTS: _ClassVar[Measure]
 MEASURE_UNSPECIFIED: Measure
 MEASURE_SHOTS: Measure
 MEASURE_PICTURE: Measure
@@ -24,6 +25,7 @@ MEASURE_LOUDNESS: Measure
 MEASURE_SPEECH: Measure
 MEASURE_TRANSCRIPT: Measure
 MEASURE_MUSIC: Measure
+MEASURE_SUBJECTS: Measure
 
 class ProbeRequest(_message.Message):
     __slots__ = ("source_uri", "output")
@@ -192,7 +194,7 @@ class AnalyzeResult(_message.Message):
     def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm")
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm", "subjects")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +206,7 @@ class Analysis(_message.Message):
     CURVE_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
     media: MediaInfo
     frame_count: int
     duration_s: float
@@ -215,7 +218,8 @@ class Analysis(_message.Message):
     curve: Curve
     transcript: Transcript
     tempo_bpm: float
-    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ...) -> None: ...
+    subjects: _containers.RepeatedCompositeFieldContainer[Subject]
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., subjects: _Optional[_Iterable[_Union[Subject, _Mapping]]] = ...) -> None: ...
 
 class Transcript(_message.Message):
     __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times")
@@ -244,6 +248,20 @@ class Transcript(_message.Message):
     sentences: int
     word_times: bool
     def __init__(self, source: _Optional[_Union[Transcript.Source, str]] = ..., format: _Optional[str] = ..., language: _Optional[str] = ..., stream: _Optional[int] = ..., name: _Optional[str] = ..., cues: _Optional[int] = ..., sentences: _Optional[int] = ..., word_times: _Optional[bool] = ...) -> None: ...
+
+class Subject(_message.Message):
+    __slots__ = ("id", "shot", "time", "score", "speaking")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SHOT_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SPEAKING_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    shot: int
+    time: _media_pb2.TimeRange
+    score: float
+    speaking: float
+    def __init__(self, id: _Optional[int] = ..., shot: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., score: _Optional[float] = ..., speaking: _Optional[float] = ...) -> None: ...
 
 class Transition(_message.Message):
     __slots__ = ("kind", "frame", "start_frame", "end_frame")

@@ -1,0 +1,1 @@
+"""Who is in the picture: faces, followed from frame to frame, and which of them speaks."""
