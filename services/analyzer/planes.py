@@ -63,6 +63,11 @@ def grid(width: int, height: int) -> Grid:
     return Grid(rows, columns, height // rows, width // columns)
 
 
+def row_step(height: int) -> int:
+    """Rows from one that sharpness looks at to the next."""
+    return max(1, height // SAMPLED_ROWS)
+
+
 class Reader:
     """Reads the frames of one stream; all are reduced to the grid of the first, whatever size later ones have."""
 
@@ -87,7 +92,7 @@ class Reader:
         luma = np.empty((self._grid.rows, self._grid.columns), np.uint8)
         samples, pitch = _samples(planes[0], bits)
         cpu.cell_means(samples, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
-        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, max(1, frame.height // SAMPLED_ROWS))
+        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, row_step(frame.height))
         sharpness = energy / max(count, 1) / (1 << shift)
         chroma = self._chroma(planes, bits)
         return Look(pairs.picture(luma, chroma), sharpness, _exposure(frame, luma))
