@@ -16,7 +16,7 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import clock, highlight, picture, probe, timeline
+from services.analyzer import backend, clock, eye, highlight, picture, probe, timeline
 from services.analyzer.audio import loudness, meter, speech
 from services.analyzer.shots import window
 
@@ -39,12 +39,14 @@ class Wanted:
         start_s: Where the measured part begins, in seconds since the first frame.
         end_s: Where it ends; infinity for the end of the source.
         threads: Threads of the video decoder.
+        backend: What measures pictures, `cpu` or `cuda`.
     """
 
     measures: frozenset[str]
     start_s: float
     end_s: float
     threads: int
+    backend: str = "cpu"
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
@@ -55,6 +57,7 @@ class Wanted:
             start_s=float(request.get("start_s") or 0.0),
             end_s=math.inf if end_s is None else float(end_s),
             threads=int(request.get("threads") or 1),
+            backend=str(request.get("backend") or "cpu"),
         )
 
     @property
@@ -73,8 +76,9 @@ def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[
     file = files.inputs["source"]
     wanted = Wanted.from_request(request)
     size_bytes = os.fstat(file.fileno()).st_size
-    with source.open_source(file, threads=wanted.threads) as opened:
-        measuring = Pass(opened, wanted, size_bytes, report)
+    chosen = backend.of(wanted.backend)
+    with source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()) as opened:
+        measuring = Pass(opened, wanted, size_bytes, report, chosen.eye(opened))
         measuring.run()
         return measuring.finish()
 
@@ -103,12 +107,15 @@ class Pass:
         wanted: What to measure.
         size_bytes: Size of the file.
         report: Called with the progress now and then.
+        looking: What looks at the pictures.
     """
 
-    def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report) -> None:
+    def __init__(
+        self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report, looking: eye.Eye
+    ) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
         self._survey = probe.Survey.begin(opened, size_bytes)
-        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
+        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=looking)
         self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._watch = Stopwatch()
@@ -209,6 +216,7 @@ class Pass:
         if not pictures.frame_count and sound is None and (self._wanted.sees or self._wanted.hears):
             raise errors.Unreadable("nothing in the wanted part can be decoded", reason="NO_FRAMES")
         duration_s = pictures.duration_s if pictures.frame_count else sound.duration_s if sound is not None else 0.0
+        self._survey.first = self._opened.sample or self._survey.first
         media = probe.describe(self._survey)
         media["faults"] += self._timing_faults()
         value = {

@@ -95,7 +95,8 @@ class Reader:
         energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, row_step(frame.height))
         sharpness = energy / max(count, 1) / (1 << shift)
         chroma = self._chroma(planes, bits)
-        return Look(pairs.picture(luma, chroma), sharpness, _exposure(frame, luma))
+        full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+        return Look(pairs.picture(luma, chroma), sharpness, exposure(cpu.moments(luma)[0] / luma.size, full=full))
 
     def _readable(self, frame: av.VideoFrame) -> av.VideoFrame:
         same = (frame.width, frame.height) == self._size
@@ -119,8 +120,12 @@ def _samples(plane: av.video.plane.VideoPlane, bits: int) -> tuple[np.ndarray, i
     return samples, plane.line_size // samples.itemsize
 
 
-def _exposure(frame: av.VideoFrame, luma: np.ndarray) -> float:
-    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+def exposure(level: float, *, full: bool) -> float:
+    """A mean luma of 8 bits, from black (0) to white (1).
+
+    Args:
+        level: The mean.
+        full: Whether black is 0 and white 255, and not 16 and 235.
+    """
     black, white = (0, 255) if full else (16, 235)
-    level = cpu.moments(luma)[0] / luma.size
     return min(max((level - black) / (white - black), 0.0), 1.0)

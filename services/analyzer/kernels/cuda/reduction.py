@@ -31,6 +31,12 @@ class Device(Protocol):
     def zeros(self, shape: tuple[int, ...], dtype: type) -> Any:
         """An array of zeros on the device."""
 
+    def address(self, array: Any) -> int:
+        """Where an array on the device lies."""
+
+    def copy(self, target: Any, source: Any) -> None:
+        """Copies one array into another of the same shape and type, both without gaps."""
+
     def follow_decoder(self) -> None:
         """Has what is launched from now on wait for all that the decoder has ordered so far."""
 
@@ -128,12 +134,8 @@ class Reduction:
         if layout.width > WIDTH_MAX:
             raise ValueError(f"{layout.width} samples in a row, {WIDTH_MAX} at most")
         self._device, self._layout, self._grid, self._batch = device, layout, grid, batch
-        shape = (grid.rows, grid.columns)
-        self._cells = device.empty((batch + 1, *shape), np.uint8)  # the first place is for the frame before the batch
-        self._chroma = device.empty((batch, 2, shape[0] // 2, shape[1] // 2), np.uint8)
-        self._tones = device.empty((batch, TONES + 2), np.uint32)
-        self._block_shape = (-(-shape[0] // spec.BLOCK), -(-shape[1] // spec.BLOCK))
-        self._begun = False
+        self._block_shape = (-(-grid.rows // spec.BLOCK), -(-grid.columns // spec.BLOCK))
+        self._last: Any = None  # the cells of the last frame
 
     def submit(self, surfaces: Sequence[Surface]) -> "Pending":
         """Orders the reduction of the next frames; the surfaces must stay until it is finished.
@@ -141,104 +143,106 @@ class Reduction:
         Args:
             surfaces: At least one, at most a batch; all with the same pitches.
         """
-        device, count = self._device, len(surfaces)
+        count, first = len(surfaces), self._last is None
         pitches = {(item.luma_pitch, item.chroma_pitch) for item in surfaces}
         if not 0 < count <= self._batch or len(pitches) != 1:
             raise ValueError(f"{count} surfaces with {len(pitches)} pitches are no batch")
-        device.follow_decoder()
-        table = device.upload(
-            np.array([[item.luma for item in surfaces], [item.chroma for item in surfaces]], np.uint64)
-        )
         luma_pitch, chroma_pitch = pitches.pop()
-        self._reduce_luma(table[0], luma_pitch, count)
-        self._reduce_chroma(table[1], chroma_pitch, count)
+        self._device.follow_decoder()
+        addresses = [[item.luma for item in surfaces], [item.chroma for item in surfaces]]
+        table = self._device.upload(np.array(addresses, np.uint64))
+        cells = self._luma(table[0], luma_pitch, count)
+        chroma = self._chroma(table[1], chroma_pitch, count)
+        tones = self._tones(cells[1:], chroma)
         energy = self._gradient(table[0], luma_pitch, count)
-        found = self._match(count)
-        luma_count, chroma_count = (int(np.prod(array.shape[1:])) for array in (self._cells, self._chroma[:, 0]))
-        device.launch("tones", (count, 1, 1), self._cells[1:], self._chroma, np.int32(luma_count),
-                      np.int32(chroma_count), self._tones)  # fmt: skip
-        pending = Pending(device, count, self._gradient_count(), (
-            self._cells[1 : count + 1].copy(), self._chroma[:count].copy(), self._tones[:count].copy(), energy, *found,
-        ), first=not self._begun)  # fmt: skip
-        self._cells[0] = self._cells[count]
-        self._begun = True
-        return pending
+        moves, measures = self._match(cells[1:] if first else cells)
+        self._last = cells[count]
+        arrays = (cells[1:], chroma, tones, energy, moves, measures)
+        return Pending(self._device, arrays, len(self._sampled_rows()) * max(self._layout.width - 2, 0), first)
 
-    def _reduce_luma(self, table: Any, pitch: int, count: int) -> None:
-        cell = (self._grid.cell_rows, self._grid.cell_columns)
-        self._reduce(table, pitch, 1, cell, (self._grid.rows, self._grid.columns), self._cells[1 : count + 1])
+    def _luma(self, table: Any, pitch: int, count: int) -> Any:
+        """Cells of the luma, those of the frame before the batch first."""
+        grid = self._grid
+        cells = self._device.empty((count + 1, grid.rows, grid.columns), np.uint8)
+        if self._last is not None:
+            self._device.copy(cells[0], self._last)
+        self._reduce(table, pitch, 1, (grid.cell_rows, grid.cell_columns), cells[1:])
+        return cells
 
-    def _reduce_chroma(self, table: Any, pitch: int, count: int) -> None:
+    def _chroma(self, table: Any, pitch: int, count: int) -> Any:
         rows, columns = self._grid.rows // 2, self._grid.columns // 2
+        cells = self._device.empty((count, 2, rows, columns), np.uint8)
         cell = (-(-self._layout.height // 2) // rows, -(-self._layout.width // 2) // columns)
-        self._reduce(table, pitch, 2, cell, (rows, columns), self._chroma[:count])
+        self._reduce(table, pitch, 2, cell, cells)
+        return cells
 
-    def _reduce(
-        self, table: Any, pitch: int, channels: int, cell: tuple[int, int], shape: tuple[int, int], means: Any
-    ) -> None:
-        stretch = max(text.SIZES["CELLS_SAMPLES"] // (cell[1] * channels), 1)
-        numbers = (pitch, channels, self._layout.unused, self._layout.shift, *cell, *shape, stretch)
-        self._device.launch(
-            "cell_means_16" if self._layout.wide else "cell_means_8",
-            (-(-shape[1] // stretch), shape[0], len(means)),
-            table, *map(np.int32, numbers), means,
-        )  # fmt: skip
+    def _reduce(self, table: Any, pitch: int, channels: int, cell: tuple[int, int], means: Any) -> None:
+        rows, columns = means.shape[-2:]
+        stretch = text.SIZES["CELLS_SAMPLES"] // (cell[1] * channels)
+        numbers = (pitch, channels, self._layout.unused, self._layout.shift, *cell, rows, columns, stretch)
+        grid = (-(-columns // stretch), rows, len(means))
+        self._device.launch(self._kernel("cell_means"), grid, table, *map(np.int32, numbers), means)
+
+    def _tones(self, cells: Any, chroma: Any) -> Any:
+        tones = self._device.empty((len(cells), TONES + 2), np.uint32)
+        counts = (np.int32(cells[0].size), np.int32(chroma[0, 0].size))
+        self._device.launch("tones", (len(cells), 1, 1), cells, chroma, *counts, tones)
+        return tones
 
     def _gradient(self, table: Any, pitch: int, count: int) -> Any:
         energy = self._device.zeros((count,), np.uint64)
         sampled = len(self._sampled_rows())
         if sampled and self._layout.width >= spec.GRADIENT_ROWS:
             numbers = (pitch, self._layout.unused, self._layout.width, planes.row_step(self._layout.height))
-            kernel = "gradient_16" if self._layout.wide else "gradient_8"
-            self._device.launch(kernel, (sampled, count, 1), table, *map(np.int32, numbers), energy)
+            self._device.launch(self._kernel("gradient"), (sampled, count, 1), table, *map(np.int32, numbers), energy)
         return energy
 
     def _sampled_rows(self) -> range:
         return range(1, self._layout.height - 1, planes.row_step(self._layout.height))
 
-    def _gradient_count(self) -> int:
-        return len(self._sampled_rows()) * max(self._layout.width - 2, 0)
-
-    def _match(self, count: int) -> tuple[Any, Any]:
-        """Block motion into each frame from the one before; the first of a stream has none before."""
-        pairs_count = count if self._begun else count - 1
-        moves = self._device.zeros((pairs_count, *self._block_shape, 2), np.int32)
-        measures = self._device.zeros((4, pairs_count, *self._block_shape), np.int32)
-        if pairs_count:
-            cells = self._cells if self._begun else self._cells[1:]
-            grid = (self._block_shape[1], self._block_shape[0], pairs_count)
+    def _match(self, cells: Any) -> tuple[Any, Any]:
+        """Block motion into each of some pictures but the first, from the one before."""
+        count = len(cells) - 1
+        moves = self._device.empty((count, *self._block_shape, 2), np.int32)
+        measures = self._device.empty((4, count, *self._block_shape), np.int32)
+        if count:
+            grid = (self._block_shape[1], self._block_shape[0], count)
             numbers = (np.int32(self._grid.rows), np.int32(self._grid.columns))
             self._device.launch("match_blocks", grid, cells, *numbers, moves, measures)
         return moves, measures
 
+    def _kernel(self, name: str) -> str:
+        return f"{name}_16" if self._layout.wide else f"{name}_8"
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Pending:
-    """A batch that is being reduced."""
+    """A batch that is being reduced.
 
-    def __init__(
-        self, device: Device, count: int, gradient_count: int, arrays: tuple[Any, ...], *, first: bool
-    ) -> None:
-        self._device, self._count, self._gradient_count = device, count, gradient_count
-        self._arrays, self._first = arrays, first
+    Attributes:
+        device: Runs the kernels.
+        arrays: On the device: luma, chroma, tones, gradient energy, moves, and the other measures of blocks.
+        places: Where the gradient is taken, in each frame.
+        first: Whether the first frame has none before it.
+    """
+
+    device: Device
+    arrays: tuple[Any, ...]
+    places: int
+    first: bool
 
     def finish(self) -> list[Reduced]:
         """Waits for the batch and gives its frames."""
-        luma, chroma, tones, energy, moves, measures = (self._device.download(array) for array in self._arrays)
-        missing = int(self._first)
-        frames = []
-        for k in range(self._count):
-            pair = k - missing
-            blocks = pairs.Blocks(moves[pair], *(layer[pair] for layer in measures)) if pair >= 0 else None
-            tone = tones[k].astype(np.int64)
-            frames.append(
-                Reduced(
-                    luma=luma[k],
-                    chroma=chroma[k],
-                    luma_histogram=tone[: spec.LUMA_BINS],
-                    chroma_histogram=tone[spec.LUMA_BINS : TONES],
-                    moments=(int(tone[-2]), int(tone[-1])),
-                    gradient=(int(energy[k]), self._gradient_count),
-                    blocks=blocks,
-                )
+        luma, chroma, tones, energy, moves, measures = (self.device.download(array) for array in self.arrays)
+        return [
+            Reduced(
+                luma=luma[k],
+                chroma=chroma[k],
+                luma_histogram=tones[k, : spec.LUMA_BINS].astype(np.int64),
+                chroma_histogram=tones[k, spec.LUMA_BINS : TONES].astype(np.int64),
+                moments=(int(tones[k, TONES]), int(tones[k, TONES + 1])),
+                gradient=(int(energy[k]), self.places),
+                blocks=pairs.Blocks(moves[pair], *(layer[pair] for layer in measures)) if pair >= 0 else None,
             )
-        return frames
+            for k, pair in enumerate(range(-int(self.first), len(luma) - int(self.first)))
+        ]

@@ -70,6 +70,12 @@ class Device:
     def zeros(self, shape: tuple[int, ...], dtype: type) -> np.ndarray:
         return np.zeros(shape, dtype)
 
+    def address(self, array: np.ndarray) -> int:
+        return array.ctypes.data
+
+    def copy(self, target: np.ndarray, source: np.ndarray) -> None:
+        target[...] = source
+
     def follow_decoder(self) -> None:
         self.followed += 1
 
