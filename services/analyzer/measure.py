@@ -8,7 +8,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import av
@@ -63,12 +63,17 @@ class Wanted:
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
-        return bool(self.measures & {"shots", "picture"})
+        return sees(self.measures)
 
     @property
     def hears(self) -> bool:
         """Whether sound is measured."""
         return bool(self.measures & {"loudness", "speech"})
+
+
+def sees(measures: Collection[str]) -> bool:
+    """Whether some of MEASURES look at pictures; none stands for all."""
+    return not measures or not {"shots", "picture"}.isdisjoint(measures)
 
 
 def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:

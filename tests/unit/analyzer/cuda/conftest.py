@@ -23,6 +23,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory, require_tool) -> dict[str, 
     """The environment of a process that finds a pretend driver."""
     folder = tmp_path_factory.mktemp("driver")
     for name, file in (("libcuda.so.1", "cuda.c"), ("libnvcuvid.so.1", "nvcuvid.c")):
-        command = [require_tool("gcc"), "-O1", "-shared", "-fPIC", "-w", "-o", str(folder / name), str(DRIVER / file)]
+        command = [require_tool("gcc"), "-O1", "-shared", "-fPIC", "-w", f"-Wl,-soname,{name}"]
+        command += ["-o", str(folder / name), str(DRIVER / file)]
         subprocess.run(command, check=True, capture_output=True)
     return {**os.environ, "LD_LIBRARY_PATH": str(folder)}

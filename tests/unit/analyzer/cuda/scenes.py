@@ -11,6 +11,7 @@ import collections
 import contextlib
 import ctypes
 import json
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator
@@ -138,6 +139,16 @@ def analyze(path: str, library: str) -> dict[str, Any]:
         plain, _ = measure.run({}, files, lambda report: None)
     names = ("media", "video", "duration_s", "speech", "loudness")
     return {"different": [name for name in names if value[name] != plain[name]], "arrays": sorted(arrays)} | _counts()
+
+
+def open_pretended() -> None:
+    """Opens the emulated device in a child of a pool, where `backend.open_card` would open a card."""
+    library = ctypes.CDLL("libnvcuvid.so.1")
+    device = Device(pathlib.Path(os.environ["CUDA_PRETEND_KERNELS"]))
+    backend.rehearse(device)
+    backend.adopt(device, DRIVER, library)
+    if not backend.decodes("h264", backend.Card(device)):
+        raise errors.WorkerLost("the device decodes no H.264", reason="DEVICE_FAILED")
 
 
 def trial(name: str, library: str) -> dict[str, Any]:

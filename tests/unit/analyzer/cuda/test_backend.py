@@ -99,7 +99,7 @@ def test_silent_fall_back_of_ffmpeg_is_noticed(play, tmp_path: pathlib.Path) -> 
 
 def test_av1_is_decoded_where_the_card_can(play, tmp_path: pathlib.Path) -> None:
     """PyAV alone would never ask the card."""
-    (found,) = play("decode", film(tmp_path / "film.mkv", "libsvtav1", "yuv420p"), PRETEND_AV1="1")
+    (found,) = play("decode", film(tmp_path / "film.mkv", "libsvtav1", "yuv420p"), CUDA_PRETEND_AV1="1")
     assert found["processor"] == found["device"]
     assert 4 == len(found["device"])
 
@@ -117,9 +117,9 @@ def film(path: pathlib.Path, encoder: str, pixels: str) -> pathlib.Path:
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
-        ({"PRETEND_FAIL_AT": "10"}, "DEVICE_FAILED"),
-        ({"PRETEND_SURFACES_MAX": "10"}, "DEVICE_MEMORY"),
-        ({"PRETEND_NO_DEVICE": "1"}, "DEVICE_FAILED"),
+        ({"CUDA_PRETEND_FAIL_AT": "10"}, "DEVICE_FAILED"),
+        ({"CUDA_PRETEND_SURFACES_MAX": "10"}, "DEVICE_MEMORY"),
+        ({"CUDA_PRETEND_NO_DEVICE": "1"}, "DEVICE_FAILED"),
     ],
 )
 def test_failing_device_is_no_damaged_file(play, media_dir: pathlib.Path, told: dict[str, str], reason: str) -> None:

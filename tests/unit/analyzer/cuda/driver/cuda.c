@@ -10,7 +10,7 @@ long pretend_peak(void) { return peak; }
 long pretend_copies_to_host(void) { return to_host; }
 long pretend_copies_off_default_stream(void) { return off_default_stream; }
 
-Result cuInit(unsigned flags) { return told("PRETEND_NO_DEVICE", 0) ? NO_DEVICE : SUCCESS; }
+Result cuInit(unsigned flags) { return told("CUDA_PRETEND_NO_DEVICE", 0) ? NO_DEVICE : SUCCESS; }
 Result cuDriverGetVersion(int* version) { *version = 13000; return SUCCESS; }
 Result cuDeviceGetCount(int* count) { *count = 1; return SUCCESS; }
 Result cuDeviceGet(int* device, int index) { *device = index; return index ? INVALID_DEVICE : SUCCESS; }
@@ -30,7 +30,7 @@ Result cuCtxPopCurrent_v2(void** context) { *context = NULL; return SUCCESS; }
 ABSENT(cuCtxCreate_v2)  // a second context would cost hundreds of megabytes
 
 Result cuMemAlloc_v2(Address* place, size_t bytes) {
-  if (live >= told("PRETEND_SURFACES_MAX", 1 << 20)) return OUT_OF_MEMORY;
+  if (live >= told("CUDA_PRETEND_SURFACES_MAX", 1 << 20)) return OUT_OF_MEMORY;
   *place = (Address)aligned_alloc(512, (bytes + 511) / 512 * 512);
   memset((void*)*place, 0xEE, bytes);
   if (++live > peak) peak = live;

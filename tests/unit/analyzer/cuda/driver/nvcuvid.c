@@ -31,7 +31,7 @@ typedef struct {
 Result cuvidGetDecoderCaps(Caps* caps) {
   // As on a Hopper card: no AV1, and of H.264 only 8 bits of 4:2:0.
   caps->supported = caps->chroma == CHROMA_420;
-  if (caps->codec == AV1) caps->supported &= told("PRETEND_AV1", 0) != 0;
+  if (caps->codec == AV1) caps->supported &= told("CUDA_PRETEND_AV1", 0) != 0;
   if (caps->codec == H264) caps->supported &= caps->depth_above_8 == 0;
   caps->engines = 1;
   caps->width_max = caps->height_max = 8192;
@@ -49,7 +49,7 @@ Result cuvidCreateDecoder(void** made, const Wanted* wanted) {
 }
 Result cuvidDestroyDecoder(void* decoder) { free(decoder); return SUCCESS; }
 Result cuvidDecodePicture(Decoder* decoder, const int* picture) {
-  if (told("PRETEND_FAIL_AT", -1) == (long)decoder->count) return ILLEGAL_ADDRESS;
+  if (told("CUDA_PRETEND_FAIL_AT", -1) == (long)decoder->count) return ILLEGAL_ADDRESS;
   decoder->order[picture[2] & 63] = decoder->count++;
   return SUCCESS;
 }

@@ -1,5 +1,5 @@
 // What both pretend libraries share. "Device" memory is the processor's; each call may be told to fail by a variable of
-// the environment, PRETEND_<NAME>. Only for driving PyAV's and FFmpeg's own code where there is no card.
+// the environment, CUDA_PRETEND_<NAME>. Only for driving PyAV's and FFmpeg's own code where there is no card.
 #pragma once
 #include <stdio.h>
 #include <stdlib.h>
