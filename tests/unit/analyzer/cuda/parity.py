@@ -122,18 +122,24 @@ def interleaved(chroma: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(chroma, 0, 2).reshape(chroma.shape[1], -1))
 
 
-def emulated(device: reduction.Device, one: Case) -> list[Measures]:
-    """What the kernels make of a case."""
+def reduced(device: reduction.Device, one: Case, place: Callable[[Fence], int]) -> list[Measures]:
+    """What the kernels make of a case.
+
+    Args:
+        device: Runs them.
+        one: The case.
+        place: Puts a plane where the device can read it, and gives its address there.
+    """
     noise = np.random.default_rng(one.pitch)
     held = [
         (surface(luma, one.layout, one.pitch, noise), surface(interleaved(chroma), one.layout, one.pitch, noise))
         for luma, chroma in zip(one.lumas, one.chromas, strict=True)
     ]
-    surfaces = [reduction.Surface(luma.address, chroma.address, one.pitch, one.pitch) for luma, chroma in held]
+    surfaces = [reduction.Surface(place(luma), place(chroma), one.pitch, one.pitch) for luma, chroma in held]
     reducing = reduction.Reduction(device, one.layout, one.grid, one.batch)
     starts = range(0, len(surfaces), one.batch)
-    reduced = [item for start in starts for item in reducing.submit(surfaces[start : start + one.batch]).finish()]
-    return [{**{name: np.array(getattr(item, name)) for name in NAMES}, **_named(item.blocks)} for item in reduced]
+    frames = [item for start in starts for item in reducing.submit(surfaces[start : start + one.batch]).finish()]
+    return [{**{name: np.array(getattr(item, name)) for name in NAMES}, **_named(item.blocks)} for item in frames]
 
 
 def specified(one: Case) -> list[Measures]:
@@ -205,7 +211,7 @@ def first_difference(device: reduction.Device, cases: int, *, numba: bool = Fals
         one = case(seed)
         expected = specified(one)
         try:
-            wrong = differences(expected, emulated(device, one))
+            wrong = differences(expected, reduced(device, one, lambda fence: fence.address))
         except build.KernelFault as fault:
             return f"case {seed}: {fault}"
         wrong += differences(expected, compiled(one)) if numba else []
