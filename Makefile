@@ -31,7 +31,7 @@ down: setup  ## Stop the suite
 	@reelsmith down
 
 test: setup  ## Run every test; missing tools are skipped with a reason
-	@python -m pytest
+	@python -m pytest -n 2 --dist loadfile
 
 check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
 	@ruff check .

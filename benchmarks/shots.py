@@ -1,4 +1,4 @@
-"""How exactly shots are found: ours beside PySceneDetect's defaults, one scorer, on every labelled file.
+"""How exactly shots are found: ours beside PySceneDetect and FFmpeg's scdet, one scorer, on every labelled file.
 
     python benchmarks/shots.py [FOLDER]
 
@@ -12,9 +12,10 @@ import pathlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import av
+import av.filter
 import scenedetect
 
 from media import pool
@@ -22,7 +23,11 @@ from services.analyzer import measure
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media"
 THREADS = 3
-PEERS = {"content": scenedetect.ContentDetector, "adaptive": scenedetect.AdaptiveDetector}
+DETECTORS = {
+    "content": scenedetect.ContentDetector,
+    "adaptive": scenedetect.AdaptiveDetector,
+    "adaptive, minimum length 1": lambda: scenedetect.AdaptiveDetector(min_scene_len=1),  # its best settings
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,10 +112,24 @@ def ours(path: pathlib.Path) -> list[Span]:
     return [Span(item["start_frame"], item["end_frame"], item["kind"] == "cut") for item in value["transitions"]]
 
 
-def peer(name: str, path: pathlib.Path) -> list[Span]:
-    """What PySceneDetect finds with its defaults."""
-    scenes = scenedetect.detect(str(path), PEERS[name](), start_in_scene=True)
+def scenedetect_finds(name: str, path: pathlib.Path) -> list[Span]:
+    """What PySceneDetect finds with one of its detectors."""
+    scenes = scenedetect.detect(str(path), DETECTORS[name](), start_in_scene=True)
     return [Span(start.frame_num, start.frame_num, True) for start, _ in scenes[1:]]
+
+
+def scdet_finds(path: pathlib.Path) -> list[Span]:
+    """What FFmpeg's filter finds with its defaults."""
+    found = []
+    with av.open(str(path)) as source:
+        stream = source.streams.video[0]
+        graph = av.filter.Graph()
+        graph.link_nodes(graph.add_buffer(template=stream), graph.add("scdet"), graph.add("buffersink")).configure()
+        for index, frame in enumerate(source.decode(stream)):
+            graph.vpush(frame)
+            if "lavfi.scd.time" in graph.vpull().metadata:
+                found.append(Span(index, index, True))
+    return found
 
 
 def single(path: pathlib.Path, index: int, folder: pathlib.Path) -> pathlib.Path:
@@ -151,20 +170,30 @@ def table(rows: Sequence[tuple[str, dict[str, Score]]]) -> str:
     return "\n".join(lines)
 
 
-def main(folder: pathlib.Path) -> None:
-    """Scores all and prints the table."""
-    programs = {"ours": ours, **{name: lambda path, name=name: peer(name, path) for name in PEERS}}
+def programs() -> dict[str, Callable[[pathlib.Path], list[Span]]]:
+    """What takes part, by name."""
+    peers = {f"PySceneDetect {name}": lambda path, name=name: scenedetect_finds(name, path) for name in DETECTORS}
+    return {"ours": ours, **peers, "FFmpeg scdet": scdet_finds}
+
+
+def compete(films: Iterable[tuple[str, pathlib.Path, Labels]]) -> None:
+    """Scores all programs on all films and prints the table."""
     rows: list[tuple[str, dict[str, Score]]] = []
-    with tempfile.TemporaryDirectory() as spare:
-        for name, path, labels in films(folder, pathlib.Path(spare)):
-            scores = {}
-            for program, find in programs.items():
-                begin = time.perf_counter()
-                scores[program] = score(labels, find(path))
-                scores[program].seconds = time.perf_counter() - begin
-            rows.append((name, scores))
-    total = {program: sum((scores[program] for _, scores in rows), Score()) for program in programs}
+    for name, path, labels in films:
+        scores = {}
+        for program, find in programs().items():
+            begin = time.perf_counter()
+            scores[program] = score(labels, find(path))
+            scores[program].seconds = time.perf_counter() - begin
+        rows.append((name, scores))
+    total = {program: sum((scores[program] for _, scores in rows), Score()) for program in programs()}
     print(table([*rows, ("all", total)]))
+
+
+def main(folder: pathlib.Path) -> None:
+    """Scores all programs on the labelled films."""
+    with tempfile.TemporaryDirectory() as spare:
+        compete(films(folder, pathlib.Path(spare)))
 
 
 if __name__ == "__main__":

@@ -155,7 +155,8 @@ class StreamCall:
                     self._way.failed(chosen, error)
                     if not (first and self._way.may_retry(self._call, error, len(tried))):
                         raise
-                await self._way.pause(self._call, tried)
+                    failure = error
+                await self._way.pause(self._call, tried, failure)
 
     async def _read(self, chosen: Any) -> AsyncIterator[Any]:
         """The messages of one try."""

@@ -19,9 +19,9 @@ OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),  # pings go on while a stream is silent
     ("grpc.use_local_subchannel_pool", 1),  # one connection per member, shared with nobody
-    ("grpc.initial_reconnect_backoff_ms", 100),  # a restarted process is back within a second
+    ("grpc.initial_reconnect_backoff_ms", 100),  # a restarted process is reached within half a second
     ("grpc.min_reconnect_backoff_ms", 1000),  # also how long one attempt to connect may take
-    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_reconnect_backoff_ms", 500),  # a refused connection costs nothing, a late one costs every caller
     ("grpc.enable_retries", 0),  # second tries are made here, on another instance and within a budget
 )
 

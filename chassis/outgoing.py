@@ -88,6 +88,7 @@ class Outgoing:
         self.method = method
         self.options = options
         self.timeout_s = deadlines.cap(default_timeout_s if options.timeout is None else options.timeout)
+        self.waits = 0  # tries that found no connection, of a caller that waits for one: they are no tries
         self._start_s = time.monotonic()
         self._span = _span(method)
         carrier: dict[str, str] = {}

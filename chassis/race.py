@@ -112,7 +112,7 @@ class Race:
             return
         if not self._way.may_retry(self._call, error, len(self._tried)):
             raise error
-        await self._way.pause(self._call, self._tried)
+        await self._way.pause(self._call, self._tried, error)
         await self._start("retry")
 
 

@@ -18,10 +18,12 @@ HEDGE_DELAY_FIRST_S = 1.0  # while too few latencies are known
 HEDGE_RATIO, HEDGE_BURST = 0.1, 10.0  # a tenth more calls at most, in the long run
 RETRY_RATIO, RETRY_BURST = 0.1, 20.0  # total load on a failing service stays under 1.1 times the calls
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0  # only where every instance was tried already
+LOOK_S = 0.05  # between two looks at connections that come back by themselves: a restart is noticed at once
 KNOWN_TIMEOUT_S = 5.0  # how long a call waits for the first instance of a service to appear
 METHODS_MAX = 1000  # latencies are kept per method; a service has tens
 UNREACHABLE = ("failed to connect to all addresses", "connections to all backends failing")  # gRPC's own words
 
+READY = grpc.ChannelConnectivity.READY
 RETRIABLE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})  # CANCELLED: a server that stops
 FAULTS = frozenset(
     {
@@ -177,17 +179,37 @@ class Route:
         if call.left_s <= 0:
             return False
         if never_sent and call.options.wait_for_ready:
+            call.waits += 1
+            return True
+        if tries - call.waits >= self.policy.tries_max:
+            return False
+        if never_sent:  # burdens nobody, and so costs nothing: health checks of a dead service must not use up the rest
             return True
         repeatable = call.method.effect is not methods.Effect.UNKNOWN and not call.method.kind.startswith("stream")
-        if tries >= self.policy.tries_max or not (never_sent or (repeatable and error.code in RETRIABLE)):
-            return False
-        return self._retries.spend()
+        return repeatable and error.code in RETRIABLE and self._retries.spend()
 
-    async def pause(self, call: outgoing.Outgoing, tried: Sequence[member.Member]) -> None:
-        """Waits before a retry where every member was tried already; goes on at once otherwise."""
-        if set(self.source.members) <= set(tried):
-            length_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(len(tried), 10))  # 10: the cap is long reached
-            await asyncio.sleep(min(call.left_s, length_s * random.uniform(0.8, 1.2)))  # noqa: S311  spreads retries
+    async def pause(self, call: outgoing.Outgoing, tried: Sequence[member.Member], error: errors.Error) -> None:
+        """Waits before a retry where every member was tried already; goes on at once otherwise.
+
+        Args:
+            call: The call.
+            tried: Whom it was sent to.
+            error: How the last try failed; without a connection, a call that waits for one goes on when there is one.
+        """
+        if not set(self.source.members) <= set(tried):
+            return
+        if isinstance(error, NeverSent) and call.options.wait_for_ready:
+            await self._connected(call)
+            return
+        length_s = min(BACKOFF_MAX_S, BACKOFF_S * 2 ** min(len(tried), 10))  # 10: the cap is long reached
+        await asyncio.sleep(min(call.left_s, length_s * random.uniform(0.8, 1.2)))  # noqa: S311  spreads retries
+
+    async def _connected(self, call: outgoing.Outgoing) -> None:
+        """Waits until a member is connected, or until the caller stops waiting."""
+        connected = False
+        while call.left_s > 0 and not connected:  # bounded by the deadline
+            await asyncio.sleep(LOOK_S)
+            connected = any(item.state is READY for item in self.source.members)
 
 
 async def connect(chosen: member.Member, call: outgoing.Outgoing) -> None:
@@ -196,7 +218,7 @@ async def connect(chosen: member.Member, call: outgoing.Outgoing) -> None:
     Raises:
         NeverSent: The instance cannot be reached.
     """
-    if chosen.state is grpc.ChannelConnectivity.READY:
+    if chosen.state is READY:
         return
     if not await chosen.connected(min(member.CONNECT_TIMEOUT_S, call.left_s)):
         raise NeverSent(

@@ -1,7 +1,6 @@
 """Puts what a job measured and proposed into one document: `analysis.schema.json` says what is in it."""
 
 import json
-import os
 import pathlib
 import tempfile
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from chassis import errors
-from client import gateway, results, schema, wording
+from client import gateway, output, results, schema, wording
 
 SCHEMA = json.loads(pathlib.Path(__file__).with_name("analysis.schema.json").read_text())
 KEPT = (
@@ -24,6 +23,7 @@ KEPT = (
     "loudness",
     "curve",
     "faults",
+    "transcript",
 )
 ANALYSIS, PROPOSALS = "metadata/analysis.json", "metadata/proposals.json"
 NOTHING_FITS = "NOTHING_FITS"  # reason of a job whose source is measured, and too short for what was asked
@@ -106,14 +106,5 @@ def _rounded(seconds: float | None) -> float | None:
 
 def write(document: dict[str, Any], target: pathlib.Path) -> None:
     """Writes the document so that a reader sees all of it or none."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    part = pathlib.Path(name)
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(document, file, indent=1, ensure_ascii=False)
-            file.write("\n")
-        part.chmod(0o644)  # temporary files are private; results are ordinary files
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    with output.whole(target) as file:
+        file.write(json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n")

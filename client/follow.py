@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import pathlib
 import uuid
 from typing import Protocol
@@ -29,8 +30,16 @@ class Display(Protocol):
         """Shows how far a transfer has come."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Files:
+    """What a job is made of: a video and, where one was named, a file with what is said; absolute paths."""
+
+    video: pathlib.Path
+    transcript: pathlib.Path | None = None
+
+
 async def run(
-    suite: gateway.Gateway, where: place.Place, spec: jobs.JobSpec, video: pathlib.Path, display: Display
+    suite: gateway.Gateway, where: place.Place, spec: jobs.JobSpec, files: Files, display: Display
 ) -> jobs.Job:
     """Makes a job of a local file and follows it to its end.
 
@@ -40,27 +49,28 @@ async def run(
         suite: The gateway.
         where: Where it is.
         spec: What to do; the source is filled in.
-        video: The source, as an absolute path.
+        files: The source and what belongs to it.
         display: Where progress is shown.
 
     Returns:
         The job as it ended.
     """
-    spec.title = spec.title or video.name
+    spec.title = spec.title or files.video.name
     if place.local(where.gateway):
-        job = await _by_path(suite, spec, video, display)
+        job = await _by_path(suite, spec, files, display)
         if job is not None:
             return job
         display.note("the suite cannot read the file where it is: sending it")
-    spec.source_uri = await suite.upload(video, lambda done, total: display.transfer("upload", done, total))
+    spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
+    if files.transcript is not None:
+        spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
     return await _started(suite, spec, display)
 
 
-async def _by_path(
-    suite: gateway.Gateway, spec: jobs.JobSpec, video: pathlib.Path, display: Display
-) -> jobs.Job | None:
+async def _by_path(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> jobs.Job | None:
     """The job over a path; None where the suite cannot read that path."""
-    spec.source_uri = video.as_uri()
+    spec.source_uri = files.video.as_uri()
+    spec.transcript_uri = files.transcript.as_uri() if files.transcript is not None else ""
     try:
         job = await _started(suite, spec, display)
     except errors.Error as error:

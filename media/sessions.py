@@ -7,19 +7,22 @@ beneath its folder by `media.folders`, from which there is no way out.
 import contextlib
 import dataclasses
 import fcntl
+import itertools
 import os
 import pathlib
 import re
 import secrets
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from media import artifacts, errors, folders
 
 FOLDERS = ("video_clips", "audio", "images", "scripts", "metadata", "final_output", "logs")
 ID = re.compile(r"[0-9a-f]{32}")
+LANGUAGE = "[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}"  # a tag as BCP 47 writes it
+BESIDE_MAX = 100_000  # names in a folder that are looked at; in larger ones only the plain names are tried
 UPLOAD_PART, UPLOAD_WHOLE = "part", "source"
 
 
@@ -337,16 +340,56 @@ class Sources:
         except PermissionError as error:
             raise errors.PathRefused(f"{path[:200]} may not be read", reason="SOURCE_NOT_ALLOWED") from error
 
-    def _open_path(self, path: str) -> BinaryIO:
-        real = pathlib.Path(os.path.realpath(path))
+    def beside(self, uri: str, endings: Sequence[str]) -> tuple[str, BinaryIO] | None:
+        """Opens the file that lies beside a source and is named after it.
+
+        For `talk.mp4` that is `talk.srt`, or else one with a language such as `talk.en.srt`, the first by name. It must
+        be a regular file under an allowed folder and is never reached through a link. Uploads have none.
+
+        Args:
+            uri: The source.
+            endings: Endings that it may have, with their dots, the preferred one first.
+
+        Returns:
+            Its name and the open file; None where there is none.
+        """
+        scheme, _, rest = uri.partition(":")
+        path = _unquoted(rest)
+        if scheme != "file" or not path.startswith("/") or not _is_name(path):
+            return None
+        folder = pathlib.Path(os.path.realpath(os.path.dirname(path)))
+        for name in _names_beside(folder, pathlib.PurePosixPath(path).stem, endings):
+            with contextlib.suppress(errors.NotThere, errors.PathRefused, PermissionError):
+                root = self._root_of(folder)
+                return name, folders.open_parts(root, [*folder.relative_to(root).parts, name])
+        return None
+
+    def _root_of(self, real: pathlib.Path) -> pathlib.Path:
         allowed = [pathlib.Path("/")] if self.roots is None else [root.resolve() for root in self.roots]
         root = next((root for root in allowed if real.is_relative_to(root)), None)
         if root is None:
-            raise errors.PathRefused(f"{path[:200]} is not under an allowed folder", reason="SOURCE_NOT_ALLOWED")
+            raise errors.PathRefused(f"{str(real)[:200]} is not under an allowed folder", reason="SOURCE_NOT_ALLOWED")
+        return root
+
+    def _open_path(self, path: str) -> BinaryIO:
+        real = pathlib.Path(os.path.realpath(path))
+        root = self._root_of(real)
         if real == root:
             raise errors.NotThere(f"{path[:200]} is no regular file", metadata={"path": path[:200]})
         # The real path has no links: one that appears now was put there in between, and is refused.
         return folders.open_parts(root, list(real.relative_to(root).parts))
+
+
+def _names_beside(folder: pathlib.Path, stem: str, endings: Sequence[str]) -> list[str]:
+    """Names in a folder that a file beside `stem` may have, the plain ones first."""
+    tagged = re.compile(rf"{re.escape(stem)}\.{LANGUAGE}({'|'.join(map(re.escape, endings))})")
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in itertools.islice(entries, BESIDE_MAX + 1)]
+    except (PermissionError, FileNotFoundError, NotADirectoryError):  # it may be passed and not listed, or be none
+        names = []
+    marked = sorted(filter(tagged.fullmatch, names)) if len(names) <= BESIDE_MAX else []
+    return [*(f"{stem}{ending}" for ending in endings), *marked]
 
 
 def display_name(uri: str) -> str:

@@ -60,10 +60,10 @@ class Suite:
         """Submits a source and waits until its job has ended."""
         stub = self.stub()
         request = pb.CreateClipsRequest(spec=jobs.JobSpec(source_uri=source.resolve().as_uri(), **spec))
-        job = stub.CreateClips(request, timeout=10, wait_for_ready=True)
+        job = stub.CreateClips(request, timeout=60, wait_for_ready=True)
         for event in stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=JOB_TIMEOUT_S):
             job = event.job
-        return stub.GetJob(pb.GetJobRequest(id=job.id), timeout=10)
+        return stub.GetJob(pb.GetJobRequest(id=job.id), timeout=60)
 
 
 def launcher(*arguments: str, env: dict[str, str] | None = None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import os
 import random
 import socket
 import time
@@ -11,7 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from chassis import server
 from chassis import settings as settings_module
 
-PORTS = range(10_000, 20_000)  # below those that the kernel gives to outgoing connections
+WORKERS_MAX = 16  # of pytest-xdist; each takes ports of its own, for all of them look at the same time
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
+PORTS = range(10_000 + WORKER, 20_000, WORKERS_MAX)  # below those that the kernel gives to outgoing connections
 PORT_ATTEMPTS_MAX = 100  # each of them fails only where something listens
 POLL_S = 0.02  # how often a condition is looked at
 
@@ -46,7 +49,7 @@ async def serving(services: Sequence[server.Service], **values: object) -> Async
         yield running
 
 
-async def wait_until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0, what: str = "") -> None:
+async def wait_until(condition: Callable[[], bool | Awaitable[bool]], timeout_s: float = 60.0, what: str = "") -> None:
     """Waits until a condition holds.
 
     Args:

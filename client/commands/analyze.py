@@ -1,5 +1,6 @@
 """`reelsmith analyze`: what is in a video, and where its clips would be."""
 
+import dataclasses
 import pathlib
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import rich.table
 import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
-from client import analysis, follow, progress, terminal, wording
+from client import analysis, follow, plot, progress, terminal, wording
 from client.commands import clip, options, session
 
 STDOUT = pathlib.Path("-")
@@ -18,10 +19,14 @@ def analyze(
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", metavar="FILE", help="Write the document here; - for stdout.")
     ] = None,
+    plot_file: Annotated[
+        pathlib.Path | None, typer.Option("--plot", metavar="FILE", help="Draw everything on one time axis, as PNG.")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=100, help="How many proposals at most.")] = 5,
     min_s: Annotated[float, typer.Option("--min", min=0.5, max=3600, metavar="S", help="Shortest clip, seconds.")] = 15,
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    transcript: options.Transcript = None,
     gateway: options.Gateway = "",
 ) -> None:
     """Measure VIDEO and propose clips; render nothing.
@@ -29,7 +34,7 @@ def analyze(
     Starts a private suite for the run where none is up.
 
     The document has source, video, audio, transitions, shots, speech,
-    silence, loudness, curve, proposals and timings, as described in
+    silence, loudness, transcript, curve, proposals and timings, as described in
     client/analysis.schema.json.
     """
     if max_s < min_s:
@@ -37,28 +42,44 @@ def analyze(
     spec = jobs.JobSpec(
         analyze_only=True, count=count, duration_min_s=min_s, duration_max_s=max_s, keywords=keyword or ()
     )
-    terminal.run(_analyze(video, spec, json_file, gateway), as_json=json_file == STDOUT)
+    wanted = Wanted(json_file, plot_file)
+    terminal.run(_analyze(follow.Files(video, transcript), spec, wanted, gateway), as_json=json_file == STDOUT)
 
 
-async def _analyze(
-    video: pathlib.Path, spec: jobs.JobSpec, json_file: pathlib.Path | None, address: str
-) -> terminal.Code:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """The files that are asked for; None is none, `-` is stdout."""
+
+    json_file: pathlib.Path | None
+    plot_file: pathlib.Path | None
+
+
+async def _analyze(files: follow.Files, spec: jobs.JobSpec, wanted: Wanted, address: str) -> terminal.Code:
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
-            job = await follow.run(suite, where, spec, video, display)
+            job = await follow.run(suite, where, spec, files, display)
             if not analysis.measured(job):
                 return clip.verdict(job, kept=not where.passing)
             if job.error.message:
                 display.note(f"no proposals: {job.error.message}")
             document = await analysis.read(suite, job)
-    if json_file == STDOUT:
-        terminal.write(document)
-    elif json_file:
-        analysis.write(document, json_file)
-        terminal.say(str(json_file))
-    else:
-        summarize(document)
+    deliver(document, wanted)
     return terminal.Code.DONE
+
+
+def deliver(document: dict[str, Any], wanted: Wanted) -> None:
+    """Writes the files that are asked for and says where they are; says the gist where none is."""
+    if wanted.plot_file:
+        plot.write(document, wanted.plot_file)
+    if wanted.json_file == STDOUT:
+        terminal.write(document)
+        return
+    if wanted.json_file:
+        analysis.write(document, wanted.json_file)
+    for file in filter(None, (wanted.json_file, wanted.plot_file)):
+        terminal.say(str(file))
+    if not (wanted.json_file or wanted.plot_file):
+        summarize(document)
 
 
 def summarize(document: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ def clip(
     preset: Annotated[str, typer.Option(help="Delivery preset, such as tiktok.")] = "default",
     layout: Annotated[options.Layout | None, typer.Option(help="How the picture is filled.")] = None,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    transcript: options.Transcript = None,
     title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
@@ -45,15 +46,15 @@ def clip(
         keywords=keyword or (),
         title=title,
     )
-    terminal.run(_clip(video, spec, out, as_json, gateway), as_json)
+    terminal.run(_clip(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)
 
 
 async def _clip(
-    video: pathlib.Path, spec: jobs.JobSpec, out: pathlib.Path, as_json: bool, address: str
+    files: follow.Files, spec: jobs.JobSpec, out: pathlib.Path, as_json: bool, address: str
 ) -> terminal.Code:
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
-            job = await follow.run(suite, where, spec, video, display)
+            job = await follow.run(suite, where, spec, files, display)
             folder = await results.fetch(suite, job, out, display) if job.state in USABLE else None
     return told(job, folder, as_json, kept=not where.passing)
 

@@ -45,7 +45,7 @@ async def _demo(video: pathlib.Path | None, out: pathlib.Path) -> terminal.Code:
     with progress.shown(terminal.err) as display:
         film = video or await _film(out, display)
         async with session.private(display, discovery="auto") as (suite, where):
-            job = await follow.run(suite, where, spec, film, display)
+            job = await follow.run(suite, where, spec, follow.Files(film), display)
             folder = await results.fetch(suite, job, out, display) if job.state in clip.USABLE else None
     return clip.told(job, folder, as_json=False, kept=False)
 

@@ -45,6 +45,13 @@ Video = Annotated[
         metavar="VIDEO", help="The video file.", exists=True, dir_okay=False, readable=True, resolve_path=True
     ),
 ]
+Transcript = Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        metavar="FILE", help="SRT or WebVTT with what is said; by default one beside VIDEO, or VIDEO's own.",
+        exists=True, dir_okay=False, readable=True, resolve_path=True,
+    ),
+]  # fmt: skip
 Gateway = Annotated[str, typer.Option(metavar="HOST:PORT", help="The gateway; the suite of this user by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[pathlib.Path, typer.Option(help="Folder that gets a folder for the job.", file_okay=False)]

@@ -1,10 +1,11 @@
 """Probes, analyses and proposals: what the service does, without the words of its API."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from chassis import errors
 from media import artifacts, pool, sessions
@@ -14,6 +15,7 @@ from services.analyzer.proposals import material, proposing
 
 ANALYSIS, INFO, PROPOSALS = "analysis.json", "media_info.json", "proposals.json"
 FOLDER = "metadata"
+TRANSCRIPTS = (".srt", ".vtt")  # endings of files beside a source
 ANALYSIS_BYTES_MAX = 256 << 20  # a hundred hours; larger is no analysis of ours
 
 Listener = Callable[[progress.Progress], None]
@@ -59,6 +61,7 @@ class Order:
         measures: Of measure.MEASURES; empty for all.
         start_s: Where the part begins, in seconds.
         end_s: Where it ends; None for the end of the source.
+        transcript_uri: A file with what is said; empty to look beside the source.
     """
 
     source_uri: str
@@ -66,6 +69,7 @@ class Order:
     measures: tuple[str, ...] = ()
     start_s: float = 0.0
     end_s: float | None = None
+    transcript_uri: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -149,24 +153,37 @@ class Analyzer:
             "end_s": order.end_s,
             "threads": self._limits.threads,
         }
-        measured, sha256 = await self._with_hash(
-            order.source_uri,
-            lambda file: self._pool.run(
-                warm.TASKS["measure"],
-                request,
-                pictures=measure.sees(order.measures),
-                inputs={"source": file},
-                deadline_s=self._limits.analyze_deadline_s,
-                heartbeat_s=self._limits.heartbeat_s,
-                on_progress=lambda report: listener(meter.take(report)),
-            ),
-        )
+        with contextlib.ExitStack() as stack:
+            inputs: dict[str, BinaryIO] = {}
+            if found := await asyncio.to_thread(self._words, order):
+                inputs["transcript"] = stack.enter_context(found[1])
+                request |= {"transcript": found[0], "transcript_named": bool(order.transcript_uri)}
+            measured, sha256 = await self._with_hash(
+                order.source_uri,
+                lambda file: self._pool.run(
+                    warm.TASKS["measure"],
+                    request,
+                    pictures=measure.sees(order.measures),
+                    inputs={"source": file, **inputs},
+                    deadline_s=self._limits.analyze_deadline_s,
+                    heartbeat_s=self._limits.heartbeat_s,
+                    on_progress=lambda report: listener(meter.take(report)),
+                ),
+            )
         name = sessions.display_name(order.source_uri)
         found = await asyncio.to_thread(document.analysis, name, sha256, measured.value, measured.arrays)
         content = await asyncio.to_thread(document.encode, found)
         artifact = await asyncio.to_thread(session.write_bytes, order.target.path(ANALYSIS), content)
         media = {**measured.value["media"], "sha256": sha256}
         return Analysis(found, media, artifact, measured.value["timings"])
+
+    def _words(self, order: Order) -> tuple[str, BinaryIO] | None:
+        """The file with what is said, and its name: the one that was named, else one beside the source."""
+        if order.transcript_uri:
+            return sessions.display_name(order.transcript_uri), self._sources.open(order.transcript_uri)
+        if order.measures and "transcript" not in order.measures:
+            return None
+        return self._sources.beside(order.source_uri, TRANSCRIPTS)
 
     async def propose(
         self, target: Target, analysis_path: str, order: proposing.Order, overrides: Mapping[str, float]

@@ -2,11 +2,13 @@
 
 Schema `reelsmith.analysis/1`. Times are seconds since the first frame of the video (of the sound, where there is no
 video); frames count from 0 in the order they are shown; ends are exclusive but for those of transitions. `null` is
-unknown, an empty list is nothing found. Numbers are rounded to six decimals, keys are sorted.
+unknown, an empty list is nothing found. `source.start_s` is where the measured part begins. Numbers are rounded to six
+decimals, keys are sorted.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from services.analyzer import focus
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
 DECIMALS = 6
-CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset")
 FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 
@@ -29,7 +31,7 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         measured: The value of `measure.run`.
         arrays: The arrays of `measure.run`.
     """
-    media = measured["media"]
+    media, start_s = measured["media"], measured["start_s"]
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -39,18 +41,20 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
             "sha256": sha256,
             "format": media["format"],
             "duration_s": measured["duration_s"],
+            "start_s": start_s,
         },
         "video": video(measured),
-        "audio": audio(media),
+        "audio": audio(measured),
         "transitions": measured["transitions"],
         "shots": shots(measured),
-        "speech": [{"start_s": start, "end_s": end} for start, end in measured["speech"]],
-        "silence": [{"start_s": start, "end_s": end} for start, end in measured["silence"]],
-        "pauses_s": measured["pauses"],
+        "speech": stretches(measured["speech"], start_s),
+        "silence": stretches(measured["silence"], start_s),
+        "pauses_s": [t_s + start_s for t_s in measured["pauses"]],
         "loudness": measured["loudness"],
         "curve": curve(measured["interval_s"], arrays),
         "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
         "faults": media["faults"],
+        "transcript": measured["transcript"],
     }
 
 
@@ -111,12 +115,18 @@ def shown(stream: Mapping[str, Any]) -> tuple[int, int]:
     return (stream["height"], width) if stream["rotation"] % 180 else (width, stream["height"])
 
 
-def audio(media: Mapping[str, Any]) -> dict[str, Any] | None:
+def audio(measured: Mapping[str, Any]) -> dict[str, Any] | None:
     """The audio of the document."""
-    stream = chosen(media, "audio")
+    stream = chosen(measured["media"], "audio")
     if stream is None:
         return None
-    return {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+    said = {name: stream[name] for name in ("codec", "sample_rate_hz", "channels", "channel_layout")}
+    return {**said, "tempo_bpm": measured["tempo_bpm"]}
+
+
+def stretches(spans: Sequence[Sequence[float]], start_s: float) -> list[dict[str, float]]:
+    """Spans that count from the beginning of the measured part, in the times of the whole."""
+    return [{"start_s": one_s + start_s, "end_s": other_s + start_s} for one_s, other_s in spans]
 
 
 def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -141,9 +151,14 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def curve(interval_s: float, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The curves; `first_frame` is the number of the first frame at or after the beginning of each interval."""
-    known: dict[str, Any] = {name: arrays[name].tolist() if name in arrays else None for name in CURVES}
+    known: dict[str, Any] = {name: numbers(arrays[name]) if name in arrays else None for name in CURVES}
     frames = arrays.get("first_frame")
     return {"interval_s": interval_s, "first_frame": None if frames is None else frames.tolist(), **known}
+
+
+def numbers(values: np.ndarray) -> list[float | None]:
+    """Numbers as JSON has them: what is none is null."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def samples(measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[dict[str, float]]:

@@ -39,9 +39,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
     """
     if values.size < 2:
         return np.full(values.shape, EVEN)
-    ordered = np.sort(values)
-    below, upto = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
-    return (below + upto - 1) / 2 / (values.size - 1)
+    order = np.argsort(values, kind="stable")
+    borders = np.flatnonzero(np.diff(values[order])) + 1
+    below, upto = np.concatenate([[0], borders]), np.concatenate([borders, [values.size]])
+    found = np.empty(values.size)
+    found[order] = np.repeat((below + upto - 1) / 2 / (values.size - 1), upto - below)
+    return found
 
 
 def smooth(values: np.ndarray, deviation: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import av.stream
@@ -17,14 +17,15 @@ import numpy as np
 
 from media import errors, pool, source
 from services.analyzer import backend, clock, eye, highlight, picture, probe, timeline
-from services.analyzer.audio import loudness, meter, speech
+from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
+from services.analyzer.transcript import reader
 
 INTERVAL_S = 0.5  # of the curves
 REPORT_S = 0.2  # between two words of progress
 LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
 SPEED_S = 3.0  # span of the speed that is reported
-MEASURES = frozenset({"shots", "picture", "loudness", "speech"})
+MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript", "music"})
 
 Report = Callable[[Mapping[str, Any]], None]
 Arrays = dict[str, np.ndarray]
@@ -39,6 +40,8 @@ class Wanted:
         start_s: Where the measured part begins, in seconds since the first frame.
         end_s: Where it ends; infinity for the end of the source.
         threads: Threads of the video decoder.
+        transcript: Name of the file of subtitles that came along; empty where none did.
+        named: Whether the caller named that file.
         backend: What measures pictures, `cpu` or `cuda`.
     """
 
@@ -46,6 +49,8 @@ class Wanted:
     start_s: float
     end_s: float
     threads: int
+    transcript: str = ""
+    named: bool = False
     backend: str = "cpu"
 
     @classmethod
@@ -57,6 +62,8 @@ class Wanted:
             start_s=float(request.get("start_s") or 0.0),
             end_s=math.inf if end_s is None else float(end_s),
             threads=int(request.get("threads") or 1),
+            transcript=str(request.get("transcript") or ""),
+            named=bool(request.get("transcript_named")),
             backend=str(request.get("backend") or "cpu"),
         )
 
@@ -68,7 +75,7 @@ class Wanted:
     @property
     def hears(self) -> bool:
         """Whether sound is measured."""
-        return bool(self.measures & {"loudness", "speech"})
+        return bool(self.measures & {"loudness", "speech", "music"})
 
 
 def sees(measures: Collection[str]) -> bool:
@@ -84,6 +91,8 @@ def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[
     chosen = backend.of(wanted.backend)
     with source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()) as opened:
         measuring = Pass(opened, wanted, size_bytes, report, chosen.eye(opened))
+        if "transcript" in wanted.measures:
+            measuring.listen_for_words(files.inputs.get("transcript"))
         measuring.run()
         return measuring.finish()
 
@@ -120,9 +129,13 @@ class Pass:
     ) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
         self._survey = probe.Survey.begin(opened, size_bytes)
+        self._survey.looked = wanted.sees
         self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=looking)
-        self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
+        self._sound = meter.Meter(
+            loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
+        )
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
+        self._words: reader.Reader | None = None
         self._watch = Stopwatch()
         self._cpu_s = time.process_time()
         self._fraction = 0.0
@@ -135,6 +148,12 @@ class Pass:
         }
         self._reported: list[tuple[float, int]] = [(time.monotonic(), 0)]
 
+    def listen_for_words(self, beside: BinaryIO | None) -> None:
+        """Has the transcript read too, from a file beside the source where there is one, else from its text tracks."""
+        wanted = self._wanted
+        found = reader.Beside(beside, wanted.transcript, wanted.named) if beside is not None else None
+        self._words = reader.Reader(self._opened.container.streams, found)
+
     def run(self) -> None:
         """Reads to the end of the source, or of the part that is measured."""
         for stream, packet in self._opened.packets(*self._opened.container.streams):
@@ -144,6 +163,8 @@ class Pass:
                 self._see(stream, packet)
             elif stream is self._opened.audio and not self._done["audio"]:
                 self._hear(stream, packet)
+            elif self._words is not None:
+                self._words.add(stream, packet)
             if all(self._done.values()) and math.isfinite(self._wanted.end_s):
                 self._survey.whole = False
                 return
@@ -236,6 +257,8 @@ class Pass:
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}
         value |= heard
+        value["transcript"] = self._read_words(sound, heard["speech"])
+        media["faults"] += self._words.faults if self._words is not None else []
         arrays["highlight"] = self._highlight(arrays, pictures, duration_s)
         value["timings"] = self._timings()
         return value, arrays
@@ -268,7 +291,7 @@ class Pass:
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:
-            return {"speech": [], "silence": [], "pauses": [], "loudness": None}, {}
+            return {"speech": [], "silence": [], "pauses": [], "loudness": None, "tempo_bpm": None}, {}
         shift_s = sound.start_s - self._origin_s() - self._wanted.start_s if seen else 0.0
         voice = speech.speech(sound.voice, sound.energies) if sound.voice is not None else []
         measured = sound.loudness
@@ -276,8 +299,8 @@ class Pass:
             "speech": _placed(voice, shift_s, duration_s),
             "silence": _placed(speech.silence(sound.energies), shift_s, duration_s),
             "pauses": [t + shift_s for t in speech.pauses(voice, sound.energies) if 0 <= t + shift_s <= duration_s],
-            "loudness": measured
-            and {"integrated_lufs": measured.integrated_lufs, "true_peak_dbtp": measured.true_peak_dbtp},
+            "tempo_bpm": rhythm.tempo(sound.flux) if sound.flux is not None else None,
+            "loudness": measured and {name: getattr(measured, name) for name in loudness.FIGURES},
         }
         count = timeline.count_of(duration_s, INTERVAL_S)
         curves: Arrays = {}
@@ -285,7 +308,25 @@ class Pass:
             curves["loudness_lufs"] = levels(measured, shift_s, count)
         if sound.voice is not None:
             curves["speech"] = timeline.shares(found["speech"], INTERVAL_S, count)
+        if sound.music is not None and sound.flux is not None:
+            curves["music"] = held(music.judged(sound.music), music.STEP_S, shift_s, count)
+            begun = [t_s for t_s in (rhythm.onsets(sound.flux) + shift_s).tolist() if t_s >= 0]
+            curves["onset"] = timeline.counts(begun, INTERVAL_S, count) / INTERVAL_S
         return found, curves
+
+    def _read_words(self, sound: meter.Sound | None, spoken: list[list[float]]) -> dict[str, Any] | None:
+        if self._words is None:
+            return None
+        wanted, begin, audio = self._wanted, self._opened.container.start_time, self._opened.audio
+        origin_s = self._origin_s()
+        begin_s = begin / av.time_base if begin is not None else origin_s
+        heard = None
+        if sound is not None and sound.voice is not None:
+            shift_s = sound.start_s - origin_s - wanted.start_s
+            spans = tuple((start_s, end_s) for start_s, end_s in spoken)
+            heard = reader.Heard(spans, sound.energies, speech.STEP_S, shift_s)
+        axis = reader.Axis(origin_s, begin_s, wanted.start_s, wanted.end_s)
+        return self._words.finish(axis, heard, probe.language_of(audio) if audio is not None else "")
 
     def _highlight(self, arrays: Arrays, pictures: picture.Pictures, duration_s: float) -> np.ndarray:
         count = timeline.count_of(duration_s, INTERVAL_S)
@@ -315,6 +356,23 @@ def levels(measured: loudness.Loudness, shift_s: float, count: int) -> np.ndarra
             energy.add(t_s, (value,))
     means = energy.finish(count * INTERVAL_S, hold=False)["energy"]
     return np.maximum(10 * np.log10(np.maximum(means, 1e-12)), LEVEL_MIN_LUFS)
+
+
+def held(values: np.ndarray, step_s: float, shift_s: float, count: int) -> np.ndarray:
+    """Values of steps as values of intervals: that of the step in the middle of each; no number where there is none.
+
+    Args:
+        values: One per step.
+        step_s: Length of a step in seconds.
+        shift_s: Where the first step lies on the axis of the intervals, in seconds.
+        count: Number of intervals.
+    """
+    place = np.floor(((np.arange(count) + 0.5) * INTERVAL_S - shift_s) / step_s + 1e-9).astype(np.int64)
+    known = (place >= 0) & (place <= values.size)  # what is left at the end is less than a step
+    found = np.full(count, np.nan)
+    if values.size:
+        found[known] = values[np.minimum(place[known], values.size - 1)]
+    return found
 
 
 def _placed(spans: list[speech.Span], shift_s: float, duration_s: float) -> list[list[float]]:

@@ -41,6 +41,7 @@ class Survey:
         ledgers: What the packets say, by index of the stream.
         first: The first picture of the chosen video; None before it, or without one.
         whole: Whether the container was read to its end.
+        looked: Whether pictures were asked for.
     """
 
     opened: source.Source
@@ -48,6 +49,7 @@ class Survey:
     ledgers: dict[int, ledger.Ledger]
     first: av.VideoFrame | None = None
     whole: bool = True
+    looked: bool = True
 
     @classmethod
     def begin(cls, opened: source.Source, size_bytes: int) -> "Survey":
@@ -227,7 +229,7 @@ def faults(survey: Survey, tracks: Mapping[int, ledger.Track], declared_s: float
             found.append(("WRONG_KEY_FRAMES", detail))
         if track.corrupt:
             found.append(("DAMAGED", f"{track.corrupt} packets of stream {index} are marked as damaged"))
-    if survey.opened.video is not None and survey.first is None:
+    if survey.looked and survey.opened.video is not None and survey.first is None:
         found.append(("NO_VIDEO_FRAMES", f"stream {survey.opened.video.index} holds no picture that can be decoded"))
     found += [(_code(name), _detail(name, count)) for name, count in sorted(survey.opened.faults.items())]
     return [{"code": code, "detail": detail} for code, detail in dict.fromkeys(found)]

@@ -27,12 +27,15 @@ MEASURES = {
     pb.MEASURE_PICTURE: "picture",
     pb.MEASURE_LOUDNESS: "loudness",
     pb.MEASURE_SPEECH: "speech",
+    pb.MEASURE_TRANSCRIPT: "transcript",
+    pb.MEASURE_MUSIC: "music",
 }
 KINDS = {
     "cut": pb.Transition.KIND_CUT,
     "fade": pb.Transition.KIND_FADE,
     "dissolve": pb.Transition.KIND_DISSOLVE,
 }
+SOURCES = {"embedded": pb.Transcript.SOURCE_EMBEDDED, "sidecar": pb.Transcript.SOURCE_SIDECAR}
 STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
 
 
@@ -139,7 +142,9 @@ def _order(request: pb.AnalyzeRequest) -> analyses.Order:
         if not all(math.isfinite(edge) for edge in (start_s, end_s or 0.0)):
             raise _refusal("range", "must be two finite numbers")
     measures = tuple(MEASURES[measure] for measure in request.measures)
-    return analyses.Order(_source(request.source_uri), _target(request.output), measures, start_s, end_s)
+    return analyses.Order(
+        _source(request.source_uri), _target(request.output), measures, start_s, end_s, request.transcript_uri
+    )
 
 
 def _wanted(request: pb.ProposeClipsRequest) -> proposing.Order:
@@ -214,6 +219,21 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
         silence=[media_pb2.TimeRange(**item) for item in found["silence"]],
         loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
+        transcript=_transcript(found["transcript"]) if found["transcript"] else None,
+        tempo_bpm=found["audio"]["tempo_bpm"] if found["audio"] else None,
+    )
+
+
+def _transcript(found: Mapping[str, Any]) -> pb.Transcript:
+    return pb.Transcript(
+        source=SOURCES[found["source"]],
+        format=found["format"],
+        language=found["language"] or "",
+        stream=found["stream"],
+        name=found["name"] or "",
+        cues=len(found["cues"]),
+        sentences=len(found["sentences"]),
+        word_times=found["words"] is not None,
     )
 
 

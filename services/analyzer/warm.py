@@ -1,5 +1,7 @@
 """Loads and compiles all that workers need: once shut in, they can open no file, and so import no module."""
 
+import io
+
 import av
 import av.audio.resampler
 import av.video.reformatter
@@ -8,10 +10,12 @@ import numpy.ma  # np.median imports it when it is first called
 
 from services.analyzer import measure, picture, probe
 from services.analyzer.audio import meter, silero
+from services.analyzer.transcript import sidecar
 
 PRELOAD = ("services.analyzer.warm:everything",)
 TASKS = {"probe": "services.analyzer.probe:run", "measure": "services.analyzer.measure:run"}
 MODULES = (measure, probe)
+SUBTITLES = "1\n00:00:01,000 --> 00:00:02,000\n\u00fc &amp; <i>\u00e9</i>\n"
 
 
 def everything() -> None:
@@ -24,7 +28,9 @@ def everything() -> None:
     pictures.add(av.VideoFrame(32, 48, "yuv420p"), 1.0)
     pictures.finish(1.04)
     silero.weights()
-    sound = meter.Meter(loud=True, voice=True)
+    for encoding in ("utf-8", "utf-16", sidecar.FALLBACK):
+        sidecar.read(io.BytesIO(SUBTITLES.encode(encoding)), "warm.srt")
+    sound = meter.Meter(loud=True, voice=True, notes=True)
     tone = av.AudioFrame.from_ndarray(np.zeros((1, 48_000), np.float32), format="fltp", layout="mono")
     tone.sample_rate = 48_000
     sound.add(tone, 0.0)

@@ -219,6 +219,7 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         priority=message.priority,
         labels=dict(message.labels),
         clips=tuple(_range(clip) for clip in message.clips),
+        transcript_uri=message.transcript_uri,
     )
 
 
@@ -247,6 +248,7 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         priority=spec.priority,
         labels=dict(spec.labels),
         clips=[_range_message(clip) for clip in spec.clips],
+        transcript_uri=spec.transcript_uri,
     )
 
 

@@ -57,6 +57,7 @@ class Spec:
     priority: int = 0
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clips: tuple[TimeRange, ...] = ()
+    transcript_uri: str = ""
 
 
 def resolved(spec: Spec) -> Spec:
@@ -98,16 +99,21 @@ def _file_name(uri: str) -> str:
 
 
 def _source_violations(spec: Spec) -> Iterator[Violation]:
-    uri = spec.source_uri
-    if not uri:
+    if not spec.source_uri:
         yield "source_uri", "is required"
-    elif len(uri) > URI_LENGTH_MAX:
-        yield "source_uri", f"must have at most {URI_LENGTH_MAX} characters"
+    for field, uri in (("source_uri", spec.source_uri), ("transcript_uri", spec.transcript_uri)):
+        if uri:
+            yield from ((field, wrong) for wrong in _uri_faults(uri))
+
+
+def _uri_faults(uri: str) -> Iterator[str]:
+    if len(uri) > URI_LENGTH_MAX:
+        yield f"must have at most {URI_LENGTH_MAX} characters"
     elif uri.startswith("upload:"):
         if not UPLOAD_ID.fullmatch(uri.removeprefix("upload:")):
-            yield "source_uri", "`upload:` must be followed by the 32 lowercase hexadecimal digits of an upload"
+            yield "`upload:` must be followed by the 32 lowercase hexadecimal digits of an upload"
     elif not uri.startswith("file:///") or "\0" in urllib.parse.unquote(uri):
-        yield "source_uri", "must be `file:///absolute/path` or `upload:ID`"
+        yield "must be `file:///absolute/path` or `upload:ID`"
 
 
 def _number_violations(spec: Spec) -> Iterator[Violation]:

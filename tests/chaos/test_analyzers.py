@@ -15,7 +15,7 @@ from chassis import client, discovery, testing
 from chassis.testing import consul, load, process
 from media import sessions
 
-RATE_PER_S, DURATION_S, FAULT_AT_S, TIMEOUT_S = 20, 6.0, 1.5, 5.0
+RATE_PER_S, DURATION_S, FAULT_AT_S, TIMEOUT_S = 15, 6.0, 1.5, 15.0
 FAULTS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 
 

@@ -30,7 +30,7 @@ def patient(call, request, deadline_s: float = 60.0):
     end = time.monotonic() + deadline_s
     while True:
         try:
-            return call(request, timeout=5, wait_for_ready=True)
+            return call(request, timeout=30, wait_for_ready=True)
         except grpc.RpcError as error:
             if error.code() not in {
                 grpc.StatusCode.UNAVAILABLE,

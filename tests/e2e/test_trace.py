@@ -69,9 +69,9 @@ async def test_job_is_one_trace_across_a_restart_of_jobs(tmp_path: pathlib.Path,
             async with client.Clients(registry) as clients:
                 stub = rpc.ClipServiceStub(clients.channel("gateway"))
                 spec = jobs.JobSpec(source_uri=source, count=2, duration_min_s=2, duration_max_s=4)
-                job = await stub.CreateClips(pb.CreateClipsRequest(spec=spec, request_id="trace"), timeout=20)
+                job = await stub.CreateClips(pb.CreateClipsRequest(spec=spec, request_id="trace"), timeout=60)
                 ended = await kill_jobs_once(suite, collector, follow(stub, job.id))
-                await testing.wait_until(lambda: seen(collector, job.trace_id) >= EXPECTED, 20.0, "every span")
+                await testing.wait_until(lambda: seen(collector, job.trace_id) >= EXPECTED, 60.0, "every span")
         finally:
             await asyncio.to_thread(suites.stop, suite)
     assert jobs.Job.STATE_SUCCEEDED == ended.state

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from chassis import testing
 
-START_TIMEOUT_S = 60  # a loaded machine starts a Python process with gRPC in seconds
+START_TIMEOUT_S = 120  # a loaded machine starts a Python process with gRPC in seconds, a very busy one in many
 
 
 @contextlib.asynccontextmanager

@@ -119,8 +119,8 @@ async def test_no_call_fails_when_the_agent_is_killed_and_comes_back_empty(
         await agent.start()
         report = await running
         assert {} == report.failures
-        await testing.wait_until(lambda: listed(agent, 2), 15, "the two that are left are listed again")
-        await testing.wait_until(lambda: 2 == len(made.instances("echo")), 30, "the dead one is forgotten")
+        await testing.wait_until(lambda: listed(agent, 2), 60, "the two that are left are listed again")
+        await testing.wait_until(lambda: 2 == len(made.instances("echo")), 60, "the dead one is forgotten")
 
 
 async def test_calls_fail_when_the_agent_comes_back_empty_and_is_believed(

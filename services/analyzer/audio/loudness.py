@@ -1,7 +1,7 @@
-"""Loudness after EBU R 128: momentary, short-term, integrated, and true peak.
+"""Loudness after EBU R 128: momentary, short-term, integrated, its range, and true peak.
 
-Source: ITU-R BS.1770-5 and EBU Tech 3341. The K-weighting is computed for the rate at hand from the analogue prototypes
-whose 48 kHz coefficients BS.1770 prints, as libebur128 does.
+Source: ITU-R BS.1770-5, EBU Tech 3341 and, for the range, EBU Tech 3342. The K-weighting is computed for the rate at
+hand from the analogue prototypes whose 48 kHz coefficients BS.1770 prints, as libebur128 does.
 """
 
 import dataclasses
@@ -14,10 +14,14 @@ from services.analyzer.kernels import sound
 STEP_S = 0.1  # energies are kept per tenth of a second: gating blocks of 0.4 s overlap by three quarters
 MOMENTARY_STEPS, SHORT_STEPS = 4, 30
 ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
+RANGE_GATE_LU = -20.0  # of the range: quieter than this against the rest is background
+RANGE_LOW, RANGE_HIGH = 0.10, 0.95  # shares between which the range lies: neither fade-outs nor single bangs count
 OFFSET_LU = -0.691  # makes a 997 Hz sine of full scale read -3.01 LUFS
 SURROUND_GAIN = 1.41  # energy of channels beside and behind the listener
 OVERSAMPLED_RATE_HZ = 192_000
 TAPS_PER_PHASE = 16  # longer filters change the peak by less than 0.02 dB
+# What is said of a whole source, by the names of the API.
+FIGURES = ("integrated_lufs", "true_peak_dbtp", "range_lu", "momentary_max_lufs", "short_term_max_lufs")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,12 +31,18 @@ class Loudness:
     Attributes:
         integrated_lufs: None where nothing is above the gate.
         true_peak_dbtp: None for digital silence.
+        range_lu: Difference between loud and quiet stretches; None where no 3 s are above the gates.
+        momentary_max_lufs: Loudest 0.4 s; None where there are none above digital silence.
+        short_term_max_lufs: Loudest 3 s; the same.
         momentary_lufs: Per tenth of a second, over the 0.4 s that end with it; minus infinity for silence.
         short_term_lufs: The same over 3 s.
     """
 
     integrated_lufs: float | None
     true_peak_dbtp: float | None
+    range_lu: float | None
+    momentary_max_lufs: float | None
+    short_term_max_lufs: float | None
     momentary_lufs: np.ndarray
     short_term_lufs: np.ndarray
 
@@ -79,12 +89,15 @@ class Meter:
         silence = np.zeros_like(self._tail)  # lets the filter reach the last samples
         peak = max(self._peak, sound.interpolated_peak(np.concatenate([self._tail, silence], axis=1), self._taps))
         energies = np.array(self._energies)
-        momentary = running_mean(energies, MOMENTARY_STEPS)
+        momentary, short = running_mean(energies, MOMENTARY_STEPS), running_mean(energies, SHORT_STEPS)
         return Loudness(
             integrated_lufs=integrated(momentary[MOMENTARY_STEPS - 1 :]),
             true_peak_dbtp=20 * math.log10(peak) if peak > 0 else None,
+            range_lu=range_of(short[SHORT_STEPS - 1 :]),
+            momentary_max_lufs=loudest(momentary[MOMENTARY_STEPS - 1 :]),
+            short_term_max_lufs=loudest(short[SHORT_STEPS - 1 :]),
             momentary_lufs=lufs(momentary),
-            short_term_lufs=lufs(running_mean(energies, SHORT_STEPS)),
+            short_term_lufs=lufs(short),
         )
 
 
@@ -100,12 +113,34 @@ def integrated(blocks: np.ndarray) -> float | None:
     Args:
         blocks: Weighted mean squares of overlapping blocks of 0.4 s.
     """
-    loud = blocks[lufs(blocks) > ABSOLUTE_GATE_LUFS]
+    loud = gated(blocks, RELATIVE_GATE_LU)
+    return float(lufs(loud.mean(keepdims=True))[0]) if loud.size else None
+
+
+def range_of(blocks: np.ndarray) -> float | None:
+    """How far apart loud and quiet stretches are, in LU; None where nothing is above both gates.
+
+    Args:
+        blocks: Weighted mean squares of blocks of 3 s, ten per second.
+    """
+    loud = np.sort(lufs(gated(blocks, RANGE_GATE_LU)))
     if not loud.size:
         return None
-    gate = float(lufs(loud.mean(keepdims=True))[0]) + RELATIVE_GATE_LU
-    loud = loud[lufs(loud) > gate]
-    return float(lufs(loud.mean(keepdims=True))[0]) if loud.size else None
+    low, high = (max(int(loud.size * share + 0.5) - 1, 0) for share in (RANGE_LOW, RANGE_HIGH))
+    return float(loud[high] - loud[low])
+
+
+def loudest(blocks: np.ndarray) -> float | None:
+    """Loudness of the loudest block; None where all are digital silence."""
+    return float(lufs(blocks.max(keepdims=True))[0]) if blocks.size and blocks.max() > 0 else None
+
+
+def gated(blocks: np.ndarray, gate_lu: float) -> np.ndarray:
+    """The blocks above the absolute gate, and above the one that lies `gate_lu` from the mean of these."""
+    loud = blocks[lufs(blocks) > ABSOLUTE_GATE_LUFS]
+    if not loud.size:
+        return loud
+    return loud[lufs(loud) > float(lufs(loud.mean(keepdims=True))[0]) + gate_lu]
 
 
 def running_mean(energies: np.ndarray, steps: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import av
 import numpy as np
 
-from services.analyzer.audio import loudness, silero, speech
+from services.analyzer.audio import loudness, music, rhythm, silero, speech
 
 SURROUND = frozenset({"SL", "SR", "BL", "BR", "BC", "SBL", "SBR"})  # FFmpeg's names of channels beside and behind
 EFFECTS = frozenset({"LFE", "LFE2"})
@@ -31,6 +31,8 @@ class Sound:
         loudness: EBU R 128; None where it was not asked for.
         energies: Mean squares of the mono mix per speech.STEP_S.
         voice: Probabilities of speech per silero.CHUNK_S; None where they were not asked for.
+        music: How much like music it is, per music.STEP_S; None where it was not asked for.
+        flux: Spectral flux per rhythm.STEP_S; the same.
     """
 
     start_s: float
@@ -38,6 +40,8 @@ class Sound:
     loudness: loudness.Loudness | None
     energies: np.ndarray
     voice: np.ndarray | None
+    music: np.ndarray | None = None
+    flux: np.ndarray | None = None
 
 
 class Meter:
@@ -46,11 +50,13 @@ class Meter:
     Args:
         loud: Whether to measure loudness.
         voice: Whether to look for speech.
+        notes: Whether to look for music and its rhythm.
     """
 
-    def __init__(self, *, loud: bool, voice: bool) -> None:
+    def __init__(self, *, loud: bool, voice: bool, notes: bool = False) -> None:
         self._loud = loud
         self._detector = silero.Detector() if voice else None
+        self._music, self._rhythm = (music.Meter(), rhythm.Meter()) if notes else (None, None)
         self._format: tuple[str, int] | None = None
         self._source: tuple[str, str, int] | None = None
         self._unifier: av.AudioResampler | None = None
@@ -158,6 +164,9 @@ class Meter:
         self._energies.extend(squares.reshape(-1, VOICE_STEP).mean(axis=1))
         if self._detector is not None:
             self._voice.extend(self._detector.run(samples))
+        if self._music is not None and self._rhythm is not None:
+            self._music.add(samples)
+            self._rhythm.add(samples)
 
     def finish(self) -> Sound:
         """Measures what is left; no frame may follow."""
@@ -174,6 +183,8 @@ class Meter:
             loudness=self._meter.finish() if self._meter is not None else None,
             energies=np.array(self._energies)[: round(duration_s / speech.STEP_S)],
             voice=None if self._detector is None else np.array(self._voice, np.float32),
+            music=None if self._music is None else self._music.finish(),
+            flux=None if self._rhythm is None else self._rhythm.finish(),
         )
 
 

@@ -1,4 +1,4 @@
-"""The loops over samples, compiled; `audio` says what they are for.
+"""The loops over samples, compiled; `spec` says what they compute, `audio` what for.
 
 Filters remember their state from one call to the next, so that the pieces in which sound arrives make no difference.
 """

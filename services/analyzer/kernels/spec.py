@@ -189,3 +189,41 @@ def _displaced(padded: np.ndarray, place: tuple[int, int], move: tuple[int, int]
 
 def _centred(block: np.ndarray) -> np.ndarray:
     return block.size * block - block.sum()
+
+
+def filter_energy(samples: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """Sum of squares per channel of what two biquads in a row, at rest before, make of samples.
+
+    y[k] = b0 x[k] + b1 x[k-1] + b2 x[k-2] - a1 y[k-1] - a2 y[k-2], and the same again with y as x.
+
+    Args:
+        samples: (channels, n) float32.
+        coefficients: b0 b1 b2 a1 a2 of the first filter, then of the second, (10,).
+
+    Returns:
+        (channels,) float64.
+    """
+    filtered = samples.astype(np.float64)
+    for b0, b1, b2, a1, a2 in coefficients.reshape(2, 5).tolist():
+        before = np.pad(filtered, ((0, 0), (2, 0)))
+        after = np.zeros_like(before)
+        for k in range(2, before.shape[1]):
+            inward = b0 * before[:, k] + b1 * before[:, k - 1] + b2 * before[:, k - 2]
+            after[:, k] = inward - a1 * after[:, k - 1] - a2 * after[:, k - 2]
+        filtered = after[:, 2:]
+    return (filtered**2).sum(axis=1)
+
+
+def interpolated_peak(samples: np.ndarray, taps: np.ndarray) -> float:
+    """Largest absolute value of samples and of what an interpolation filter puts between them.
+
+    Args:
+        samples: (channels, n) float32; the first `taps.shape[1] - 1` only feed the filter.
+        taps: Interpolation filter, (phases, taps).
+    """
+    length = taps.shape[1]
+    if samples.shape[1] < length:
+        return 0.0
+    windows = np.lib.stride_tricks.sliding_window_view(samples, length, axis=1)
+    between = windows.astype(np.float64) @ taps.T if len(taps) else np.zeros(1)
+    return float(max(np.abs(samples[:, length - 1 :]).max(), np.abs(between).max()))

@@ -1,8 +1,9 @@
 """Stretches that could be clips: between places where a cut does no harm.
 
-A good place is a pause between words, the border of a shot, or both; a moment of silence; the ends of the source. No
-place lies inside speech, unless speech goes on for so long that a clip could find no pause: then its quietest moments
-count. Where nothing of the kind is near, a grid of whole seconds fills in.
+A good place is the border of a sentence, a pause between words, the border of a shot, or both; a moment of silence; the
+ends of the source. No place lies inside speech but the borders of sentences, unless speech goes on for so long that a
+clip could find no pause: then its quietest moments count. Where nothing of the kind is near, a grid of whole seconds
+fills in. Where the sentences are known, every place inside of one is worth less.
 """
 
 import dataclasses
@@ -19,7 +20,9 @@ NEAR_S = 0.35  # a border of shots as near to a pause as this is one place with 
 APART_S = 0.2  # places nearer than this to a better one are left out
 ENDS_MAX = 12  # ends that are tried for one start: the best of each length class
 # How well each kind of place ends or begins a clip, 0 to 1.
-SOURCE_END, PAUSE_AND_SHOT, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0, 1.0, 0.8, 0.75, 0.6, 0.3, 0.15
+SOURCE_END, PAUSE_AND_SHOT, SENTENCE, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0, 1.0, 0.95, 0.8, 0.75, 0.6, 0.3, 0.15
+TORN = 0.5  # of its worth that a place keeps inside a sentence
+EDGE_S = 0.1  # that a place may reach into a sentence: subtitles are no more exact
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,10 +73,12 @@ def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
     offered.append((_grid(source, better, leeway.clear_s), GRID))
     t_s = np.concatenate([times for times, _ in offered])
     quality = np.concatenate([np.full(times.size, value) for times, value in offered])
-    t_s = np.array([source.snapped(float(time_s)) for time_s in t_s])
-    inside = (t_s >= source.start_s) & (t_s <= source.end_s) & ((quality == QUIETEST) | ~_spoken(source, t_s))
-    t_s, quality = t_s[inside], quality[inside]
-    return _thinned(*_both(t_s, quality))
+    t_s = source.snapped(t_s)
+    spared = np.isin(quality, (QUIETEST, SENTENCE)) | ~_within(source.speech, t_s, 1e-9)
+    inside = (t_s >= source.start_s) & (t_s <= source.end_s) & spared
+    t_s, quality = _both(t_s[inside], quality[inside])
+    torn = _within(source.sentences, t_s, EDGE_S) & (quality != SENTENCE)
+    return _thinned(t_s, np.where(torn, TORN * quality, quality))
 
 
 def _source_edge(source: material.Material, ends: bool) -> tuple[np.ndarray, float]:
@@ -83,7 +88,8 @@ def _source_edge(source: material.Material, ends: bool) -> tuple[np.ndarray, flo
 def _offers(source: material.Material, run_s: float, ends: bool) -> list[tuple[np.ndarray, float]]:
     hush = source.silence[:, 0] + LEAD_S / 2 if ends else source.silence[:, 1] - LEAD_S / 2
     pauses = source.pauses_s[_run_lengths(source) >= run_s]
-    return [(_words(source, ends), PAUSE), (source.shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
+    words, sentences = (_words(source, spans, ends) for spans in (source.speech, source.sentences))
+    return [(sentences, SENTENCE), (words, PAUSE), (source.shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
 
 
 def _run_lengths(source: material.Material) -> np.ndarray:
@@ -94,14 +100,14 @@ def _run_lengths(source: material.Material) -> np.ndarray:
     return source.speech[run, 1] - source.speech[run, 0]
 
 
-def _words(source: material.Material, ends: bool) -> np.ndarray:
-    """Just after the last word of each stretch of speech, or just before its first."""
-    if source.speech is None or not source.speech.size:
+def _words(source: material.Material, spans: np.ndarray | None, ends: bool) -> np.ndarray:
+    """Just after the last word of each stretch of speech or sentence, or just before its first."""
+    if spans is None or not spans.size:
         return np.empty(0)
-    gaps = source.speech[1:, 0] - source.speech[:-1, 1]
+    gaps = spans[1:, 0] - spans[:-1, 1]
     if ends:
-        return np.minimum(source.speech[:, 1] + np.minimum(np.append(gaps, np.inf) / 2, LEAD_S), source.end_s)
-    return np.maximum(source.speech[:, 0] - np.minimum(np.insert(gaps, 0, np.inf) / 2, LEAD_S), source.start_s)
+        return np.minimum(spans[:, 1] + np.minimum(np.append(gaps, np.inf) / 2, LEAD_S), source.end_s)
+    return np.maximum(spans[:, 0] - np.minimum(np.insert(gaps, 0, np.inf) / 2, LEAD_S), source.start_s)
 
 
 def _grid(source: material.Material, better: np.ndarray, clear_s: float) -> np.ndarray:
@@ -112,17 +118,17 @@ def _grid(source: material.Material, better: np.ndarray, clear_s: float) -> np.n
     return t_s[np.minimum(t_s - edges[place], edges[place + 1] - t_s) >= clear_s]
 
 
-def _spoken(source: material.Material, t_s: np.ndarray) -> np.ndarray:
-    """Which times lie inside speech."""
-    if source.speech is None or not source.speech.size:
+def _within(spans: np.ndarray | None, t_s: np.ndarray, margin_s: float) -> np.ndarray:
+    """Which times lie inside a span, farther from its edges than a margin."""
+    if spans is None or not spans.size:
         return np.zeros(t_s.shape, bool)
-    before = np.searchsorted(source.speech[:, 0], t_s, side="left") - 1
-    return (before >= 0) & (t_s < source.speech[np.maximum(before, 0), 1] - 1e-9)
+    before = np.searchsorted(spans[:, 0], t_s - margin_s, side="left") - 1
+    return (before >= 0) & (t_s < spans[np.maximum(before, 0), 1] - margin_s)
 
 
 def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Raises borders of shots that lie in a pause: the cut falls there, and nobody is cut off."""
-    pauses = np.concatenate([[-np.inf], np.sort(t_s[quality == PAUSE]), [np.inf]])
+    pauses = np.concatenate([[-np.inf], np.sort(t_s[np.isin(quality, (PAUSE, SENTENCE))]), [np.inf]])
     place = np.searchsorted(pauses[1:-1], t_s)
     near = np.minimum(t_s - pauses[place], pauses[place + 1] - t_s)
     return t_s, np.where((quality == SHOT) & (near < NEAR_S), PAUSE_AND_SHOT, quality)
@@ -131,15 +137,15 @@ def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     """The best places of each neighbourhood; the earlier one where two are alike."""
     order = np.lexsort((t_s, -quality))
-    taken: dict[int, float] = {}
+    taken: dict[int, float] = {}  # one at most in each slot of the least distance
     kept = []
-    for index in order.tolist():
-        time_s = float(t_s[index])
+    for index, time_s in zip(order.tolist(), t_s[order].tolist(), strict=True):
         slot = int(time_s / APART_S)
-        if all(abs(taken.get(k, np.inf) - time_s) >= APART_S for k in (slot - 1, slot, slot + 1)):
+        before_s, after_s = taken.get(slot - 1, -np.inf), taken.get(slot + 1, np.inf)
+        if slot not in taken and time_s - before_s >= APART_S and after_s - time_s >= APART_S:
             taken[slot] = time_s
             kept.append(index)
-    kept.sort(key=lambda index: float(t_s[index]))
+    kept.sort(key=t_s.tolist().__getitem__)
     return Places(t_s[kept], quality[kept])
 
 
@@ -160,21 +166,49 @@ def find(source: material.Material, range_s: tuple[float, float], exclusions: np
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:
     first = np.searchsorted(ends.t_s, starts.t_s + shortest_s - 1e-9)
     last = np.searchsorted(ends.t_s, starts.t_s + longest_s + 1e-9)
-    rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for index in range(starts.t_s.size):
-        chosen = _spread(ends, int(first[index]), int(last[index]))
-        rows.append(np.full(chosen.size, index))
-        columns.append(chosen)
-    row, column = np.concatenate(rows), np.concatenate(columns)
+    row, column = _spread(ends.quality, first, np.maximum(last, first))
     return Candidates(starts.t_s[row], ends.t_s[column], (starts.quality[row] + ends.quality[column]) / 2)
 
 
-def _spread(ends: Places, first: int, last: int) -> np.ndarray:
-    """The best ends of each class of length; all where there are few."""
-    if last - first <= ENDS_MAX:
-        return np.arange(first, last)
-    classes = np.array_split(np.arange(first, last), ENDS_MAX)
-    return np.array([part[int(ends.quality[part].argmax())] for part in classes])
+def _spread(quality: np.ndarray, first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each start the best end of each class of length; all ends where there are few.
+
+    Args:
+        quality: Of the ends.
+        first: Index of the first end that each start may have.
+        last: Index after its last one.
+
+    Returns:
+        Indices of the starts and of their ends, one pair per candidate.
+    """
+    count = last - first
+    classes = np.minimum(count, ENDS_MAX)
+    row = np.repeat(np.arange(first.size), classes)
+    place = np.arange(row.size) - np.repeat(np.cumsum(classes) - classes, classes)
+    size, larger = count[row] // ENDS_MAX, count[row] % ENDS_MAX  # the first classes have one end more
+    low = first[row] + place * size + np.minimum(place, larger)
+    return row, _best(quality, low, low + size + (place < larger))
+
+
+def _best(quality: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Index of the best of each stretch from `low` to before `high`; the earlier one where two are alike.
+
+    A table has the best of every stretch whose length is a power of two; any stretch is covered by two of these.
+    """
+    table = [np.arange(quality.size)]
+    while 2 << len(table) - 1 <= quality.size:  # ends, for lengths double
+        before, half = table[-1], 1 << len(table) - 1
+        table.append(_better(quality, before[:-half], before[half:]))
+    level = np.frexp((high - low).astype(np.float64))[1] - 1
+    found = np.empty(low.size, np.int64)
+    for power, best in enumerate(table):
+        chosen = level == power
+        found[chosen] = _better(quality, best[low[chosen]], best[high[chosen] - (1 << power)])
+    return found
+
+
+def _better(quality: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.where(quality[one] >= quality[other], one, other)
 
 
 def _allowed(found: Candidates, exclusions: np.ndarray) -> Candidates:

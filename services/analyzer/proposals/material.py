@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from services.analyzer import document
+from services.analyzer.proposals import spoken
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
@@ -35,6 +36,8 @@ class Material:
         speech: Stretches with speech, (n, 2) in seconds; None where nobody listened.
         silence: Stretches without sound, (n, 2) in seconds.
         pauses_s: Quiet moments within long speech, in seconds.
+        sentences: What is said, sentence by sentence, (n, 2) in seconds; empty where there is no transcript.
+        script: The transcript; None where there is none.
     """
 
     start_s: float
@@ -49,6 +52,8 @@ class Material:
     speech: np.ndarray | None
     silence: np.ndarray
     pauses_s: np.ndarray
+    sentences: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
+    script: spoken.Script | None = None
 
     @property
     def end_s(self) -> float:
@@ -73,9 +78,9 @@ class Material:
     @classmethod
     def _from_value(cls, found: Mapping[str, Any]) -> Self:
         curve, video, shots = found["curve"], found["video"], found["shots"]
-        heard = curve["speech"] is not None
+        heard, said = curve["speech"] is not None, found.get("transcript")
         material = cls(
-            start_s=float(shots[0]["start_s"]) if shots else 0.0,
+            start_s=float(found["source"].get("start_s") or 0.0),
             duration_s=float(found["source"]["duration_s"]),
             interval_s=float(curve["interval_s"]),
             curves={name: _numbers(curve[name]) for name in CURVES if curve.get(name) is not None},
@@ -87,34 +92,38 @@ class Material:
             speech=_spans(found["speech"]) if heard else None,
             silence=_spans(found["silence"]),
             pauses_s=_numbers(found.get("pauses_s") or []),
+            sentences=_spans(said["sentences"] if said else []),
+            script=_script(said["words"] or said["cues"]) if said else None,
         )
         sizes = {curve.size for curve in material.curves.values()}
         if len(sizes) > 1 or not math.isfinite(material.duration_s) or not material.interval_s > 0:
             raise Malformed("the curves of the analysis do not fit together")
         return material
 
-    def snapped(self, t_s: float) -> float:
-        """The time of the first frame at or after a time; the time itself where frames are not evenly spaced."""
-        frame = self.frame(t_s)
-        if frame is None or self.frame_rate is None or self.first_frame is None:
+    def snapped(self, t_s: np.ndarray) -> np.ndarray:
+        """The times of the first frames at or after times; the times themselves where frames are not evenly spaced."""
+        if self.frame_rate is None or self.first_frame is None or not self.first_frame.size:
             return t_s
-        return min(self.start_s + (frame - float(self.first_frame[0])) / self.frame_rate, self.end_s)
+        frames = self._frames(t_s, self.first_frame)
+        return np.minimum(self.start_s + (frames - self.first_frame[0]) / self.frame_rate, self.end_s)
 
     def frame(self, t_s: float) -> int | None:
         """The frame that is shown first at or after a time; None without video."""
         if self.first_frame is None or not self.first_frame.size:
             return None
-        near = int(np.searchsorted(self.shots_s, t_s - 1e-6))
-        if near < self.shots_s.size and abs(self.shots_s[near] - t_s) < 1e-6:
-            return int(self.shot_frames[near])
-        place = max(t_s - self.start_s, 0.0) / self.interval_s
-        index = min(int(place), self.first_frame.size - 1)
-        known = np.append(self.first_frame, self.frame_end)
-        if self.frame_rate:
-            guess = int(known[index]) + math.ceil((place - index) * self.interval_s * self.frame_rate - 1e-3)
-        else:
-            guess = int(known[index]) + math.ceil((place - index) * float(known[index + 1] - known[index]) - 1e-3)
-        return min(max(guess, int(known[index])), int(known[index + 1]))
+        return int(self._frames(np.array([t_s]), self.first_frame)[0])
+
+    def _frames(self, t_s: np.ndarray, first_frame: np.ndarray) -> np.ndarray:
+        place = np.maximum(t_s - self.start_s, 0.0) / self.interval_s
+        index = np.minimum(place.astype(np.int64), first_frame.size - 1)
+        known = np.append(first_frame, self.frame_end)
+        first, end = known[index], known[index + 1]
+        count = self.interval_s * self.frame_rate if self.frame_rate else end - first
+        frames = np.clip(first + np.ceil((place - index) * count - 1e-3), first, np.maximum(end, first))
+        if self.shots_s.size:
+            near = np.minimum(np.searchsorted(self.shots_s, t_s - 1e-6), self.shots_s.size - 1)
+            frames = np.where(np.abs(self.shots_s[near] - t_s) < 1e-6, self.shot_frames[near], frames)
+        return frames
 
 
 def _rate(video: Mapping[str, Any] | None) -> float | None:
@@ -131,6 +140,11 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise Malformed("a list of the analysis holds something that is no finite number")
     return numbers
+
+
+def _script(pieces: Sequence[Mapping[str, Any]]) -> spoken.Script:
+    """By words where they have times, else by cues."""
+    return spoken.Script.of([str(piece["text"]) for piece in pieces], _spans(pieces))
 
 
 def _spans(values: Sequence[Mapping[str, Any]]) -> np.ndarray:

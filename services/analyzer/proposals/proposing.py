@@ -99,7 +99,7 @@ def _candidates(source: material.Material, order: Order) -> Iterator[candidates.
 
 
 def _best(source: material.Material, order: Order, found: candidates.Candidates) -> list[Proposal]:
-    values = terms.measure(source, found, (order.shortest_s, order.longest_s))
+    values = terms.measure(source, found, (order.shortest_s, order.longest_s), order.keywords)
     scores = score(values, order.weights)
     chosen = selection.best(found.start_s, found.end_s, scores, order.count, order.gap_s)
     return [

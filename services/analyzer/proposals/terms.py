@@ -6,7 +6,7 @@ ten candidates have less of it. What was not measured is unknown, and neither he
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,8 +20,6 @@ WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "fa
            "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0}  # fmt: skip
 UNKNOWN = {
     "faces": "faces are not detected by this version",
-    "reaction": "no model that hears laughter and applause is installed",
-    "keyword": "there is no transcript to look for words in",
 }
 
 
@@ -67,13 +65,16 @@ class Sums:
         return area * self._source.interval_s / np.maximum(end_s - start_s, 1e-9)
 
 
-def measure(source: material.Material, found: candidates.Candidates, range_s: tuple[float, float]) -> list[Values]:
+def measure(
+    source: material.Material, found: candidates.Candidates, range_s: tuple[float, float], keywords: Sequence[str] = ()
+) -> list[Values]:
     """All terms of all candidates, in the order of NAMES.
 
     Args:
         source: What is known of the source.
         found: The candidates.
         range_s: Shortest and longest length that was asked for, in seconds.
+        keywords: Words to look for.
     """
     sums = Sums(source)
     start_s, end_s = found.start_s, found.end_s
@@ -95,12 +96,15 @@ def measure(source: material.Material, found: candidates.Candidates, range_s: tu
         ),
         "pace": lambda: _pace(source, found),
         "completeness": lambda: Values(
-            "completeness", found.quality, found.quality, "its ends suit by {:.2f}: pauses, borders of shots, silence"
+            "completeness", found.quality, found.quality,
+            f"its ends suit by {{:.2f}}: {'sentences, ' * bool(source.sentences.size)}pauses, shots, silence",
         ),
         "novelty": lambda: _ranked(
             "novelty", _novelty(source, sums, found), "lies {:.2f} deviations from the rest", "nothing was measured"
         ),
         "duration_fit": lambda: _fit(found, range_s),
+        "keyword": lambda: _keyword(source, found, keywords),
+        "reaction": lambda: _reaction(source, found),
     }  # fmt: skip
     return [known[name]() if name in known else Values(name, None, None, UNKNOWN[name]) for name in NAMES]
 
@@ -123,6 +127,28 @@ def _pace(source: material.Material, found: candidates.Candidates) -> Values:
     inside = np.searchsorted(source.shots_s, found.end_s - 1e-6) - np.searchsorted(source.shots_s, found.start_s + 1e-6)
     per_minute = 60 * inside / (found.end_s - found.start_s)
     return _ranked("pace", per_minute, "{:.1f} borders of shots per minute", "")
+
+
+def _keyword(source: material.Material, found: candidates.Candidates, keywords: Sequence[str]) -> Values:
+    """How often keywords are spoken: once is half of the most, and each further time halves what is missing."""
+    if source.script is None:
+        return Values("keyword", None, None, "there is no transcript to look for words in")
+    if not keywords:
+        return Values("keyword", None, None, "no keywords were given")
+    return _counted("keyword", source.script.times(keywords), found, "keywords are spoken {:.0f} times")
+
+
+def _reaction(source: material.Material, found: candidates.Candidates) -> Values:
+    """How often laughter, applause or cheer is noted; nobody knows whether a transcript without such notes would."""
+    times_s = source.script.reactions() if source.script is not None else np.empty(0)
+    if not times_s.size:
+        return Values("reaction", None, None, "no transcript notes laughter, applause or cheer, and no model hears it")
+    return _counted("reaction", times_s, found, "laughter, applause or cheer is noted {:.0f} times")
+
+
+def _counted(name: str, times_s: np.ndarray, found: candidates.Candidates, text: str) -> Values:
+    count = np.searchsorted(times_s, found.end_s) - np.searchsorted(times_s, found.start_s)
+    return Values(name, 1 - 0.5**count, count.astype(np.float64), text)
 
 
 def _novelty(source: material.Material, sums: Sums, found: candidates.Candidates) -> np.ndarray | None:

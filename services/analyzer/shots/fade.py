@@ -21,7 +21,9 @@ CONTRAST_MIN = 12.0  # grey levels that a fade must reach to have been one
 FAINT_SHARE = 0.5  # of the final contrast: a fade begins fainter than this, a cut does not
 LENGTH_MIN = 4  # frames: what is faster is a cut to black
 SAME_MIN = 0.7  # correlation of a faint frame and the next: one picture at another strength
+COARSE = 4  # cells along the side of the blocks that are correlated: what moves a little is still the same picture
 GROWN_MIN = 0.8  # correlation of a half grown frame and the full one
+STEADY_ERROR_MAX = 0.03  # of the final contrast: root mean square distance of the growth from a straight line
 AHEAD = 8  # frames over which the growth ahead is looked at
 STALL_SHARE = 0.3  # of the growth so far per frame: slower is the picture's own life
 SLUG_S = 1.0  # plain stretches at least as long are shots of their own
@@ -90,9 +92,17 @@ def _length(frames: window.Window, edge: int, step: int, level: float) -> int:
         knee = _knee(strength[: ahead + 1])
         faint = strength[0] < FAINT_SHARE * strength[knee] and strength[knee] >= CONTRAST_MIN
         half = edge + step * next(k for k, value in enumerate(strength) if value >= strength[knee] / 2)
-        grown = _correlation(frames, half, edge + step * knee) >= GROWN_MIN
+        grown = _correlation(frames, half, edge + step * knee) >= GROWN_MIN or _steady(strength[: knee + 1])
         return knee + 1 if faint and grown and knee + 1 >= LENGTH_MIN else 0
     return 0
+
+
+def _steady(strength: list[float]) -> bool:
+    """Whether a picture grows along a straight line, as no thing that moves into it does."""
+    frames = np.arange(len(strength))
+    slope, offset = np.polyfit(frames, strength, 1)
+    error = np.sqrt(np.mean((np.array(strength) - slope * frames - offset) ** 2))
+    return bool(error <= STEADY_ERROR_MAX * strength[-1])
 
 
 def _knee(strength: list[float]) -> int:
@@ -113,6 +123,14 @@ def _strengths(frames: window.Window, edge: int, step: int, level: float) -> lis
 
 
 def _correlation(frames: window.Window, one: int, other: int) -> float:
-    ours, theirs = (frames.pictures[frame - frames.first].luma.astype(np.float32).ravel() for frame in (one, other))
-    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
+    ours, theirs = (_coarse(frames.pictures[frame - frames.first].luma) for frame in (one, other))
     return float(ours @ theirs) / math.sqrt(float(ours @ ours) * float(theirs @ theirs) + 1.0)
+
+
+def _coarse(luma: np.ndarray) -> np.ndarray:
+    """Means of blocks of cells, flat and less their mean."""
+    rows, columns = (max(size // COARSE, 1) for size in luma.shape)
+    tall, wide = luma.shape[0] // rows, luma.shape[1] // columns
+    blocks = luma[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
+    means = blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
+    return means - means.mean()

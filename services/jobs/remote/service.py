@@ -107,7 +107,9 @@ class RemoteExecutor:
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         spec = task.job.spec
-        request = analyzer_pb2.AnalyzeRequest(source_uri=spec.source_uri, output=_output(task))
+        request = analyzer_pb2.AnalyzeRequest(
+            source_uri=spec.source_uri, output=_output(task), transcript_uri=spec.transcript_uri
+        )
         if spec.range is not None:
             request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s
         result = await _result(stub.Analyze(request, timeout=self._timeout_s), report, pings)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.analyzer.kernels import cpu, pairs, spec
+from services.analyzer.audio import loudness
+from services.analyzer.kernels import cpu, pairs, sound, spec
 
 SEEDS = range(12)
 
@@ -112,3 +113,46 @@ def test_camera_motion_is_what_most_blocks_share() -> None:
     pair = pairs.compare(blocks)
     assert (-4, 6) == pair.camera
     assert pairs.own_motion(blocks, pair.camera)[2:-2, 2:-2].mean() < 0.1
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_filtered_energy_equals_its_specification(seed: int) -> None:
+    """Any rate, any number of channels, in one piece and in two: the state goes over from one to the next."""
+    noise = np.random.default_rng(seed)
+    samples = noise.normal(0, 0.3, (int(noise.integers(1, 7)), int(noise.integers(2, 900)))).astype(np.float32)
+    coefficients = loudness.k_weighting(int(noise.choice([8000, 44_100, 48_000, 192_000])))
+    cut = int(noise.integers(1, samples.shape[1]))
+    for pieces in ([samples], [samples[:, :cut], samples[:, cut:]]):
+        state, energy = np.zeros((len(samples), 4)), np.zeros(len(samples))
+        for piece in pieces:
+            sound.filter_energy(np.ascontiguousarray(piece), coefficients, state, energy)
+        np.testing.assert_allclose(spec.filter_energy(samples, coefficients), energy, rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_interpolated_peak_equals_its_specification(seed: int) -> None:
+    """Any number of channels and phases, none included; too short sound has no peak."""
+    noise = np.random.default_rng(seed)
+    taps = loudness.interpolation(int(noise.choice([1, 2, 4, 24])))
+    samples = noise.normal(0, 0.3, (int(noise.integers(1, 7)), int(noise.integers(1, 300)))).astype(np.float32)
+    assert spec.interpolated_peak(samples, taps) == pytest.approx(sound.interpolated_peak(samples, taps), rel=1e-5)
+    assert 0 == spec.interpolated_peak(samples[:, :5], taps) == sound.interpolated_peak(samples[:, :5].copy(), taps)
+
+
+@pytest.mark.parametrize("fault", ["coefficient", "tap", "state"])
+def test_planted_fault_in_sound_is_noticed(fault: str) -> None:
+    """One number that differs, or a state that is lost between pieces, and the comparison fails."""
+    samples = np.random.default_rng(1).normal(0, 0.3, (2, 400)).astype(np.float32)
+    taps, coefficients = loudness.interpolation(4), loudness.k_weighting(48_000)
+    if fault == "tap":
+        broken = taps * 1.001
+        assert spec.interpolated_peak(samples, taps) != pytest.approx(
+            sound.interpolated_peak(samples, broken), rel=1e-5
+        )
+        return
+    state, energy = np.zeros((2, 4)), np.zeros(2)
+    for piece in (samples[:, :150].copy(), samples[:, 150:].copy()):
+        state *= fault != "state"
+        used = coefficients * 1.0001 if fault == "coefficient" else coefficients
+        sound.filter_energy(piece, used, state, energy)
+    assert not np.allclose(spec.filter_energy(samples, coefficients), energy, rtol=1e-9)

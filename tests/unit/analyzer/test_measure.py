@@ -130,6 +130,20 @@ def test_wanted_part_keeps_the_numbers_of_the_whole(media_dir: pathlib.Path) -> 
     assert "NO_FRAMES" == caught.value.reason
 
 
+def test_sound_of_a_wanted_part_keeps_the_times_of_the_whole(media_dir: pathlib.Path) -> None:
+    """Speech and silence of a part lie where they lie in the whole, with pictures and without."""
+    path = media_dir / "real" / "speech_silence_timecode_42s_h264.mp4"
+    for measures in ([], ["speech"]):
+        whole, part = (documented(path, measures=measures, **edges) for edges in ({}, {"start_s": 10.0, "end_s": 30.0}))
+        for kind in ("speech", "silence"):
+            expected = [span for span in whole[kind] if 10.5 < span["start_s"] and span["end_s"] < 29.5]
+            found = [span for span in part[kind] if 10.5 < span["start_s"] and span["end_s"] < 29.5]
+            assert len(expected) == len(found) > 0
+            for one, other in zip(expected, found, strict=True):
+                assert one["start_s"] == pytest.approx(other["start_s"], abs=0.05)
+        assert 10.0 == material.Material.parse(document.encode(part)).start_s
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_threads_make_no_difference(threads: int, media_dir: pathlib.Path) -> None:
     """The same bytes however many threads decode."""
@@ -144,6 +158,7 @@ def test_what_is_not_asked_for_is_unknown(media_dir: pathlib.Path) -> None:
     assert (None, None, [], None) == (
         found["video"], found["curve"]["speech"], found["transitions"], found["curve"]["motion"]
     )  # fmt: skip
+    assert [] == found["faults"]
     assert -24.6 == pytest.approx(found["loudness"]["integrated_lufs"], abs=0.1)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chassis import errors
-from services.analyzer import document, weights
-from services.analyzer.proposals import candidates, material, proposing, selection, terms
+from services.analyzer import document, highlight, weights
+from services.analyzer.proposals import candidates, material, proposing, selection, spoken, terms
 
 
 def source(duration_s: float = 120.0, **changes) -> material.Material:
@@ -185,9 +185,136 @@ def test_one_long_speech_is_cut_at_its_pauses() -> None:
     assert candidates.QUIETEST not in talk.quality
 
 
+def plain_spread(quality: np.ndarray, first: int, last: int) -> list[int]:
+    """The best end of each class of length, said plainly."""
+    if last - first <= candidates.ENDS_MAX:
+        return list(range(first, last))
+    classes = np.array_split(np.arange(first, last), candidates.ENDS_MAX)
+    return [int(part[quality[part].argmax()]) for part in classes]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ends_are_those_of_the_plain_search(seed: int) -> None:
+    """All starts at once give what each gives alone: few ends, many, none, and alike ones."""
+    noise = np.random.default_rng(seed)
+    quality = noise.integers(0, 4, int(noise.integers(1, 200))) / 4
+    first = np.sort(noise.integers(0, quality.size + 1, 30))
+    last = np.minimum(first + noise.integers(0, 90, 30), quality.size)
+    rows, columns = candidates._spread(quality, first, last)
+    expected = [plain_spread(quality, *edges) for edges in zip(first.tolist(), last.tolist(), strict=True)]
+    assert [one for found in expected for one in found] == columns.tolist()
+    assert [index for index, found in enumerate(expected) for _ in found] == rows.tolist()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_ranks_are_shared_by_equals(seed: int) -> None:
+    """Each value's rank is the mean place of all values like it, from 0 to 1."""
+    values = np.random.default_rng(seed).integers(0, 9, 40).astype(float)
+    places = np.sort(values)
+    expected = [np.flatnonzero(places == value).mean() / 39 for value in values]
+    np.testing.assert_allclose(expected, highlight.ranks(values), rtol=1e-12)
+
+
 def test_long_source_gives_many_clips_fast() -> None:
     """Two hours: as many clips as asked, no decoding."""
     assert 20 == len(proposing.propose(source(7200.0), proposing.Order(count=20)))
+
+
+def spoken_source(text: str, span: tuple[float, float], **changes) -> material.Material:
+    """A source with this said in a stretch of time."""
+    return source(script=spoken.Script.of(text.split("|"), np.array([span] * len(text.split("|")))), **changes)
+
+
+def keyword_of(proposal: proposing.Proposal) -> proposing.Term:
+    """The term of the keywords."""
+    return next(term for term in proposal.terms if term.name == "keyword")
+
+
+def test_clip_with_the_keyword_is_preferred() -> None:
+    """The best clip is where the word is said; how often is what counts and is told."""
+    order = proposing.Order(count=1, keywords=("Rocket",), weights={**terms.WEIGHTS, "keyword": 100.0})
+    for start_s in (20.0, 70.0):
+        best = proposing.propose(spoken_source("the rocket|a ROCKET, flies", (start_s, start_s + 2)), order)[0]
+        assert best.start_s < start_s + 2 < best.end_s
+        assert (0.75, "keywords are spoken 2 times") == (keyword_of(best).value, keyword_of(best).reason)
+
+
+def test_keyword_is_unknown_without_a_transcript_or_keywords() -> None:
+    """And says why; a keyword that nobody says is measured, and is nothing."""
+    silent = proposing.propose(source(), proposing.Order(count=1, keywords=("x",)))[0]
+    unasked = proposing.propose(spoken_source("hello", (1, 2)), proposing.Order(count=1))[0]
+    for best, why in ((silent, "no transcript"), (unasked, "no keywords")):
+        assert ("unknown", None, 0.0) == (keyword_of(best).state, keyword_of(best).value, keyword_of(best).contribution)
+        assert why in keyword_of(best).reason
+    unheard = proposing.propose(spoken_source("hello", (1, 2)), proposing.Order(count=1, keywords=("x",)))[0]
+    assert ("measured", 0.0) == (keyword_of(unheard).state, keyword_of(unheard).value)
+
+
+@pytest.mark.parametrize(("text", "keyword", "count"), [
+    ("Art is what artists call art.", "art", 2), ("d\u2019accord", "D'ACCORD", 1), ("Stra\u00dfe", "STRASSE", 1),
+    ("ma|chine learning|machine|learning", "machine  learning", 1), ("a.b axb", "a.b", 1), ("C++ and C", "c++", 1),
+    ("\u4eca\u65e5\u306f\u5929\u6c17", "\u5929\u6c17", 1), ("caf\u0065\u0301", "caf\u00e9", 1),
+    ("", "a", 0), ("a", " ", 0),
+])  # fmt: skip
+def test_words_are_found_whole(text: str, keyword: str, count: int) -> None:
+    """Whatever their case, form and script; phrases across pieces of text; signs mean themselves."""
+    script = spoken.Script.of(text.split("|"), np.array([(0.0, 1.0)] * len(text.split("|"))))
+    assert count == script.times([keyword, keyword]).size
+
+
+@pytest.mark.parametrize(("text", "count"), [
+    ("[Laughter]", 1), ("so (audience laughs) and [APPLAUSE]", 2), ("(Gel\u00e4chter)|[Applaudissements]", 2),
+    ("he laughs and we applaud", 0), ("[music]", 0), ("[door opens] laugh [phone]", 0), ("[" * 9000 + "laugh", 0),
+])  # fmt: skip
+def test_reactions_are_what_the_transcript_notes(text: str, count: int) -> None:
+    """Notes in brackets, not words that are spoken."""
+    script = spoken.Script.of(text.split("|"), np.array([(0.0, 1.0)] * len(text.split("|"))))
+    assert count == script.reactions().size
+
+
+def test_clip_with_the_noted_laughter_is_preferred() -> None:
+    """Measured where the transcript notes reactions at all, and unknown where it notes none."""
+    order = proposing.Order(count=1, weights={**terms.WEIGHTS, "reaction": 100.0})
+    for start_s, noted in ((30.0, "[laughter]"), (80.0, "(cheering)"), (30.0, "funny")):
+        best = proposing.propose(spoken_source(noted, (start_s, start_s + 2)), order)[0]
+        term = next(term for term in best.terms if term.name == "reaction")
+        if noted == "funny":
+            assert ("unknown", None) == (term.state, term.value)
+        else:
+            assert ("measured", 0.5) == (term.state, term.value)
+            assert best.start_s < start_s < best.end_s
+
+
+def test_word_is_found_at_its_time() -> None:
+    """In its piece, by the share of the letters before it."""
+    script = spoken.Script.of(["one two", "three four"], np.array([(0.0, 7.0), (10.0, 20.0)]))
+    assert [4.0, 16.0] == script.times(["two", "four"]).tolist()
+
+
+def test_clips_begin_and_end_with_sentences() -> None:
+    """Where they are known, the edges are theirs and not the pauses within; without them they are pauses."""
+    starts = np.arange(1.0, 114.0, 12.0)
+    sentences = np.stack([starts, starts + 11.2], axis=1)  # two stretches of speech with a pause between
+    only = {name: float(name == "completeness") for name in terms.NAMES}
+    order = proposing.Order(count=3, shortest_s=14, longest_s=40, weights=only)
+    nothing = {"shots_s": np.empty(0), "shot_frames": np.empty(0)}
+    for edge in (
+        edge for span in spans(proposing.propose(source(sentences=sentences, **nothing), order)) for edge in span
+    ):
+        near = np.abs(np.concatenate([[0.0, 120.0], sentences.ravel()]) - edge).min()
+        assert near <= candidates.LEAD_S + 0.04
+    pause = candidates.places(source(**nothing), candidates.Leeway(60.0, 5.0), ends=True)
+    torn = candidates.places(source(sentences=sentences, **nothing), candidates.Leeway(60.0, 5.0), ends=True)
+    assert {candidates.PAUSE, candidates.SOURCE_END} == set(pause.quality) - {candidates.GRID}
+    assert {candidates.SENTENCE, candidates.TORN * candidates.PAUSE} <= set(torn.quality)
+
+
+def test_sentences_without_pauses_are_places_all_the_same() -> None:
+    """Somebody who does not stop to breathe is cut between two sentences, not in mid-sentence."""
+    edges = np.arange(0.5, 120.0, 7.0)
+    monologue = source(speech=np.array([[0.5, 119.5]]), sentences=np.stack([edges[:-1], edges[1:]], axis=1))
+    for edge in (edge for span in spans(proposing.propose(monologue, proposing.Order(count=3))) for edge in span):
+        assert np.abs(np.concatenate([[0.0, 120.0], edges]) - edge).min() <= candidates.LEAD_S + 0.04
 
 
 @pytest.mark.parametrize("content", [

@@ -121,6 +121,54 @@ def test_dissolve_is_found_with_its_range(length: int) -> None:
     assert abs(found[0][3] - (59 + length)) <= 2
 
 
+def swept(seed: int, count: int, pace: int) -> list[np.ndarray]:
+    """A camera that moves across a wide scene, large things and small ones, at some cells per frame."""
+    noise = np.random.default_rng(seed)
+    large = np.kron(noise.uniform(20, 230, (3, 30)), np.ones((24, 24)))[:, : 128 + pace * count]
+    wide = 0.8 * large + 0.2 * made.scene(seed, large.shape)
+    return [wide[:, pace * k : pace * k + 128] for k in range(count)]
+
+
+def test_dissolve_of_moving_pictures_is_found() -> None:
+    """Two cameras that go on moving while one picture is mixed into the other; motion blurs its ends."""
+    length, one, other = 24, swept(1, 90, 1), swept(2, 90, 1)
+    mixed = [one[60 + k] + (other[k] - one[60 + k]) * (k + 1) / (length + 1) for k in range(length)]
+    ((kind, _, start, end),) = made.borders([made.reduced(frame) for frame in [*one[:60], *mixed, *other[length:]]])
+    assert "dissolve" == kind
+    assert min(end, 83) - max(start, 60) >= length / 3
+
+
+def test_motion_is_no_dissolve(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ride resembles mixed pictures in all but the loss of contrast; without asking for that it would count."""
+    film = media_dir / "real" / "bike_ride_30s_vp8.webm"
+    assert [] == shots.ours(film)
+    monkeypatch.setattr(dissolve, "DIP_MIN", -np.inf)
+    assert [] != shots.ours(film)
+
+
+def test_title_that_appears_is_no_dissolve(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters that are mixed into a picture leave most of it as it was; without asking for more they would count."""
+    film = media_dir / "real" / "bbb_480p_30s_h264_51audio.mp4"
+    assert [] == [span for span in shots.ours(film) if not span.cut]
+    monkeypatch.setattr(dissolve, "CHANGED_MIN", 0.0)
+    assert [] != [span for span in shots.ours(film) if not span.cut]
+
+
+@pytest.mark.parametrize("steady", [True, False], ids=["steady", "control"])
+def test_fade_of_a_fast_picture_is_exact(monkeypatch: pytest.MonkeyPatch, steady: bool) -> None:
+    """A picture that is another one before it is half grown is told by its steady growth; without that it is lost."""
+    if not steady:
+        monkeypatch.setattr(fade, "_steady", lambda strength: False)
+    length, black, pace = 20, 8, 3
+    one, other = swept(1, 60, pace), swept(2, 60, pace)
+    down = [one[30 + k] * (1 - (k + 1) / length) for k in range(length)]
+    up = [other[k] * ((k + 1) / length) for k in range(length)]
+    frames = [*one[:30], *down, *[one[0] * 0] * black, *up, *other[length:]]
+    found = made.borders([made.reduced(frame) for frame in frames])
+    first = 30 + length + black
+    assert steady == (("fade", first, 30, first + length - 1) in found)
+
+
 def test_result_does_not_depend_on_windows() -> None:
     """The same borders whether frames are decided one by one or all at once."""
     scenes = [made.scene(seed) for seed in range(6)]

@@ -1,7 +1,6 @@
 """A stub over a chassis channel behaves like one over a gRPC channel, and raises our errors."""
 
 import asyncio
-import time
 
 import grpc
 import pytest
@@ -69,7 +68,7 @@ async def test_cancelled_unary_call_cancels_the_handler(
         waiting.cancel()
     with pytest.raises(TimeoutError if how == "timeout" else asyncio.CancelledError):
         await waiting
-    await testing.wait_until(lambda: 1 == servicer.cancelled, 2)
+    await testing.wait_until(lambda: 1 == servicer.cancelled, 20)
     assert call.done()
     assert call.cancelled()
 
@@ -94,14 +93,14 @@ async def test_abandoned_stream_cancels_the_handler(stub: echo.EchoStub, service
         reader.cancel()
     outcome = (await asyncio.gather(reader, return_exceptions=True))[0]
     assert (how != "break") == isinstance(outcome, asyncio.CancelledError)
-    await testing.wait_until(lambda: 1 == servicer.cancelled, 2)
+    await testing.wait_until(lambda: 1 == servicer.cancelled, 20)
 
 
 async def test_deadline_ends_the_handler(stub: echo.EchoStub, servicer: echo.EchoServicer) -> None:
     """The caller gets DEADLINE_EXCEEDED, the handler is cancelled."""
     with pytest.raises(errors.DeadlineExceeded):
         await stub.Add(echo.Echo(delay_s=30), timeout=0.2)
-    await testing.wait_until(lambda: 1 == servicer.cancelled, 2)
+    await testing.wait_until(lambda: 1 == servicer.cancelled, 20)
 
 
 async def test_call_without_timeout_has_one_all_the_same(stub: echo.EchoStub) -> None:
@@ -240,10 +239,11 @@ async def test_resume_gives_up_after_failures_in_a_row(monkeypatch: pytest.Monke
     assert [5] * 4 == opened
 
 
-async def test_resume_does_not_repeat_what_another_instance_cannot_help(stub: echo.EchoStub) -> None:
+async def test_resume_does_not_repeat_what_another_instance_cannot_help(
+    stub: echo.EchoStub, servicer: echo.EchoServicer
+) -> None:
     """NOT_FOUND stays NOT_FOUND."""
-    start_s = time.monotonic()
     with pytest.raises(errors.NotFound):
         async for _ in client.resume(lambda token: stub.Count(echo.Echo(text="NotFound")), lambda message: 0):
             pass
-    assert time.monotonic() - start_s < 2
+    assert ["Count"] == servicer.calls

@@ -127,7 +127,7 @@ def test_down_stops_what_outlived_its_launcher(launch, tmp_path):
     gone = identity.Identity(99_999_999, "long ago")
     state.write(tmp_path / "home", state.Suite("serving", "127.0.0.1:1", "static", "", gone, (entry,)))
     assert "stopped the suite" in launch("down").stdout
-    assert -signal.SIGTERM == orphan.wait(timeout=10)
+    assert -signal.SIGTERM == orphan.wait(timeout=60)
 
 
 def test_failed_start_names_the_process(launch, tmp_path):

@@ -90,7 +90,7 @@ def test_ended_process_is_not_alive(sleeper):
 def test_signal_reaches_the_process(sleeper):
     """A process with the recorded start time gets the signal."""
     assert identity.of(sleeper.pid).signal(signal.SIGTERM)
-    assert -signal.SIGTERM == sleeper.wait(timeout=10)
+    assert -signal.SIGTERM == sleeper.wait(timeout=60)
 
 
 def test_signal_spares_another_process_with_the_same_pid(sleeper):

@@ -74,7 +74,7 @@ async def test_killed_process_is_started_again(tmp_path):
         first.signal(signal.SIGKILL)
         await until(lambda: (entry := state.read(tmp_path).processes[0]).restarts == 1 and entry.identity.alive())
         assert first != state.read(tmp_path).processes[0].identity
-        await asyncio.wait_for(suite._ready(suite.members[0]), timeout=15)
+        await asyncio.wait_for(suite._ready(suite.members[0]), timeout=60)
 
 
 async def test_crash_loop_slows_down(tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ async def test_process_runs_on_when_its_log_cannot_be_written(tmp_path, monkeypa
     monkeypatch.setattr(log.RollingFile, "write", full)
     talker = "import sys\nfor _ in range(40): sys.stdout.write('x' * 65536)\nsys.exit(5)"
     child = await process.start([sys.executable, "-c", talker], {}, tmp_path / "talker.log")
-    assert 5 == await asyncio.wait_for(child.wait(), timeout=20)
+    assert 5 == await asyncio.wait_for(child.wait(), timeout=60)
 
 
 PARENT = """

@@ -62,7 +62,7 @@ class Scene:
         async def ended() -> bool:
             return (await self.kept.get(job.id)).state.ended
 
-        await testing.wait_until(ended, 20, "the job ends")
+        await testing.wait_until(ended, 60, "the job ends")
         return await self.kept.get(job.id)
 
 

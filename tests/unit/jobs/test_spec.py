@@ -44,6 +44,8 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("range.end_s", {"range": specs.TimeRange(5.0, 5.0)}),
         ("range.start_s", {"range": specs.TimeRange(-1.0, 5.0)}),
         ("clips[1].end_s", {"clips": (specs.TimeRange(0, 1), specs.TimeRange(2, 1))}),
+        ("transcript_uri", {"transcript_uri": "talk.srt"}),
+        ("transcript_uri", {"transcript_uri": "upload:x"}),
         ("analyze_only", {"clips": (specs.TimeRange(0, 1),), "analyze_only": True}),
     ],
 )
@@ -58,6 +60,7 @@ def test_good_specification_with_everything_has_no_violation() -> None:
     spec = specs.Spec(
         "upload:" + "0a" * 16, "A talk", 100, 1.0, 3600.0, "9_16", "FIT_BLUR", "tiktok", specs.TimeRange(1, 2),
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
+        "file:///talk.srt",
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 

@@ -23,7 +23,7 @@ async def scene(tmp_path, hands, make_spec):
 
 async def next_of(stream) -> watch.Sight:
     """The next thing told."""
-    return await asyncio.wait_for(anext(stream), 5)
+    return await asyncio.wait_for(anext(stream), 60)
 
 
 async def test_watch_tells_the_past_then_the_present(scene) -> None:

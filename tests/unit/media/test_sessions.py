@@ -520,6 +520,57 @@ def test_any_uri_gives_a_file_or_one_of_two_errors(sources: sessions.Sources, li
             pass
 
 
+ENDINGS = (".srt", ".vtt")
+
+
+def test_file_beside_a_source_is_opened(sources: sessions.Sources, library: pathlib.Path) -> None:
+    """By the plain name first, then by a language in the order of names; in the folder that the caller names."""
+    film = f"file://{library}/my%20talk.mp4"
+    assert sources.beside(film, ENDINGS) is None
+    for name in ("my talk.en.vtt", "my talk.de-AT.srt", "my talk.vtt", "my talk.srt"):
+        (library / name).write_bytes(name.encode())
+        found = sources.beside(film, ENDINGS)
+        assert found is not None
+        with found[1] as file:
+            assert (name, name.encode()) == (found[0], file.read())
+
+
+@pytest.mark.parametrize("name", ["talks.srt", "talk.srt.bak", "talk.x.srt", "talk.english.srt", "alk.srt", "talk.SRT"])
+def test_file_of_another_name_is_not_beside(sources: sessions.Sources, library: pathlib.Path, name: str) -> None:
+    """Only what is named after the source, a language at most between."""
+    (library / name).write_bytes(b"x")
+    assert sources.beside(f"file://{library}/talk.mp4", ENDINGS) is None
+
+
+def test_link_beside_a_source_is_not_followed(sources: sessions.Sources, library: pathlib.Path) -> None:
+    """Nor is anything but a regular file opened, nor a file in a folder that is not allowed, nor one of an upload."""
+    film = f"file://{library}/talk.mp4"
+    (library / "real").write_bytes(CONTENT)
+    (library / "talk.srt").symlink_to(library / "real")
+    os.mkfifo(library / "talk.vtt")
+    (library / "talk.en.srt").mkdir()
+    assert sources.beside(film, ENDINGS) is None
+    outside = library.parent / "library2"
+    (outside / "talk.srt").write_bytes(b"secret")
+    for uri in (f"file://{library}/../library2/talk.mp4", f"file://{outside}/talk.mp4", "upload:talk", "talk", ""):
+        assert sources.beside(uri, ENDINGS) is None
+    control = sessions.Sources(sources.uploads).beside(f"file://{outside}/talk.mp4", ENDINGS)
+    assert control is not None
+    with control[1] as file:
+        assert b"secret" == file.read()
+
+
+def test_full_folder_gives_plain_names_only(
+    sources: sessions.Sources, library: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a folder with more names than are looked at, no part is searched: which part it is would be chance."""
+    (library / "talk.en.srt").write_bytes(b"x")
+    film = f"file://{library}/talk.mp4"
+    with sources.beside(film, ENDINGS)[1]:
+        monkeypatch.setattr(sessions, "BESIDE_MAX", 1)
+    assert sources.beside(film, ENDINGS) is None
+
+
 def test_importing_sessions_loads_no_codec() -> None:
     """Processes that only move files stay light."""
     code = (

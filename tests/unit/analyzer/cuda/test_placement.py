@@ -40,8 +40,11 @@ async def measured(where: placement.Placement, path: pathlib.Path) -> pool.Resul
 
 def same(one: pool.Result, other: pool.Result) -> bool:
     """Whether two analyses found the same."""
-    found = [{name: value for name, value in result.value.items() if name != "timings"} for result in (one, other)]
-    return found[0] == found[1] and all(np.array_equal(one.arrays[k], other.arrays[k]) for k in one.arrays)
+    values = [{name: value for name, value in result.value.items() if name != "timings"} for result in (one, other)]
+    arrays = one.arrays.keys() == other.arrays.keys() and all(
+        np.array_equal(array, other.arrays[name], equal_nan=True) for name, array in one.arrays.items()
+    )
+    return values[0] == values[1] and arrays
 
 
 async def test_card_measures_what_it_can_and_the_processor_the_rest(pretended, media_dir: pathlib.Path) -> None:

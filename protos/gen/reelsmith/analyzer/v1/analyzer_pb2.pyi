@@ -15,11 +15,15 @@ class Measure(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEASURE_PICTURE: _ClassVar[Measure]
     MEASURE_LOUDNESS: _ClassVar[Measure]
     MEASURE_SPEECH: _ClassVar[Measure]
+    MEASURE_TRANSCRIPT: _ClassVar[Measure]
+    MEASURE_MUSIC: _ClassVar[Measure]
 MEASURE_UNSPECIFIED: Measure
 MEASURE_SHOTS: Measure
 MEASURE_PICTURE: Measure
 MEASURE_LOUDNESS: Measure
 MEASURE_SPEECH: Measure
+MEASURE_TRANSCRIPT: Measure
+MEASURE_MUSIC: Measure
 
 class ProbeRequest(_message.Message):
     __slots__ = ("source_uri", "output")
@@ -156,16 +160,18 @@ class Fault(_message.Message):
     def __init__(self, code: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class AnalyzeRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "range", "measures")
+    __slots__ = ("source_uri", "output", "range", "measures", "transcript_uri")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
     MEASURES_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_URI_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     output: _media_pb2.Output
     range: _media_pb2.TimeRange
     measures: _containers.RepeatedScalarFieldContainer[Measure]
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[Measure, str]]] = ...) -> None: ...
+    transcript_uri: str
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[Measure, str]]] = ..., transcript_uri: _Optional[str] = ...) -> None: ...
 
 class AnalyzeResponse(_message.Message):
     __slots__ = ("progress", "result")
@@ -186,7 +192,7 @@ class AnalyzeResult(_message.Message):
     def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve")
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -196,6 +202,8 @@ class Analysis(_message.Message):
     SILENCE_FIELD_NUMBER: _ClassVar[int]
     LOUDNESS_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     media: MediaInfo
     frame_count: int
     duration_s: float
@@ -205,7 +213,37 @@ class Analysis(_message.Message):
     silence: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
     loudness: Loudness
     curve: Curve
-    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ...) -> None: ...
+    transcript: Transcript
+    tempo_bpm: float
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ...) -> None: ...
+
+class Transcript(_message.Message):
+    __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times")
+    class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        SOURCE_UNSPECIFIED: _ClassVar[Transcript.Source]
+        SOURCE_EMBEDDED: _ClassVar[Transcript.Source]
+        SOURCE_SIDECAR: _ClassVar[Transcript.Source]
+    SOURCE_UNSPECIFIED: Transcript.Source
+    SOURCE_EMBEDDED: Transcript.Source
+    SOURCE_SIDECAR: Transcript.Source
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CUES_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    WORD_TIMES_FIELD_NUMBER: _ClassVar[int]
+    source: Transcript.Source
+    format: str
+    language: str
+    stream: int
+    name: str
+    cues: int
+    sentences: int
+    word_times: bool
+    def __init__(self, source: _Optional[_Union[Transcript.Source, str]] = ..., format: _Optional[str] = ..., language: _Optional[str] = ..., stream: _Optional[int] = ..., name: _Optional[str] = ..., cues: _Optional[int] = ..., sentences: _Optional[int] = ..., word_times: _Optional[bool] = ...) -> None: ...
 
 class Transition(_message.Message):
     __slots__ = ("kind", "frame", "start_frame", "end_frame")
@@ -238,12 +276,18 @@ class Shot(_message.Message):
     def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Loudness(_message.Message):
-    __slots__ = ("integrated_lufs", "true_peak_dbtp")
+    __slots__ = ("integrated_lufs", "true_peak_dbtp", "range_lu", "momentary_max_lufs", "short_term_max_lufs")
     INTEGRATED_LUFS_FIELD_NUMBER: _ClassVar[int]
     TRUE_PEAK_DBTP_FIELD_NUMBER: _ClassVar[int]
+    RANGE_LU_FIELD_NUMBER: _ClassVar[int]
+    MOMENTARY_MAX_LUFS_FIELD_NUMBER: _ClassVar[int]
+    SHORT_TERM_MAX_LUFS_FIELD_NUMBER: _ClassVar[int]
     integrated_lufs: float
     true_peak_dbtp: float
-    def __init__(self, integrated_lufs: _Optional[float] = ..., true_peak_dbtp: _Optional[float] = ...) -> None: ...
+    range_lu: float
+    momentary_max_lufs: float
+    short_term_max_lufs: float
+    def __init__(self, integrated_lufs: _Optional[float] = ..., true_peak_dbtp: _Optional[float] = ..., range_lu: _Optional[float] = ..., momentary_max_lufs: _Optional[float] = ..., short_term_max_lufs: _Optional[float] = ...) -> None: ...
 
 class Curve(_message.Message):
     __slots__ = ("interval_s", "highlight")

@@ -1,0 +1,70 @@
+"""Finds when words are spoken."""
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Sequence, Set
+from typing import Self
+
+import numpy as np
+
+# A note in brackets, such as [audience laughs] or (Applaus); in the languages that most subtitles are in.
+REACTION = re.compile(
+    r"[\[(][^\[\]()]{0,60}(?:laugh|chuckl|giggl|applau|clapping|cheer|whoop|lacht|lachen|gel\u00e4chter|beifall|jubel"
+    r"|rires|rient|acclam|risas|r\u00eden|aplaus|risate|applaus)[^\[\]()]{0,60}[\])]"
+)
+WIDE = 0x2E80  # first letter of the scripts of East Asia, which put no space between words
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Script:
+    """A transcript that can be searched.
+
+    Attributes:
+        text: Its pieces, each after a space, in one case.
+        first: Where each piece begins in the text, (n,).
+        size: Letters of each piece, (n,).
+        spans: When each begins and ends, in seconds, (n, 2).
+    """
+
+    text: str
+    first: np.ndarray
+    size: np.ndarray
+    spans: np.ndarray
+
+    @classmethod
+    def of(cls, pieces: Sequence[str], spans: np.ndarray) -> Self:
+        """A transcript in pieces, such as words or cues, and when each begins and ends."""
+        texts = [plain(piece) for piece in pieces]
+        size = np.array([len(text) for text in texts], np.int64)
+        return cls(" ".join(texts), np.cumsum(size + 1) - size - 1, size, spans)
+
+    def times(self, keywords: Sequence[str]) -> np.ndarray:
+        """When any of some words or phrases is spoken, in seconds, sorted; case and form of letters do not count."""
+        patterns = {_pattern(plain(keyword)) for keyword in keywords if plain(keyword)}
+        return self._when({found.start() for pattern in sorted(patterns) for found in re.finditer(pattern, self.text)})
+
+    def reactions(self) -> np.ndarray:
+        """When laughter, applause or cheer is noted, as subtitles for the deaf do, in seconds, sorted."""
+        return self._when({found.start() for found in REACTION.finditer(self.text)})
+
+    def _when(self, places: Set[int]) -> np.ndarray:
+        if not places:
+            return np.empty(0)
+        place = np.array(sorted(places))
+        piece = np.searchsorted(self.first, place, side="right") - 1
+        share = (place - self.first[piece]) / np.maximum(self.size[piece], 1)
+        start_s, end_s = self.spans[piece].T
+        return np.sort(start_s + share * (end_s - start_s))
+
+
+def plain(text: str) -> str:
+    """Text in one case, one form of each letter, one kind of apostrophe, and single spaces."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    return " ".join(folded.split())
+
+
+def _pattern(keyword: str) -> str:
+    before = r"(?<!\w)" if ord(keyword[0]) < WIDE else ""
+    after = r"(?!\w)" if ord(keyword[-1]) < WIDE else ""
+    return f"{before}{re.escape(keyword)}{after}"
