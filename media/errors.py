@@ -54,14 +54,17 @@ class Refused(MediaError):
 
 
 class Unsupported(MediaError):
-    """Understood, but not handled."""
+    """Understood, but not handled: NOT_ON_DEVICE where only the processor can."""
 
     code_name = "FAILED_PRECONDITION"
     default_reason = "UNSUPPORTED"
 
 
 class WorkerLost(MediaError):
-    """The child that worked on the media is gone: CRASHED, DEADLINE, SILENT or OUT_OF_MEMORY."""
+    """The child that worked on the media is gone: CRASHED, DEADLINE, SILENT or OUT_OF_MEMORY.
+
+    Or its device is: DEVICE_FAILED, or DEVICE_MEMORY where that has none left.
+    """
 
     code_name = "UNAVAILABLE"
     default_reason = "CRASHED"

@@ -50,6 +50,8 @@ class PoolSettings:
         output_max_bytes: Largest file that a child may write.
         result_max_bytes: Largest answer that is taken from a child.
         preload: Modules, or functions as `module:function`, that the warm process loads and calls before it forks.
+        opening: A function, as `module:function`, that each child calls before it is shut in: it opens a device, and
+            reads nothing of the task. Its children get the weaker box that a device needs. None if empty.
     """
 
     workers: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
@@ -59,6 +61,7 @@ class PoolSettings:
     output_max_bytes: int = 64 << 30
     result_max_bytes: int = 512 << 20
     preload: Sequence[str] = ()
+    opening: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ class Pool:
             TaskFailed: The task has a bug.
         """
         order = {"task": task, "inputs": list(inputs or {}), "outputs": list(outputs or {}), "box": self._box()}
+        order["opening"] = self._settings.opening
         files = [_descriptor(file) for file in (*(inputs or {}).values(), *(outputs or {}).values())]
         async with self._slot(), self._child(order, request, files) as (child, reader):
             try:
@@ -178,6 +182,7 @@ class Pool:
                 memory_bytes=settings.memory_bytes,
                 cpu_s=settings.cpu_s,
                 file_size_max_bytes=settings.output_max_bytes,
+                device=bool(settings.opening),
             )
         )
 

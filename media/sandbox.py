@@ -10,6 +10,7 @@ import ctypes
 import dataclasses
 import errno
 import functools
+import glob
 import importlib
 import os
 import pathlib
@@ -17,11 +18,13 @@ import pkgutil
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 # System call numbers of Landlock: the same on every architecture.
-LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
+LANDLOCK_CREATE_RULESET, LANDLOCK_ADD_RULE, LANDLOCK_RESTRICT_SELF = 444, 445, 446
 LANDLOCK_VERSION_FLAG = 1
+LANDLOCK_PATH_BENEATH = 1
+LANDLOCK_WRITE_FILE, LANDLOCK_READ_FILE, LANDLOCK_READ_DIR, LANDLOCK_IOCTL_DEV = 1 << 1, 1 << 2, 1 << 3, 1 << 15
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_PRIVS = 1, 15, 16, 38
 CAPABILITY_VERSION_3 = 0x20080522
 AT_EMPTY_PATH = 0x1000
@@ -54,6 +57,20 @@ REFUSED_CALLS = {"open": errno.EACCES, "openat": errno.EACCES, "openat2": errno.
 ABSENT_CALLS = {"clone3": errno.ENOSYS, "statx": errno.ENOSYS}  # glibc falls back to calls whose arguments can be seen
 
 
+# What the driver of a device opens by name while it works, and what it may do there.
+DEVICE_PATHS = {
+    "/dev/nvidia*": LANDLOCK_READ_FILE | LANDLOCK_WRITE_FILE | LANDLOCK_IOCTL_DEV,
+    "/proc/driver/nvidia": LANDLOCK_READ_FILE | LANDLOCK_READ_DIR,
+}
+DEVICE_FILES_MAX = 1024  # a driver opens its device anew for each mapping of memory
+# What it calls beyond the others: it opens and controls devices, and asks where it runs and what there is.
+DEVICE_CALLS = """
+    open openat ioctl newfstatat access faccessat faccessat2 readlink readlinkat getdents64 statfs fstatfs
+    eventfd2 pipe2 epoll_create1 epoll_ctl epoll_wait epoll_pwait mlock munlock mbind get_mempolicy sched_setaffinity
+""".split()
+DEVICE_REFUSED_CALLS = {"socket": errno.EACCES}  # it asks for its daemon, and goes on without one
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Box:
     """How much a shut-in process may use.
@@ -64,6 +81,8 @@ class Box:
         cpu_s: Processor time.
         files_max: Open files.
         file_size_max_bytes: Largest file that it may write.
+        device: Whether it works with a device whose driver it has opened before. Such a box is weaker: names of files
+            can be looked at and devices opened, and only Landlock keeps all other files shut.
     """
 
     memory_bytes: int = 1 << 30
@@ -71,6 +90,7 @@ class Box:
     cpu_s: int = 24 * 3600
     files_max: int = 64
     file_size_max_bytes: int = 64 << 30
+    device: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,11 +129,11 @@ def enter(box: Box) -> list[Protection]:
     steps: tuple[tuple[str, Callable[[], str]], ...] = (
         ("allocation", functools.partial(_limit_allocations, box.allocation_max_bytes)),
         ("rlimits", functools.partial(_limit_resources, box)),
-        ("empty-root", _enter_empty_root),
+        ("empty-root", _keep_root if box.device else _enter_empty_root),
         ("capabilities", _drop_capabilities),
         ("parent-death", die_with_parent),  # after the last change of rights, which would undo it
-        ("landlock", _landlock),
-        ("seccomp", _seccomp),
+        ("landlock", functools.partial(_landlock, DEVICE_PATHS if box.device else {})),
+        ("seccomp", functools.partial(_seccomp, device=box.device)),
     )
     return [_attempt(name, step) for name, step in steps]
 
@@ -159,13 +179,20 @@ def _limit_allocations(size_max_bytes: int) -> str:
 
 def _limit_resources(box: Box) -> str:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (box.files_max, box.files_max))
+    files_max = DEVICE_FILES_MAX if box.device else box.files_max
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
     resource.setrlimit(resource.RLIMIT_CPU, (box.cpu_s, box.cpu_s + 1))
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
-    size_max_bytes = pages * resource.getpagesize() + box.memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (size_max_bytes, size_max_bytes))
+    sizes = [int(pages) * resource.getpagesize() for pages in pathlib.Path("/proc/self/statm").read_text().split()]
+    # A driver reserves as much address space as there is memory, here and on the device: what can be written counts.
+    kind, used_bytes = (resource.RLIMIT_DATA, sizes[5]) if box.device else (resource.RLIMIT_AS, sizes[0])
+    resource.setrlimit(kind, (used_bytes + box.memory_bytes,) * 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (box.file_size_max_bytes, box.file_size_max_bytes))
-    return f"{box.memory_bytes >> 20} MiB of memory, {box.cpu_s} s of processor time, {box.files_max} files"
+    what = "data" if box.device else "memory"
+    return f"{box.memory_bytes >> 20} MiB of {what}, {box.cpu_s} s of processor time, {files_max} files"
+
+
+def _keep_root() -> str:
+    raise OSError(errno.ENOTSUP, "the driver of the device opens its files by name")
 
 
 def _enter_empty_root() -> str:
@@ -194,6 +221,13 @@ class _Ruleset(ctypes.Structure):
     _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
 
 
+class _Beneath(ctypes.Structure):
+    """`struct landlock_path_beneath_attr`."""
+
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
 # What each version of the interface can forbid: bits for files, network and scopes, then the size of the struct.
 _LANDLOCK = {
     1: (13, 0, 0, 8),
@@ -205,26 +239,44 @@ _LANDLOCK = {
 }
 
 
-def _landlock() -> str:
+def _landlock(paths: Mapping[str, int]) -> str:
     libc = _libc()
     version = _checked(libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION_FLAG), "landlock")
     *bits, size_bytes = _LANDLOCK[min(version, max(_LANDLOCK))]
-    # All that can be forbidden is, and no rule allows anything again.
+    # All that can be forbidden is, and no rule allows anything again but the paths.
     rules = _Ruleset(*((1 << count) - 1 for count in bits))
     descriptor = _checked(libc.syscall(LANDLOCK_CREATE_RULESET, ctypes.byref(rules), size_bytes, 0), "landlock")
+    opened = [_allow(descriptor, path, paths[pattern] & rules.files) for pattern, path in _matching(paths)]
     _checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     _checked(libc.syscall(LANDLOCK_RESTRICT_SELF, descriptor, 0), "landlock")
     os.close(descriptor)
-    return f"version {version}: no files, no network, no foreign processes"
+    files = f"no files but {len(opened)} of the device" if paths else "no files"
+    return f"version {version}: {files}, no network, no foreign processes"
 
 
-def _seccomp() -> str:
+def _matching(patterns: Iterable[str]) -> list[tuple[str, str]]:
+    return [(pattern, path) for pattern in patterns for path in sorted(glob.glob(pattern))]
+
+
+def _allow(rules: int, path: str, allowed: int) -> str:
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    rule = _Beneath(allowed, place)
+    added = _libc().syscall(LANDLOCK_ADD_RULE, rules, LANDLOCK_PATH_BENEATH, ctypes.byref(rule), 0)
+    os.close(place)
+    _checked(added, f"landlock of {path}")
+    return path
+
+
+def _seccomp(*, device: bool) -> str:
     import pyseccomp
 
     equal, masked = pyseccomp.EQ, pyseccomp.MASKED_EQ
     calls = pyseccomp.SyscallFilter(pyseccomp.ERRNO(errno.EPERM))
-    fixed = [(pyseccomp.ALLOW, ALLOWED_CALLS), (pyseccomp.KILL_PROCESS, FATAL_CALLS)]
-    fixed += [(pyseccomp.ERRNO(code), [name]) for name, code in (REFUSED_CALLS | ABSENT_CALLS).items()]
+    allowed = ALLOWED_CALLS + DEVICE_CALLS if device else ALLOWED_CALLS
+    refused = REFUSED_CALLS | ABSENT_CALLS | (DEVICE_REFUSED_CALLS if device else {})
+    fixed = [(pyseccomp.ALLOW, allowed)]
+    fixed += [(pyseccomp.KILL_PROCESS, [name for name in FATAL_CALLS if name not in refused])]
+    fixed += [(pyseccomp.ERRNO(code), [name]) for name, code in refused.items() if name not in allowed]
     for action, names in fixed:
         for name in names:
             _add(calls, action, name)
@@ -234,14 +286,14 @@ def _seccomp() -> str:
         calls.add_rule(pyseccomp.ALLOW, "prctl", pyseccomp.Arg(0, equal, option))
     # Reading one's own limits is fine, setting any or looking at another process is not.
     calls.add_rule(pyseccomp.ALLOW, "prlimit64", pyseccomp.Arg(0, equal, 0), pyseccomp.Arg(2, equal, 0))
-    # Looking at an open file is fine, looking at a name is not.
-    calls.add_rule(pyseccomp.ALLOW, "newfstatat", pyseccomp.Arg(3, masked, AT_EMPTY_PATH, AT_EMPTY_PATH))
-    calls.add_rule(pyseccomp.ERRNO(errno.EACCES), "newfstatat", pyseccomp.Arg(3, masked, AT_EMPTY_PATH, 0))
+    if not device:  # looking at an open file is fine, looking at a name is not
+        calls.add_rule(pyseccomp.ALLOW, "newfstatat", pyseccomp.Arg(3, masked, AT_EMPTY_PATH, AT_EMPTY_PATH))
+        calls.add_rule(pyseccomp.ERRNO(errno.EACCES), "newfstatat", pyseccomp.Arg(3, masked, AT_EMPTY_PATH, 0))
     # Threads are fine, processes are not.
     calls.add_rule(pyseccomp.ALLOW, "clone", pyseccomp.Arg(0, masked, CLONE_THREAD, CLONE_THREAD))
     calls.add_rule(pyseccomp.ALLOW, "tgkill", pyseccomp.Arg(0, equal, os.getpid()))  # abort() signals itself
     calls.load()
-    return f"{len(ALLOWED_CALLS)} system calls allowed"
+    return f"{len(allowed)} system calls allowed"
 
 
 def _add(calls: object, action: object, name: str) -> None:

@@ -15,15 +15,22 @@ from typing import Any, BinaryIO, NoReturn
 
 import av
 import av.audio
+import av.codec.hwaccel
 import av.container
 import av.error
 import av.stream
 import av.video
+import av.video.codeccontext
 
 from media import errors, limits
 
 # PyAV 19 always replaces bad metadata and takes no word about it.
 METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+# Codings whose decoders all give the same bits, and the decoders of FFmpeg that hand them to a device. Others, such as
+# MPEG-4 and Motion JPEG, leave the last bit to whoever decodes.
+EXACT_DECODERS = {"h264": "h264", "hevc": "hevc", "vp8": "vp8", "vp9": "vp9", "av1": "av1"}
+NOT_ON_DEVICE = "NOT_ON_DEVICE"  # the reason of errors that the processor does not have
+ON_DEVICE = "cuda"  # the format of frames that lie in a device's memory
 # What opening and decoding raise: PyAV's exceptions are not one family. ValueError covers text that is no Unicode.
 FAULTS = (av.error.FFmpegError, ValueError, MemoryError, OSError, EOFError)
 
@@ -38,6 +45,9 @@ class Source:
         audio: The stream to listen to: the one marked as default, else the first; None without one.
         limits: The bounds it was opened with.
         faults: How often each kind of damage was met while reading, by name.
+        device: Decodes the video on a device; None where the processor does.
+        sample: The first picture as the processor decodes it, once a device has decoded one: frames of a device do
+            not carry what the container says about the picture.
     """
 
     container: av.container.InputContainer
@@ -45,6 +55,8 @@ class Source:
     audio: av.audio.stream.AudioStream | None
     limits: limits.Limits
     faults: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    device: av.video.codeccontext.VideoCodecContext | None = None
+    sample: av.VideoFrame | None = None
 
     def packets(self, *streams: av.stream.Stream) -> Iterator[tuple[av.stream.Stream, av.Packet | None]]:
         """Packets of some streams with their stream, in the order of the file; then None per stream, to flush it.
@@ -80,8 +92,17 @@ class Source:
         """Frames of one packet, or the last ones for None.
 
         Damage is counted as `DAMAGED` and gives none; frames that the decoder patched are given, and counted as
-        `CONCEALED`.
+        `CONCEALED`. A device is stricter, for it hides damage in another way than the processor does.
+
+        Raises:
+            errors.Unsupported: The device cannot decode this (NOT_ON_DEVICE); the processor may.
+            errors.WorkerLost: The device failed (DEVICE_FAILED), or has no memory left (DEVICE_MEMORY).
         """
+        if stream is self.video and self.device is not None:
+            return self._decode_on_device(stream, packet)
+        return self._decode(stream, packet)
+
+    def _decode(self, stream: av.stream.Stream, packet: av.Packet | None) -> list[Any]:
         try:
             frames = stream.codec_context.decode(packet)
         except FAULTS:
@@ -89,6 +110,26 @@ class Source:
             return []
         if patched := sum(frame.is_corrupt for frame in frames):
             self.faults["CONCEALED"] += patched
+        return frames
+
+    def _decode_on_device(self, stream: av.stream.Stream, packet: av.Packet | None) -> list[av.VideoFrame]:
+        if packet is not None and packet.is_corrupt:
+            raise _not_on_device("the container says that a packet is damaged")
+        if self.sample is None:
+            self.sample = next(iter(self._decode(stream, packet)), None)
+        try:
+            frames = self.device.decode(packet)
+        except MemoryError as error:
+            raise errors.WorkerLost("the device has no memory left", reason="DEVICE_MEMORY") from error
+        except av.error.ExternalError as error:  # what FFmpeg makes of every error of the driver
+            raise errors.WorkerLost(f"the device failed: {_text(error)}", reason="DEVICE_FAILED") from error
+        except FAULTS as error:
+            raise _not_on_device(f"the stream is damaged or has no decoder there: {_text(error)}") from error
+        for frame in frames:
+            if frame.format.name != ON_DEVICE:  # the only sign that FFmpeg went on with the processor
+                raise _not_on_device(f"{stream.codec_context.name} comes as {frame.format.name}")
+            if frame.is_corrupt:
+                raise _not_on_device("a picture is damaged")
         return frames
 
     def frames(self, stream: av.stream.Stream, frames_max: int | None = None) -> Iterator[Any]:
@@ -103,18 +144,27 @@ class Source:
 
 
 @contextlib.contextmanager
-def open_source(file: BinaryIO, bounds: limits.Limits | None = None, *, threads: int = 1) -> Iterator[Source]:
+def open_source(
+    file: BinaryIO,
+    bounds: limits.Limits | None = None,
+    *,
+    threads: int = 1,
+    accelerator: av.codec.hwaccel.HWAccel | None = None,
+) -> Iterator[Source]:
     """Opens a file object for reading, with everything forbidden that is not needed.
 
     Args:
         file: An open, seekable binary file, read from its beginning; never a path or a URL.
         bounds: What the media may be.
         threads: Threads of the video decoder.
+        accelerator: The device that decodes the video and keeps its frames; None for the processor.
 
     Raises:
         errors.Unreadable: It is empty, no media, or has no stream to look at or listen to.
         errors.Refused: Its format, its codecs, or a bound is not allowed.
         errors.StorageFailed: The disk could not be read.
+        errors.Unsupported: The device has no decoder for the video (NOT_ON_DEVICE).
+        errors.WorkerLost: The device cannot be opened (DEVICE_FAILED).
     """
     bounds = bounds or limits.Limits()
     header = _header(file)
@@ -130,7 +180,10 @@ def open_source(file: BinaryIO, bounds: limits.Limits | None = None, *, threads:
     except FAULTS as error:
         _raise_opening(error)
     with container:
-        yield _source(container, bounds, threads)
+        opened = _source(container, bounds, threads)
+        if accelerator is not None and opened.video is not None:
+            opened.device = _on_device(opened.video, accelerator, bounds)
+        yield opened
 
 
 class _Nameless:
@@ -195,6 +248,45 @@ def _source(container: av.container.InputContainer, bounds: limits.Limits, threa
         video.codec_context.thread_count = threads
         video.codec_context.thread_type = "AUTO"  # frames side by side: slices are often only one
     return Source(container, video, audio, bounds)
+
+
+def _on_device(
+    stream: av.video.stream.VideoStream, accelerator: av.codec.hwaccel.HWAccel, bounds: limits.Limits
+) -> av.video.codeccontext.VideoCodecContext:
+    name = EXACT_DECODERS.get(stream.codec_context.codec.canonical_name)
+    if name is None:
+        raise _not_on_device(f"{stream.codec_context.name} is decoded by the processor only")
+    context = device_decoder(name, accelerator)
+    context.extradata = stream.codec_context.extradata
+    context.color_range = stream.codec_context.color_range  # what the container says, where the stream says nothing
+    context.options = bounds.decoder_options()
+    return context
+
+
+def device_decoder(name: str, accelerator: av.codec.hwaccel.HWAccel) -> av.video.codeccontext.VideoCodecContext:
+    """A decoder that keeps its frames in the memory of a device, as far as the device decodes the stream.
+
+    Args:
+        name: Of EXACT_DECODERS.
+        accelerator: The device.
+
+    Raises:
+        errors.WorkerLost: The device cannot be opened (DEVICE_FAILED).
+        errors.Unsupported: FFmpeg has no such decoder for any device of this kind (NOT_ON_DEVICE).
+    """
+    try:
+        context = av.CodecContext.create(name, "r", hwaccel=accelerator)
+    except FAULTS as error:
+        raise errors.WorkerLost(f"the device cannot be opened: {_text(error)}", reason="DEVICE_FAILED") from error
+    if not context.is_hwaccel:
+        raise _not_on_device(f"FFmpeg has no decoder of {name} for it")
+    if name == "av1":
+        context.pix_fmt = "yuv420p"  # PyAV sets the device's format too early, and FFmpeg then never asks for it
+    return context
+
+
+def _not_on_device(why: str) -> errors.Unsupported:
+    return errors.Unsupported(f"not for the device: {why}", reason=NOT_ON_DEVICE)
 
 
 def decodable(stream: av.stream.Stream) -> bool:

@@ -35,13 +35,17 @@ class Files:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Order:
-    """A task to run, with its descriptors in the order: answer pipe, request file, inputs, outputs."""
+    """A task to run, with its descriptors in the order: answer pipe, request file, inputs, outputs.
+
+    Its opening is a function that is called before the child is shut in; none if it is empty.
+    """
 
     id: int
     task: str
     inputs: list[str]
     outputs: list[str]
     box: dict[str, int]
+    opening: str
     descriptors: list[int]
 
 
@@ -135,8 +139,13 @@ def _run(order: Order) -> None:
         request = json.load(file)
     files = _files(order)
     function = _resolve(order.task)
+    box = sandbox.Box(**order.box)
     _silence()
-    protections = sandbox.enter(sandbox.Box(**order.box))
+    if order.opening:
+        _resolve(order.opening)()
+    protections = sandbox.enter(box)
+    if box.device and not any(item.name == "landlock" and item.active for item in protections):
+        raise errors.WorkerLost("without Landlock, the files of the system would be open", reason="DEVICE_FAILED")
     wire.send(answer, {"kind": "entered", "protections": [dataclasses.astuple(item) for item in protections]})
     result = function(request, files, lambda progress: wire.send(answer, {"kind": "progress", "value": progress}))
     value, arrays = result if isinstance(result, tuple) else (result, {})

@@ -1,13 +1,14 @@
 """Starts the analyzer."""
 
 import asyncio
+import dataclasses
 
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.analyzer import analyses, service, warm, weights
+from services.analyzer import analyses, backend, placement, service, warm, weights
 from services.analyzer import settings as settings_module
 
 
@@ -24,7 +25,14 @@ async def main() -> None:
         memory_bytes=settings.worker_memory_bytes,
         preload=warm.PRELOAD,
     )
-    async with client.Clients(registry, settings) as clients, pool.Pool(pooled) as workers:
+    carded = dataclasses.replace(
+        pooled, workers=settings.card_workers, preload=(*warm.PRELOAD, backend.PRELOAD), opening=backend.OPENING
+    )
+    async with (
+        client.Clients(registry, settings) as clients,
+        pool.Pool(pooled) as processor,
+        placement.Placement(processor, carded, settings.backend) as workers,
+    ):
         watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
         path = settings.state_dir / "analyzer.config.json"
         async with live.LiveDocument(path, watch, accept=weights.accept) as followed:

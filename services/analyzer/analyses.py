@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.analyzer import document, measure, progress, warm, weights
+from services.analyzer import document, measure, placement, progress, warm, weights
 from services.analyzer.proposals import material, proposing
 
 ANALYSIS, INFO, PROPOSALS = "analysis.json", "media_info.json", "proposals.json"
@@ -86,7 +86,7 @@ class Analyzer:
     """Measures sources in workers and keeps what was found in sessions.
 
     Args:
-        workers: The pool that tasks run in.
+        workers: What tasks run on.
         store: The sessions.
         sources: Opens what callers name as sources.
         configuration: The configuration in force, and its version.
@@ -95,7 +95,7 @@ class Analyzer:
 
     def __init__(
         self,
-        workers: pool.Pool,
+        workers: placement.Placement,
         store: sessions.Sessions,
         sources: sessions.Sources,
         configuration: Configuration,
@@ -164,6 +164,7 @@ class Analyzer:
                 lambda file: self._pool.run(
                     warm.TASKS["measure"],
                     request,
+                    pictures=measure.sees(order.measures),
                     inputs={"source": file, **inputs},
                     deadline_s=self._limits.analyze_deadline_s,
                     heartbeat_s=self._limits.heartbeat_s,

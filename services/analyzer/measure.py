@@ -8,7 +8,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, BinaryIO
 
 import av
@@ -16,7 +16,7 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import clock, focus, highlight, picture, probe, timeline
+from services.analyzer import backend, clock, eye, focus, highlight, picture, probe, timeline
 from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
 from services.analyzer.subjects import finder
@@ -43,6 +43,7 @@ class Wanted:
         threads: Threads of the video decoder.
         transcript: Name of the file of subtitles that came along; empty where none did.
         named: Whether the caller named that file.
+        backend: What measures pictures, `cpu` or `cuda`.
     """
 
     measures: frozenset[str]
@@ -51,6 +52,7 @@ class Wanted:
     threads: int
     transcript: str = ""
     named: bool = False
+    backend: str = "cpu"
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
@@ -63,12 +65,13 @@ class Wanted:
             threads=int(request.get("threads") or 1),
             transcript=str(request.get("transcript") or ""),
             named=bool(request.get("transcript_named")),
+            backend=str(request.get("backend") or "cpu"),
         )
 
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
-        return bool(self.measures & {"shots", "picture", "subjects"})
+        return sees(self.measures)
 
     @property
     def finds(self) -> bool:
@@ -81,13 +84,19 @@ class Wanted:
         return bool(self.measures & {"loudness", "speech", "music"})
 
 
+def sees(measures: Collection[str]) -> bool:
+    """Whether some of MEASURES look at pictures; none stands for all."""
+    return not measures or not {"shots", "picture", "subjects"}.isdisjoint(measures)
+
+
 def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:
     """The task: measures a source; see `Pass.finish` for what it returns."""
     file = files.inputs["source"]
     wanted = Wanted.from_request(request)
     size_bytes = os.fstat(file.fileno()).st_size
-    with source.open_source(file, threads=wanted.threads) as opened:
-        measuring = Pass(opened, wanted, size_bytes, report)
+    chosen = backend.of(wanted.backend)
+    with source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()) as opened:
+        measuring = Pass(opened, wanted, size_bytes, report, chosen.eye(opened))
         if "transcript" in wanted.measures:
             measuring.listen_for_words(files.inputs.get("transcript"))
         measuring.run()
@@ -118,13 +127,16 @@ class Pass:
         wanted: What to measure.
         size_bytes: Size of the file.
         report: Called with the progress now and then.
+        looking: What looks at the pictures.
     """
 
-    def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report) -> None:
+    def __init__(
+        self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report, looking: eye.Eye
+    ) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._survey.looked = wanted.sees
-        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
+        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=looking)
         self._sound = meter.Meter(
             loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
         )
@@ -241,6 +253,7 @@ class Pass:
         if not pictures.frame_count and sound is None and (self._wanted.sees or self._wanted.hears):
             raise errors.Unreadable("nothing in the wanted part can be decoded", reason="NO_FRAMES")
         duration_s = pictures.duration_s if pictures.frame_count else sound.duration_s if sound is not None else 0.0
+        self._survey.first = self._opened.sample or self._survey.first
         media = probe.describe(self._survey)
         media["faults"] += self._timing_faults()
         value = {

@@ -6,7 +6,7 @@ import math
 import av
 import numpy as np
 
-from services.analyzer import focus, planes, timeline
+from services.analyzer import eye, focus, planes, timeline
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
 
@@ -44,15 +44,15 @@ class Meter:
     Args:
         shots: Whether to look for borders between shots.
         interval_s: Length of the intervals of the curves, in seconds.
+        looking: What looks at the frames; the processor by default.
     """
 
-    def __init__(self, *, shots: bool, interval_s: float) -> None:
-        self._reader = planes.Reader()
+    def __init__(self, *, shots: bool, interval_s: float, looking: eye.Eye | None = None) -> None:
+        self._eye: eye.Eye = looking or eye.Processor()
         self._scanner = scanner.Scanner() if shots else None
         self._focus = focus.Tracker()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
-        self._last: pairs.Picture | None = None
         self._last_s = 0.0
         self.frame_count = 0
 
@@ -63,16 +63,18 @@ class Meter:
             frame: As the decoder gave it.
             t_s: When it is shown, in seconds since the first frame; later than the frame before.
         """
-        look = self._reader.read(frame)
-        blocks = pairs.match(self._last, look.picture) if self._last is not None else None
+        for seen in self._eye.add(frame, t_s):
+            self._take(seen.t_s, seen.look, seen.blocks)
+
+    def _take(self, t_s: float, look: planes.Look, blocks: pairs.Blocks | None) -> None:
         pair = pairs.compare(blocks) if blocks is not None else None
         if self._scanner is not None:
             self._scanner.add(look.picture, t_s, pair)
         self._focus.add(look.picture, blocks, pair, t_s)
-        motion = _speed(blocks, self._reader.grid, t_s - self._last_s) if blocks is not None else math.nan
+        motion = _speed(blocks, self._eye.grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
         self._frames.add(t_s, self.frame_count)
-        self._last, self._last_s = look.picture, t_s
+        self._last_s = t_s
         self.frame_count += 1
 
     def finish(self, duration_s: float) -> Pictures:
@@ -81,6 +83,8 @@ class Meter:
         Args:
             duration_s: From the first frame to the end of the last one.
         """
+        for seen in self._eye.finish():
+            self._take(seen.t_s, seen.look, seen.blocks)
         found = self._scanner.finish() if self._scanner is not None else []
         curves = self._curves.finish(duration_s)
         return Pictures(

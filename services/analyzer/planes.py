@@ -63,6 +63,11 @@ def grid(width: int, height: int) -> Grid:
     return Grid(rows, columns, height // rows, width // columns)
 
 
+def row_step(height: int) -> int:
+    """Rows from one that sharpness looks at to the next."""
+    return max(1, height // SAMPLED_ROWS)
+
+
 class Reader:
     """Reads the frames of one stream; all are reduced to the grid of the first, whatever size later ones have."""
 
@@ -87,10 +92,11 @@ class Reader:
         luma = np.empty((self._grid.rows, self._grid.columns), np.uint8)
         samples, pitch = _samples(planes[0], bits)
         cpu.cell_means(samples, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
-        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, max(1, frame.height // SAMPLED_ROWS))
+        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, row_step(frame.height))
         sharpness = energy / max(count, 1) / (1 << shift)
         chroma = self._chroma(planes, bits)
-        return Look(pairs.picture(luma, chroma), sharpness, _exposure(frame, luma))
+        full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+        return Look(pairs.picture(luma, chroma), sharpness, exposure(cpu.moments(luma)[0] / luma.size, full=full))
 
     def _readable(self, frame: av.VideoFrame) -> av.VideoFrame:
         same = (frame.width, frame.height) == self._size
@@ -114,8 +120,12 @@ def _samples(plane: av.video.plane.VideoPlane, bits: int) -> tuple[np.ndarray, i
     return samples, plane.line_size // samples.itemsize
 
 
-def _exposure(frame: av.VideoFrame, luma: np.ndarray) -> float:
-    full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
+def exposure(level: float, *, full: bool) -> float:
+    """A mean luma of 8 bits, from black (0) to white (1).
+
+    Args:
+        level: The mean.
+        full: Whether black is 0 and white 255, and not 16 and 235.
+    """
     black, white = (0, 255) if full else (16, 235)
-    level = cpu.moments(luma)[0] / luma.size
     return min(max((level - black) / (white - black), 0.0), 1.0)

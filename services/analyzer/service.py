@@ -15,8 +15,8 @@ from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
-from media import artifacts, limits, pool
-from services.analyzer import analyses, document, progress
+from media import artifacts, limits
+from services.analyzer import analyses, document, placement, progress
 from services.analyzer.proposals import proposing
 
 NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
@@ -45,11 +45,11 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
 
     Args:
         analyzer: Does the work.
-        workers: The pool, for capabilities and health.
+        workers: What tasks run on, for capabilities.
     """
 
-    def __init__(self, analyzer: analyses.Analyzer, workers: pool.Pool) -> None:
-        self._analyzer, self._pool = analyzer, workers
+    def __init__(self, analyzer: analyses.Analyzer, workers: placement.Placement) -> None:
+        self._analyzer, self._workers = analyzer, workers
 
     async def check(self) -> None:
         """Says whether sources can be measured here.
@@ -99,21 +99,25 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
         self, request: pb.GetCapabilitiesRequest, context: aio.ServicerContext
     ) -> pb.GetCapabilitiesResponse:
         """Says what this instance can do and how busy it is."""
+        status, pools = self._workers.status, self._workers.pools
         return pb.GetCapabilitiesResponse(
-            backend="cpu",
+            backend=status.backend,
+            devices=status.devices,
             decoders=limits.DECODERS,
             formats=limits.FORMATS,
             capacity=media_pb2.Capacity(
-                workers=self._pool.workers,
-                busy_workers=self._pool.busy,
-                queued_calls=self._pool.waiting,
-                queue_limit=self._pool.queue_limit,
+                workers=sum(one.workers for one in pools),
+                busy_workers=sum(one.busy for one in pools),
+                queued_calls=sum(one.waiting for one in pools),
+                queue_limit=pools[0].queue_limit,  # what waits does so for the processor
             ),
             protections=[
                 media_pb2.Protection(name=one.name, active=one.active, detail=one.detail)
-                for one in self._pool.protections()
+                for one in self._workers.protections()
             ],
             version=document.VERSION,
+            backend_detail=status.detail,
+            device_decoders=status.decoders,
         )
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pydantic
 
 from chassis import settings
-from services.analyzer import analyses
+from services.analyzer import analyses, placement
 
 
 class Settings(settings.WorkerSettings):
@@ -27,6 +27,15 @@ class Settings(settings.WorkerSettings):
     )
     analyze_deadline_s: float = pydantic.Field(
         default=6 * 3600.0, gt=0, le=7 * 86_400, description="Longest time in seconds for an analysis."
+    )
+
+    backend: placement.Asked = pydantic.Field(
+        default="auto",
+        description="What measures pictures: `cpu`, or `cuda` for a graphics card and the processor for what it cannot "
+        "do. `auto` is the processor: the box around a worker with a card is weaker.",
+    )
+    card_workers: int = pydantic.Field(
+        default=1, ge=1, le=16, description="Tasks that share the card; each takes several hundred MB of its memory."
     )
 
     @property

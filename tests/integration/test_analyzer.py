@@ -317,6 +317,8 @@ async def test_capabilities_name_decoders_and_protections(stub) -> None:
     """What the instance can do is told, and the limits on its workers are in force."""
     found = await stub.GetCapabilities(pb.GetCapabilitiesRequest())
     assert ("cpu", "0.1.0") == (found.backend, found.version)
+    assert found.backend_detail
+    assert not found.devices
     assert {"h264", "vp9"} <= set(found.decoders)
     assert {"rlimits"} <= {protection.name for protection in found.protections if protection.active}
     assert found.capacity.workers >= 1

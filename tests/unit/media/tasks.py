@@ -1,6 +1,7 @@
 """Tasks that tests run in the pool's children."""
 
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from media import errors, pool, sink, source
+from media import errors, pool, sandbox, sink, source
 
 
 def start_thread() -> None:
@@ -185,6 +186,34 @@ def encode(request: dict[str, Any], files: pool.Files, report: pool.Report) -> N
             container.mux(audio.encode(sound))
         container.mux(video.encode(None))
         container.mux(audio.encode(None))
+
+
+def open_pretended_device() -> None:
+    """Has the box of this child take /dev/random for the device."""
+    sandbox.DEVICE_PATHS = {"/dev/rando*": sandbox.DEVICE_PATHS["/dev/nvidia*"]}
+
+
+def lose_landlock() -> None:
+    """Has this child find a kernel without Landlock."""
+
+    def absent(paths: dict[str, int]) -> str:
+        raise OSError("not on this kernel")
+
+    sandbox._landlock = absent
+
+
+def use_devices(request: list[str], files: pool.Files, report: pool.Report) -> dict[str, str]:
+    """Opens files, and asks each how much entropy there is, which only /dev/random knows."""
+    return {path: _used(path) for path in request}
+
+
+def _used(path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        fcntl.ioctl(descriptor, 0x80045200, b"1234")
+    except OSError as error:
+        return type(error).__name__
+    return "controlled"
 
 
 # --- ways out -------------------------------------------------------------------------------------------------------

@@ -407,7 +407,7 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("backend", "devices", "decoders", "formats", "capacity", "protections", "version")
+    __slots__ = ("backend", "devices", "decoders", "formats", "capacity", "protections", "version", "backend_detail", "device_decoders")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     DECODERS_FIELD_NUMBER: _ClassVar[int]
@@ -415,6 +415,8 @@ class GetCapabilitiesResponse(_message.Message):
     CAPACITY_FIELD_NUMBER: _ClassVar[int]
     PROTECTIONS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_DETAIL_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_DECODERS_FIELD_NUMBER: _ClassVar[int]
     backend: str
     devices: _containers.RepeatedScalarFieldContainer[str]
     decoders: _containers.RepeatedScalarFieldContainer[str]
@@ -422,4 +424,6 @@ class GetCapabilitiesResponse(_message.Message):
     capacity: _media_pb2.Capacity
     protections: _containers.RepeatedCompositeFieldContainer[_media_pb2.Protection]
     version: str
-    def __init__(self, backend: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., decoders: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., protections: _Optional[_Iterable[_Union[_media_pb2.Protection, _Mapping]]] = ..., version: _Optional[str] = ...) -> None: ...
+    backend_detail: str
+    device_decoders: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, backend: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., decoders: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., protections: _Optional[_Iterable[_Union[_media_pb2.Protection, _Mapping]]] = ..., version: _Optional[str] = ..., backend_detail: _Optional[str] = ..., device_decoders: _Optional[_Iterable[str]] = ...) -> None: ...
