@@ -103,6 +103,7 @@ class Analyzer:
     ) -> None:
         self._pool, self._store, self._sources = workers, store, sources
         self._configuration, self._limits = configuration, limits
+        self._shelf = material.Shelf()
 
     def check(self) -> None:
         """Says whether the sessions are there.
@@ -209,7 +210,7 @@ class Analyzer:
         path = analysis_path or f"{FOLDER}/{ANALYSIS}"
         content = await asyncio.to_thread(session.read, path, ANALYSIS_BYTES_MAX)
         try:
-            found = await asyncio.to_thread(lambda: proposing.propose(material.Material.parse(content), order))
+            found = await asyncio.to_thread(lambda: proposing.propose(self._shelf.material(content), order))
         except material.Malformed as error:
             raise errors.FailedPrecondition(f"{path}: {error}", reason="NOT_AN_ANALYSIS") from error
         except proposing.NothingFits as error:

@@ -39,7 +39,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
     """
     if values.size < 2:
         return np.full(values.shape, EVEN)
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     borders = np.flatnonzero(np.diff(values[order])) + 1
     below, upto = np.concatenate([[0], borders]), np.concatenate([borders, [values.size]])
     found = np.empty(values.size)

@@ -1,8 +1,11 @@
 """What proposals are made of: the parts of an analysis that they look at."""
 
+import collections
 import dataclasses
+import hashlib
 import json
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -13,6 +16,8 @@ from services.analyzer.proposals import spoken
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
+
+KEPT_BYTES_MAX = 32 << 20  # of an analysis that is kept: fifty hours; larger ones are read each time
 
 
 class Malformed(ValueError):
@@ -124,6 +129,38 @@ class Material:
             near = np.minimum(np.searchsorted(self.shots_s, t_s - 1e-6), self.shots_s.size - 1)
             frames = np.where(np.abs(self.shots_s[near] - t_s) < 1e-6, self.shot_frames[near], frames)
         return frames
+
+
+class Shelf:
+    """Keeps the analyses that were read last: proposals are asked for again and again, with other weights.
+
+    Args:
+        kept_max: How many are kept.
+    """
+
+    def __init__(self, kept_max: int = 4) -> None:
+        self._kept_max = kept_max
+        self._kept: collections.OrderedDict[bytes, Material] = collections.OrderedDict()
+        self._lock = threading.Lock()  # analyses are read in threads
+
+    def material(self, content: bytes) -> Material:
+        """The analysis in a file; known by its hash, so that a file that changed is read anew.
+
+        Raises:
+            Malformed: It is none.
+        """
+        key = hashlib.sha256(content).digest()
+        with self._lock:
+            found = self._kept.get(key)
+        if found is None:
+            found = Material.parse(content)
+        if len(content) <= KEPT_BYTES_MAX:
+            with self._lock:
+                self._kept[key] = found
+                self._kept.move_to_end(key)
+                while len(self._kept) > self._kept_max:  # ends, for it drops one
+                    self._kept.popitem(last=False)
+        return found
 
 
 def _rate(video: Mapping[str, Any] | None) -> float | None:

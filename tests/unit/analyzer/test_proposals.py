@@ -215,6 +215,32 @@ def test_ranks_are_shared_by_equals(seed: int) -> None:
     np.testing.assert_allclose(expected, highlight.ranks(values), rtol=1e-12)
 
 
+def test_analysis_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes give the material that was read; other bytes, or too many, are read; the oldest is dropped."""
+    parsed = []
+    monkeypatch.setattr(material.Material, "parse", lambda content: parsed.append(content) or source())
+    shelf = material.Shelf(2)
+    assert shelf.material(b"one") is shelf.material(b"one")
+    for content in (b"two", b"one", b"three", b"one", b"two"):
+        shelf.material(content)
+    assert [b"one", b"two", b"three", b"two"] == parsed
+    monkeypatch.setattr(material, "KEPT_BYTES_MAX", 2)
+    for _ in range(2):
+        shelf.material(b"four")
+    assert [b"four", b"four"] == parsed[4:]
+
+
+def test_means_are_those_of_a_plain_search() -> None:
+    """Of any stretch, beyond the ends too, as interpolating the running sum gives them."""
+    one, noise = source(60.3, start_s=7.0), np.random.default_rng(4)
+    start_s = noise.uniform(0.0, 70.0, 200)
+    end_s = start_s + noise.uniform(0.01, 30.0, 200)
+    total = np.concatenate([[0.0], np.cumsum(one.curves["motion"])])
+    edges = np.arange(total.size) * one.interval_s + one.start_s
+    expected = (np.interp(end_s, edges, total) - np.interp(start_s, edges, total)) * one.interval_s / (end_s - start_s)
+    np.testing.assert_allclose(expected, terms.Sums(one).mean("motion", start_s, end_s), rtol=1e-9, atol=1e-12)
+
+
 def test_long_source_gives_many_clips_fast() -> None:
     """Two hours: as many clips as asked, no decoding."""
     assert 20 == len(proposing.propose(source(7200.0), proposing.Order(count=20)))
