@@ -24,13 +24,13 @@ WEIGHT_RANGE = (0.25, 0.75)  # of the new picture in the middle frame
 BROKEN_MIN = 0.4  # share of textured blocks whose structure differs between the ends
 CHANGED_LEVELS, CHANGED_MIN = 5.0, 0.65  # grey levels, and the share of the picture: titles that appear change less
 BESIDE = 6  # frames beyond each end that must differ too: an explosion that burns out leaves the old picture
-LINE_ERROR_MAX = 0.06  # root mean square of the weights around their line
+LINE_ERROR_MAX = 0.1  # root mean square of the weights around their line
 CLIMB_RANGE = (0.12, 0.88)  # weights that the line is drawn through: moving pictures blur its ends
 CLIMB_FRAMES_MIN = 3  # frames on the line: fewer are a blended cut
 FLASH_FRAMES = 3  # frames that may leave the line
 DIP_MIN, DIP_MAX = 0.5, 1.6  # of the loss of contrast that mixing two pictures means; motion has none
 DIP_RANGE = (0.2, 0.8)  # weights of the new picture between which it is looked for: elsewhere it is small
-LENGTH_MIN = 7  # frames: what is shorter may be smoke and fire that burn out
+LENGTH_MIN, LENGTH_MAX = 7, 75  # frames: shorter may be smoke and fire that burn out, longer a camera that moves on
 BLOW_FRAMES, BLOW_FACTOR, BLOW_MIN = 3, 2.0, 2.0  # frames before, and how far above the usual change of a frame
 FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
 
@@ -96,7 +96,8 @@ def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
 def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> window.Transition | None:
     """The dissolve around a candidate, or None where a closer look refutes it.
 
-    The stretch that is looked at grows on each side where the change reaches its end, until both ends lie outside.
+    The stretch that is looked at grows on each side where the change reaches its end, until both ends lie outside; and
+    on both sides where that is no dissolve, for a part of one among things that move may look complete.
     """
     before, after = candidate.middle - candidate.span // 2 - 1, candidate.middle + candidate.span // 2 + 1
     while frames.first <= before and after < frames.end and after - before <= REACH:  # bounded: it grows every turn
@@ -104,12 +105,13 @@ def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) ->
         if line is None:
             return None
         start, end = before + line[0], before + line[1]
-        if start > before + 1 and end < after:
-            changed = np.abs(small[end - frames.first] - small[start - 1 - frames.first]) > CHANGED_LEVELS
-            return _checked(frames, (before, start, end, after), line[2]) if changed.mean() >= CHANGED_MIN else None
+        inside = start > before + 1, end < after
+        found = _checked(frames, small, (before, start, end, after), line[2]) if all(inside) else None
+        if found is not None:
+            return found
         grown = max((after - before) // 4, 2)
-        before -= grown if start <= before + 1 else 0
-        after += grown if end >= after else 0
+        before -= grown if all(inside) or not inside[0] else 0
+        after += grown if all(inside) or not inside[1] else 0
     return None
 
 
@@ -126,17 +128,20 @@ def _line(stack: np.ndarray) -> tuple[int, int, float] | None:
     return round(-offset / slope) + 1, round((1 - offset) / slope), float(weights[-1] - weights[0])
 
 
-def _checked(frames: window.Window, edges: tuple[int, int, int, int], score: float) -> window.Transition | None:
+def _checked(
+    frames: window.Window, small: np.ndarray, edges: tuple[int, int, int, int], score: float
+) -> window.Transition | None:
     """The dissolve with these edges: a frame before it, its first and last one, a frame after it."""
     before, start, end, after = edges
-    if end - start + 1 < LENGTH_MIN:
+    changed = np.abs(small[end - frames.first] - small[start - 1 - frames.first]) > CHANGED_LEVELS
+    if not LENGTH_MIN <= end - start + 1 <= LENGTH_MAX or changed.mean() < CHANGED_MIN:
         return None
     if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
         return None
     beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
     if min(frames.pair(*ends).broken for ends in (beside, (start - 1, end))) < BROKEN_MIN:
         return None
-    if _burns_out(frames, start, end) or not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX:
+    if not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX or _burns_out(frames, start, end):
         return None
     return window.Transition("dissolve", (start + end) // 2, start, end, score)
 
