@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.analyzer.kernels import cpu, pairs
-from services.analyzer.subjects import finder, tracker, view
+from services.analyzer.subjects import detector, finder, tracker, view
 
 INTERVAL_S = 0.2  # from one sample of the track to the next: faster than a camera should follow
 MEMORY = 0.4  # share of the old weight that is left after an interval: more would lag behind what walks
@@ -164,19 +164,37 @@ def led(
         rotation: Clockwise turn from the coded to the shown picture, in degrees.
     """
     shots = np.searchsorted(np.array(borders_s), [sample.t_s + 1e-6 for sample in samples], side="right")
-    ranked = sorted(people, key=lambda item: (-_importance(item.track), item.track.id))
-    turns = [_turns(item) for item in ranked]
-    found = []
-    for sample, shot in zip(samples, shots.tolist(), strict=True):
-        there = [
-            (item, spans)
-            for item, spans in zip(ranked, turns, strict=True)
-            if item.track.shot == shot and item.track.start_s - HOLD_S <= sample.t_s <= item.track.end_s + HOLD_S
-        ]
-        talking = [item for item, spans in there if ((spans[:, 0] <= sample.t_s) & (sample.t_s < spans[:, 1])).any()]
-        chosen = talking or [item for item, _ in there]
-        found.append(_on(sample, chosen[0].track, rotation // 90) if chosen else sample)
+    ranked: dict[int, list[tuple[finder.Subject, np.ndarray]]] = {}
+    for person in sorted(people, key=lambda item: (-_importance(item.track), item.track.id)):
+        ranked.setdefault(person.track.shot, []).append((person, _turns(person)))
+    times = np.array([sample.t_s for sample in samples])
+    led_by: dict[int, np.ndarray] = {}  # samples by the number of the track
+    for shot, persons in ranked.items():
+        place = np.arange(*np.searchsorted(shots, [shot, shot + 1]))
+        leader = np.full(place.size, -1)
+        for talking in (False, True):
+            for number, (person, turns) in reversed(list(enumerate(persons))):
+                leader[_there(person.track, times[place]) & (_inside(turns, times[place]) | (not talking))] = number
+        for number, (person, _) in enumerate(persons):
+            led_by[person.track.id] = place[leader == number]
+    found = list(samples)
+    for person in people:
+        chosen = led_by[person.track.id]
+        for index, box in zip(chosen.tolist(), person.track.boxes(times[chosen]).tolist(), strict=True):
+            found[index] = _on(samples[index], (box[0], box[1], box[2], box[3]), rotation // 90)
     return found
+
+
+def _there(track: tracker.Track, times: np.ndarray) -> np.ndarray:
+    return (track.start_s - HOLD_S <= times) & (times <= track.end_s + HOLD_S)
+
+
+def _inside(spans: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Whether times lie in one of several stretches in order, (n,)."""
+    if not len(spans):
+        return np.zeros(times.size, bool)
+    last = np.searchsorted(spans[:, 0], times, side="right") - 1
+    return (last >= 0) & (times < spans[np.maximum(last, 0), 1])
 
 
 def _importance(track: tracker.Track) -> float:
@@ -195,7 +213,7 @@ def _turns(person: finder.Subject) -> np.ndarray:
     return np.array([span for span in joined if span[1] - span[0] >= SPEAK_MIN_S]).reshape(-1, 2)
 
 
-def _on(sample: Sample, track: tracker.Track, turns: int) -> Sample:
-    left, top, right, bottom = view.turned_back(tuple(track.box(sample.t_s).tolist()), turns)
+def _on(sample: Sample, box: detector.Box, turns: int) -> Sample:
+    left, top, right, bottom = view.turned_back(box, turns)
     half_x, half_y = (right - left) / 2, (bottom - top) / 2
     return Sample(sample.t_s, left + half_x, top + half_y, half_x, half_y, FACE_WEIGHT)

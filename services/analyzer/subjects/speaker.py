@@ -66,7 +66,13 @@ def speaking(tracks: Sequence[tracker.Track], speech: Spans | None) -> list[Spea
         return [Speaking(None, np.empty((0, 2))) for _ in tracks]
     spans = np.array(speech, np.float64).reshape(-1, 2)
     mouths = [_mouth(track.rows, spans) for track in tracks]
-    return [_told(mouth, [other for other in mouths if other is not mouth]) for mouth in mouths]
+    beside: dict[int, list[_Mouth]] = {}  # a source has many shots: only who shares one is compared
+    for track, mouth in zip(tracks, mouths, strict=True):
+        beside.setdefault(track.shot, []).append(mouth)
+    return [
+        _told(mouth, [other for other in beside[track.shot] if other is not mouth])
+        for track, mouth in zip(tracks, mouths, strict=True)
+    ]
 
 
 def liveliness(rows: np.ndarray) -> np.ndarray:
@@ -82,9 +88,17 @@ def liveliness(rows: np.ndarray) -> np.ndarray:
 def _mouth(rows: np.ndarray, spans: np.ndarray) -> _Mouth:
     starts = rows[:, 0]
     edges = np.stack([starts, starts + np.minimum(np.diff(starts, append=starts[-1] + STRETCH_S), STRETCH_S)], axis=1)
-    heard = np.minimum(edges[:, 1:], spans[:, 1]) - np.maximum(edges[:, :1], spans[:, 0])
-    share = np.maximum(heard, 0).sum(axis=1) / np.maximum(edges[:, 1] - edges[:, 0], 1e-9)
+    before = np.concatenate([[0.0], np.cumsum(spans[:, 1] - spans[:, 0])])  # of voice, up to the end of each span
+    share = (_voice(edges[:, 1], spans, before) - _voice(edges[:, 0], spans, before)) / (edges[:, 1] - edges[:, 0])
     return _Mouth(rows, edges, share, liveliness(rows))
+
+
+def _voice(times: np.ndarray, spans: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Seconds of voice from the beginning to each time, (n,)."""
+    passed = np.searchsorted(spans[:, 0], times, side="right")
+    last = np.maximum(passed - 1, 0)
+    inside = np.minimum(times, spans[last, 1]) - spans[last, 0] if len(spans) else np.zeros(len(times))
+    return np.where(passed > 0, before[last] + inside, 0.0)
 
 
 def _told(mouth: _Mouth, others: Sequence[_Mouth]) -> Speaking:

@@ -53,10 +53,10 @@ class Track:
         """Mean score of the sightings."""
         return float(self.rows[:, 6].mean())
 
-    def box(self, t_s: float) -> np.ndarray:
-        """The box at a time, (4,), in a straight line between sightings."""
-        boxes = self.rows[:, sightings.BOX]
-        return np.array([np.interp(t_s, self.rows[:, 0], boxes[:, edge]) for edge in range(4)])
+    def boxes(self, times_s: np.ndarray) -> np.ndarray:
+        """The boxes at times, (n, 4), in straight lines between sightings."""
+        seen = self.rows[:, sightings.BOX]
+        return np.stack([np.interp(times_s, self.rows[:, 0], seen[:, edge]) for edge in range(4)], axis=1)
 
 
 @dataclasses.dataclass(slots=True)
@@ -94,9 +94,9 @@ def tracks(rows: np.ndarray, times_s: np.ndarray, borders_s: Sequence[float]) ->
     shots = np.searchsorted(borders, rows[:, 0] + 1e-6, side="right")
     looks = np.bincount(np.searchsorted(borders, times_s + 1e-6, side="right"), minlength=borders.size + 1)
     found = []
-    for shot in np.unique(shots).tolist():
-        linked = _linked(rows[shots == shot])
-        found += [(shot, track) for track in linked if _person(track, int(looks[shot]))]
+    for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(shots)) + 1) if len(rows) else ():
+        shot = int(shots[part[0]])
+        found += [(shot, track) for track in _linked(rows[part]) if _person(track, int(looks[shot]))]
     found.sort(key=lambda item: (item[1][0, 0], -item[1][0, 6], item[1][0, 2]))
     return [Track(index, shot, smoothed(track)) for index, (shot, track) in enumerate(found)]
 
@@ -105,8 +105,8 @@ def _linked(rows: np.ndarray) -> list[np.ndarray]:
     """The sightings of one shot in tracks."""
     going: list[_Open] = []
     done: list[_Open] = []
-    for t_s in np.unique(rows[:, 0]).tolist():
-        fresh = list(rows[rows[:, 0] == t_s])
+    for look in np.split(rows, np.flatnonzero(np.diff(rows[:, 0])) + 1):
+        t_s, fresh = float(look[0, 0]), list(look)
         done += [track for track in going if t_s - track.rows[-1][0] > GAP_MAX_S]
         going = [track for track in going if t_s - track.rows[-1][0] <= GAP_MAX_S]
         for track, row in _pairs(going, fresh, t_s):

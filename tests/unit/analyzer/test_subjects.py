@@ -8,7 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from services.analyzer import focus
+from media import pool
+from services.analyzer import document, focus, measure
+from services.analyzer.proposals import material
 from services.analyzer.subjects import detector, finder, meter, mouth, sightings, speaker, tracker, view
 
 STEP_S = 0.5
@@ -322,6 +324,18 @@ def test_people_are_found_in_every_look(film: str, count: int, media_dir: pathli
 def test_nobody_is_found_where_nobody_is(film: str, media_dir: pathlib.Path) -> None:
     """Bottles, a car park and a meadow have no faces."""
     assert [] == faces(media_dir / "real" / film)[0]
+
+
+def test_faces_are_a_curve_of_the_proposals(media_dir: pathlib.Path) -> None:
+    """All of the time has a face, which two faces do not double; where nobody looked there is no curve."""
+    path = media_dir / "real" / "asl_man_3s_h264.mkv"
+    with path.open("rb") as file:
+        found = measure.run({"measures": ["subjects"]}, pool.Files({"source": file}, {}), lambda report: None)
+    kept = document.analysis(path.name, "0" * 64, *found)
+    kept["subjects"] = kept["subjects"] * 2
+    faces_there = material.Material.parse(document.encode(kept)).curves["faces"]
+    assert (1.0, 1.0) == (faces_there[0], faces_there.max())
+    assert "faces" not in material.Material.parse(document.encode({**kept, "subjects": None})).curves
 
 
 def test_same_frames_give_the_same_bytes(media_dir: pathlib.Path) -> None:
