@@ -29,12 +29,14 @@ class Limits:
         probe_deadline_s: Longest time for a probe in seconds.
         analyze_deadline_s: Longest time for an analysis in seconds.
         heartbeat_s: Longest silence of a worker in seconds.
+        every_frame: Whether frames that are of no consequence are decoded too.
     """
 
     threads: int
     probe_deadline_s: float
     analyze_deadline_s: float
     heartbeat_s: float
+    every_frame: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ class Analyzer:
             "start_s": order.start_s,
             "end_s": order.end_s,
             "threads": self._limits.threads,
+            "every_frame": self._limits.every_frame,
         }
         measured, sha256 = await self._with_hash(
             order.source_uri,

@@ -9,14 +9,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import clock, highlight, picture, probe, timeline
+from services.analyzer import clock, highlight, picture, probe, references, thinning, timeline
 from services.analyzer.audio import loudness, meter, speech
 from services.analyzer.shots import window
 
@@ -39,12 +39,14 @@ class Wanted:
         start_s: Where the measured part begins, in seconds since the first frame.
         end_s: Where it ends; infinity for the end of the source.
         threads: Threads of the video decoder.
+        every_frame: Whether to decode frames that are of no consequence too; the result is the same.
     """
 
     measures: frozenset[str]
     start_s: float
     end_s: float
     threads: int
+    every_frame: bool = False
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
@@ -55,12 +57,18 @@ class Wanted:
             start_s=float(request.get("start_s") or 0.0),
             end_s=math.inf if end_s is None else float(end_s),
             threads=int(request.get("threads") or 1),
+            every_frame=bool(request.get("every_frame")),
         )
 
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
         return bool(self.measures & {"shots", "picture"})
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole source is measured."""
+        return self.start_s <= 0 and math.isinf(self.end_s)
 
     @property
     def hears(self) -> bool:
@@ -72,9 +80,19 @@ def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[
     """The task: measures a source; see `Pass.finish` for what it returns."""
     file = files.inputs["source"]
     wanted = Wanted.from_request(request)
+    try:
+        return _measured(file, wanted, report)
+    except thinning.Damaged:
+        return _measured(file, dataclasses.replace(wanted, threads=1), report, thin=False)
+    except thinning.Inexact:
+        return _measured(file, wanted, report, thin=False)
+
+
+def _measured(file: BinaryIO, wanted: Wanted, report: Report, *, thin: bool = True) -> tuple[dict[str, Any], Arrays]:
     size_bytes = os.fstat(file.fileno()).st_size
     with source.open_source(file, threads=wanted.threads) as opened:
-        measuring = Pass(opened, wanted, size_bytes, report)
+        left_out = _thinning(opened, wanted) if thin else None
+        measuring = Pass(opened, wanted, size_bytes, report, left_out)
         measuring.run()
         return measuring.finish()
 
@@ -103,12 +121,21 @@ class Pass:
         wanted: What to measure.
         size_bytes: Size of the file.
         report: Called with the progress now and then.
+        left_out: What decides about frames to leave out; None to take all.
     """
 
-    def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report) -> None:
+    def __init__(
+        self,
+        opened: source.Source,
+        wanted: Wanted,
+        size_bytes: int,
+        report: Report,
+        left_out: thinning.Thinning | None = None,
+    ) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
         self._survey = probe.Survey.begin(opened, size_bytes)
-        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S)
+        self._thinning = left_out
+        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S, left_out=self._thinning)
         self._sound = meter.Meter(loud="loudness" in wanted.measures, voice="speech" in wanted.measures)
         self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._watch = Stopwatch()
@@ -138,9 +165,14 @@ class Pass:
             self._tell(packet)
 
     def _see(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
+        if self._thinning is not None and packet is not None and not self._thinning.takes(packet):
+            return
         frames = self._opened.decode(stream, packet)
         self._watch.lap("decode")
         for frame in frames:
+            for skipped in self._thinning.before(frame) if self._thinning is not None else ():
+                self._pictures.skip(skipped, self._clock.time(skipped))
+                self._frames += 1
             t_s = self._clock.time(frame)
             if self._survey.first is None:
                 self._survey.first = frame
@@ -151,7 +183,8 @@ class Pass:
             if t_s < self._wanted.start_s:
                 self._first_measured = self._frames
                 continue
-            self._pictures.add(frame, t_s - self._wanted.start_s)
+            aside = self._thinning is not None and self._thinning.aside(frame)
+            self._pictures.add(frame, t_s - self._wanted.start_s, aside=aside)
             self._last_frame = frame
         self._watch.lap("picture")
 
@@ -202,7 +235,10 @@ class Pass:
 
         Raises:
             errors.Unreadable: Nothing could be decoded (NO_FRAMES).
+            thinning.Inexact: Every frame must be decoded.
         """
+        if self._thinning is not None:
+            self._thinning.finish()
         pictures = self._pictures.finish(self._length_s())
         sound = self._sound.finish() if self._sound.started else None
         self._watch.lap("decide")
@@ -316,6 +352,14 @@ def _border(item: window.Transition, first: int) -> dict[str, Any]:
         "start_frame": item.start_frame + first,
         "end_frame": item.end_frame + first,
     }
+
+
+def _thinning(opened: source.Source, wanted: Wanted) -> thinning.Thinning | None:
+    """What leaves frames out; None for a part of a source, or where it cannot be known what is of no consequence."""
+    reader = references.of(opened.video) if opened.video is not None and wanted.sees and wanted.whole else None
+    if reader is None:
+        return None
+    return thinning.Thinning(opened, reader, wanted.threads, every_frame=wanted.every_frame)
 
 
 def _step_s(video: av.stream.Stream | None) -> float | None:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Collection, Iterator
 
 import av
 import numpy as np
 
-from services.analyzer import focus, planes, timeline
+from services.analyzer import focus, planes, thinning, timeline
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
 
@@ -41,39 +42,91 @@ class Pictures:
 class Meter:
     """Takes decoded frames in presentation order.
 
+    Frames that were left out are announced by `skip`: the curves and the focus are those of the frames that were
+    decoded, and the borders are found as if all had been.
+
     Args:
         shots: Whether to look for borders between shots.
         interval_s: Length of the intervals of the curves, in seconds.
+        left_out: What decides about frames to leave out, and decodes them later; None where none are.
     """
 
-    def __init__(self, *, shots: bool, interval_s: float) -> None:
+    def __init__(self, *, shots: bool, interval_s: float, left_out: thinning.Thinning | None = None) -> None:
         self._reader = planes.Reader()
-        self._scanner = scanner.Scanner() if shots else None
+        self._left_out = left_out
+        self._skipped_s: float | None = None
+        self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
+        self._scanner = scanner.Scanner(refine=self._refined) if shots else None
         self._focus = focus.Tracker()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
         self._last: pairs.Picture | None = None
+        self._spared: pairs.Picture | None = None  # after the last one, where that could have been left out
         self._last_s = 0.0
         self.frame_count = 0
 
-    def add(self, frame: av.VideoFrame, t_s: float) -> None:
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> None:
         """Takes the next frame.
 
         Args:
             frame: As the decoder gave it.
             t_s: When it is shown, in seconds since the first frame; later than the frame before.
+            aside: Whether it could have been left out: it counts for nothing but the borders.
         """
         look = self._reader.read(frame)
+        if aside:
+            self._spared = look.picture
+            self._scan(look.picture, t_s, self._related(self._last, look.picture))
+            self._frames.add(t_s, self.frame_count)
+            self.frame_count += 1
+            return
         blocks = pairs.match(self._last, look.picture) if self._last is not None else None
         pair = pairs.compare(blocks) if blocks is not None else None
-        if self._scanner is not None:
-            self._scanner.add(look.picture, t_s, pair)
+        spared, self._spared = self._spared, None
+        self._scan(look.picture, t_s, pair if spared is None else self._related(spared, look.picture))
         self._focus.add(look.picture, blocks, pair, t_s)
         motion = _speed(blocks, self._reader.grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
         self._frames.add(t_s, self.frame_count)
         self._last, self._last_s = look.picture, t_s
         self.frame_count += 1
+
+    def skip(self, packet: av.Packet, t_s: float) -> None:
+        """Takes note of the next frame, which was left out; the one after it will be there.
+
+        Args:
+            packet: What it would have been decoded from.
+            t_s: When it is shown, as for `add`.
+        """
+        self._frames.add(t_s, self.frame_count)
+        self._stamps[self.frame_count] = packet.pts
+        self._skipped_s = t_s
+        self.frame_count += 1
+
+    def _related(self, before: pairs.Picture | None, after: pairs.Picture) -> pairs.Pair | None:
+        return pairs.compare(pairs.match(before, after)) if before is not None and self._scanner is not None else None
+
+    def _scan(self, picture: pairs.Picture, t_s: float, pair: pairs.Pair | None) -> None:
+        skipped_s, self._skipped_s = self._skipped_s, None
+        if self._scanner is None:
+            self._stamps.clear()
+        elif skipped_s is None or pair is None:
+            self._scanner.add(picture, t_s, pair)
+        else:
+            self._scanner.add_after_guess(picture, (skipped_s, t_s), pair)
+            self._forget(self._scanner.first)
+
+    def _forget(self, first: int) -> None:
+        """Lets go of frames that nobody will ask for any more."""
+        while self._left_out is not None and (oldest := next(iter(self._stamps), first)) < first:
+            self._left_out.forget(self._stamps.pop(oldest))
+
+    def _refined(self, frames: Collection[int]) -> Iterator[tuple[int, pairs.Picture]]:
+        """Frames that were left out, by their numbers."""
+        if self._left_out is not None:
+            numbers = {self._stamps[frame]: frame for frame in frames}
+            for frame in self._left_out.pictures(numbers):
+                yield numbers[frame.pts], self._reader.read(frame).picture
 
     def finish(self, duration_s: float) -> Pictures:
         """Decides what is left to decide; no frame may follow.

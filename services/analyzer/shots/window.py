@@ -32,7 +32,16 @@ class Transition:
 
 
 class Window:
-    """The last frames, reduced to cells, with what is known about each and about pairs of them."""
+    """The last frames, reduced to cells, with what is known about each and about pairs of them.
+
+    Attributes:
+        first: Number of the first frame.
+        pictures: The frames.
+        times: When they are shown, in seconds.
+        mean: Their mean luma.
+        deviation: Standard deviation of their luma.
+        guessed: Frames that were not decoded but guessed from those beside them, and how these two relate.
+    """
 
     def __init__(self) -> None:
         self.first = 0
@@ -40,6 +49,7 @@ class Window:
         self.times: list[float] = []
         self.mean: list[float] = []
         self.deviation: list[float] = []
+        self.guessed: dict[int, pairs.Pair] = {}
         self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._pairs: dict[tuple[int, int], pairs.Pair] = {}
 
@@ -58,12 +68,32 @@ class Window:
         """
         if step is not None:
             self._pairs[self.end - 1, self.end] = step
+        mean, deviation = _moments(picture)
         self.pictures.append(picture)
         self.times.append(time_s)
-        total, squares = cpu.moments(picture.luma)
-        count = picture.luma.size
-        self.mean.append(total / count)
-        self.deviation.append(math.sqrt(max(squares * count - total * total, 0)) / count)
+        self.mean.append(mean)
+        self.deviation.append(deviation)
+
+    def append_after_guess(self, picture: pairs.Picture, times_s: tuple[float, float], across: pairs.Pair) -> None:
+        """Adds a frame that was not decoded, and then the one after it.
+
+        Args:
+            picture: The second frame.
+            times_s: When both are shown, in seconds.
+            across: How the second frame relates to the one before the first.
+        """
+        self._pairs[self.end - 1, self.end + 1] = self.guessed[self.end] = across
+        self.append(pairs.between(self.pictures[-1], picture), times_s[0], None)
+        self.append(picture, times_s[1], None)
+
+    def replace(self, frame: int, picture: pairs.Picture) -> None:
+        """Puts a frame that was decoded after all in the place of its guess."""
+        place = frame - self.first
+        self.pictures[place] = picture
+        self.mean[place], self.deviation[place] = _moments(picture)
+        del self.guessed[frame]
+        self._pairs = {key: value for key, value in self._pairs.items() if frame not in key}
+        self._histograms.pop(frame, None)
 
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
@@ -71,6 +101,7 @@ class Window:
         for column in (self.pictures, self.times, self.mean, self.deviation):
             del column[:count]
         self.first = frame
+        self.guessed = {key: value for key, value in self.guessed.items() if key >= frame}
         self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
         self._histograms = {key: value for key, value in self._histograms.items() if key >= frame}
 
@@ -96,3 +127,10 @@ class Window:
             smooth = np.convolve(luma / picture.luma.size, SMOOTHING, "same")
             known = self._histograms[frame] = (smooth, chroma / picture.chroma[0].size)
         return known
+
+
+def _moments(picture: pairs.Picture) -> tuple[float, float]:
+    """Mean and standard deviation of the luma."""
+    total, squares = cpu.moments(picture.luma)
+    count = picture.luma.size
+    return total / count, math.sqrt(max(squares * count - total * total, 0)) / count
