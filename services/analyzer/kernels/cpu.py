@@ -119,6 +119,17 @@ def moments(cells):  # noqa: D103 - see spec.moments
     return total, squares
 
 
+@_compiled(types.int64(_picture, _picture))
+def products(one, other):  # noqa: D103 - see spec.products
+    total = 0
+    for row in range(one.shape[0]):
+        ours, theirs, line_total = one[row], other[row], np.uint32(0)
+        for k in range(ours.size):
+            line_total += np.uint32(ours[k]) * np.uint32(theirs[k])
+        total += np.int64(line_total)
+    return total
+
+
 @_compiled(types.void(_moves, _blocks, _blocks, _blocks, _size, _size, types.float64[:, ::1]))
 def own_motion(moves, still, structure, texture, down, across, out):  # noqa: D103 - see spec.own_motion
     for i in range(out.shape[0]):

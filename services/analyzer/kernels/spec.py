@@ -74,6 +74,11 @@ def moments(cells: np.ndarray) -> tuple[int, int]:
     return int(wide.sum()), int((wide * wide).sum())
 
 
+def products(one: np.ndarray, other: np.ndarray) -> int:
+    """Sum of the products of the cells of two pictures, from which with the moments their correlation comes."""
+    return int((one.astype(np.int64) * other).sum())
+
+
 def own_motion(
     moves: np.ndarray, still: np.ndarray, structure: np.ndarray, texture: np.ndarray, camera: tuple[int, int]
 ) -> np.ndarray:

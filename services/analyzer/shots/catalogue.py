@@ -31,7 +31,7 @@ DETECTORS = {
     "fade": Detector(fade.find, fade.REACH),
     "dissolve": Detector(dissolve.find, dissolve.REACH),
 }
-AROUND = 24  # frames beside a gradual transition that are looked at for its ends
+AROUND = 12  # frames beside a gradual transition that are looked at for its ends
 REACH = max(detector.reach for detector in DETECTORS.values())
 PRECEDENCE = ("fade", "cut", "dissolve")  # a fade explains the cuts inside it, and no dissolve crosses a cut
 

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from services.analyzer.kernels import cpu
 from services.analyzer.shots import window
 
 REACH = 192  # frames on each side that a decision looks at; longer fades are cut off there
@@ -113,6 +114,9 @@ def _strengths(frames: window.Window, edge: int, step: int, level: float) -> lis
 
 
 def _correlation(frames: window.Window, one: int, other: int) -> float:
-    ours, theirs = (frames.pictures[frame - frames.first].luma.astype(np.float32).ravel() for frame in (one, other))
-    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
-    return float(ours @ theirs) / math.sqrt(float(ours @ ours) * float(theirs @ theirs) + 1.0)
+    ours, theirs = one - frames.first, other - frames.first
+    count = frames.pictures[ours].luma.size
+    product = cpu.products(frames.pictures[ours].luma, frames.pictures[theirs].luma)
+    common = product - frames.mean[ours] * frames.mean[theirs] * count
+    spread = frames.deviation[ours] * frames.deviation[theirs] * count
+    return common / math.sqrt(spread * spread + 1.0)

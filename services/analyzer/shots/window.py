@@ -51,6 +51,7 @@ class Window:
         self.deviation: list[float] = []
         self.guessed: dict[int, pairs.Pair] = {}
         self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._small: dict[int, np.ndarray] = {}
         self._pairs: dict[tuple[int, int], pairs.Pair] = {}
 
     @property
@@ -94,6 +95,7 @@ class Window:
         del self.guessed[frame]
         self._pairs = {key: value for key, value in self._pairs.items() if frame not in key}
         self._histograms.pop(frame, None)
+        self._small.pop(frame, None)
 
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
@@ -104,6 +106,7 @@ class Window:
         self.guessed = {key: value for key, value in self.guessed.items() if key >= frame}
         self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
         self._histograms = {key: value for key, value in self._histograms.items() if key >= frame}
+        self._small = {key: value for key, value in self._small.items() if key >= frame}
 
     def pair(self, before: int, after: int) -> pairs.Pair:
         """How two frames relate, by their numbers."""
@@ -117,6 +120,17 @@ class Window:
         """Distances of the luma and the chroma histograms of two frames, each 0 to 1."""
         ours, theirs = self._tones_of(before), self._tones_of(after)
         return float(np.abs(ours[0] - theirs[0]).sum() / 2), float(np.abs(ours[1] - theirs[1]).sum() / 2)
+
+    def small(self, frame: int) -> np.ndarray:
+        """Means of eight by eight cells of a frame, (values,) float32."""
+        known = self._small.get(frame)
+        if known is None:
+            luma = self.pictures[frame - self.first].luma
+            rows, columns = (max(size // 8, 1) for size in luma.shape)
+            used = luma[: rows * 8, : columns * 8]
+            blocks = used.reshape(rows, used.shape[0] // rows, columns, used.shape[1] // columns)
+            known = self._small[frame] = blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
+        return known
 
     def _tones_of(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         known = self._histograms.get(frame)

@@ -86,6 +86,7 @@ def test_histograms_and_moments_equal_their_specification(seed: int) -> None:
     for expected, actual in zip(spec.histograms(luma, chroma), found, strict=True):
         np.testing.assert_array_equal(expected, actual)
     assert spec.moments(luma) == cpu.moments(luma)
+    assert spec.products(luma, chroma[0]) == cpu.products(luma, chroma[0])
 
 
 @pytest.mark.parametrize("fault", ["REACH", "TEXTURED", "PAD"])
