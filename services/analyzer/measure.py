@@ -1,5 +1,6 @@
-"""The one pass: every packet is read once, every frame decoded once, and measured as it comes.
+"""The one pass: every packet is read once, and every frame that matters is decoded and measured as it comes.
 
+Frames of H.264 that no other refers to are left out where neither borders nor curves depend on them; see `thinning`.
 Pictures and sound are measured while the decoder works on the next frames; nothing is kept but what the measures need
 of the last frames, and a few numbers per interval of time.
 """
@@ -167,7 +168,10 @@ class Pass:
     def _see(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
         if self._thinning is not None and packet is not None and not self._thinning.takes(packet):
             return
+        faults = self._opened.faults.total()
         frames = self._opened.decode(stream, packet)
+        if self._thinning is not None and self._opened.faults.total() > faults:
+            raise thinning.Damaged("a packet that cannot be decoded, or a picture that was patched")
         self._watch.lap("decode")
         for frame in frames:
             for skipped in self._thinning.before(frame) if self._thinning is not None else ():
@@ -235,7 +239,7 @@ class Pass:
 
         Raises:
             errors.Unreadable: Nothing could be decoded (NO_FRAMES).
-            thinning.Inexact: Every frame must be decoded.
+            thinning.Inexact: Every frame must be decoded; `run` may say so as well.
         """
         if self._thinning is not None:
             self._thinning.finish()

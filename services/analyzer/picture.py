@@ -77,9 +77,15 @@ class Meter:
         if aside:
             self._spared = look.picture
             self._scan(look.picture, t_s, self._related(self._last, look.picture))
-            self._frames.add(t_s, self.frame_count)
-            self.frame_count += 1
-            return
+        else:
+            self._count(look, t_s)
+        self._frames.add(t_s, self.frame_count)
+        self.frame_count += 1
+        if self._left_out is not None:
+            self._forget(self._left_out, frame.pts)
+
+    def _count(self, look: planes.Look, t_s: float) -> None:
+        """Adds a frame to all measures."""
         blocks = pairs.match(self._last, look.picture) if self._last is not None else None
         pair = pairs.compare(blocks) if blocks is not None else None
         spared, self._spared = self._spared, None
@@ -87,9 +93,7 @@ class Meter:
         self._focus.add(look.picture, blocks, pair, t_s)
         motion = _speed(blocks, self._reader.grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
-        self._frames.add(t_s, self.frame_count)
         self._last, self._last_s = look.picture, t_s
-        self.frame_count += 1
 
     def skip(self, packet: av.Packet, t_s: float) -> None:
         """Takes note of the next frame, which was left out; the one after it will be there.
@@ -109,17 +113,18 @@ class Meter:
     def _scan(self, picture: pairs.Picture, t_s: float, pair: pairs.Pair | None) -> None:
         skipped_s, self._skipped_s = self._skipped_s, None
         if self._scanner is None:
-            self._stamps.clear()
-        elif skipped_s is None or pair is None:
+            return
+        if skipped_s is None or pair is None:
             self._scanner.add(picture, t_s, pair)
         else:
             self._scanner.add_after_guess(picture, (skipped_s, t_s), pair)
-            self._forget(self._scanner.first)
 
-    def _forget(self, first: int) -> None:
+    def _forget(self, left_out: thinning.Thinning, pts: int) -> None:
         """Lets go of frames that nobody will ask for any more."""
-        while self._left_out is not None and (oldest := next(iter(self._stamps), first)) < first:
-            self._left_out.forget(self._stamps.pop(oldest))
+        first = self._scanner.first if self._scanner is not None else self.frame_count
+        while (oldest := next(iter(self._stamps), first)) < first:
+            del self._stamps[oldest]
+        left_out.forget(next(iter(self._stamps.values()), pts))
 
     def _refined(self, frames: Collection[int]) -> Iterator[tuple[int, pairs.Picture]]:
         """Frames that were left out, by their numbers."""

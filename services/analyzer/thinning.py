@@ -17,7 +17,8 @@ from media import source
 from services.analyzer import references
 
 GROUP_PACKETS_MAX = 600  # after so many without a key frame all are decoded: a later look would have to start far back
-KEPT_BYTES_MAX = 96 << 20  # of packets that are kept; with more all are decoded until there is room again
+WINDOW_PACKETS = 1280  # as many may be kept at once: what the detectors look at, and the group before it
+WINDOW_BYTES_MAX = 96 << 20  # of so many packets; streams with more are decoded in full, for memory has other uses
 SPARE_MIN = 0.2  # share of the packets so far that may be left out; a later look costs more than fewer save
 SPARE_PACKETS = 120  # from when on that share says something
 RECENT_MAX = 64  # time stamps among which neighbours are looked for; codecs reorder sixteen pictures
@@ -37,7 +38,6 @@ class Group:
 
     key_pts: int
     packets: list[tuple[av.Packet, bool]] = dataclasses.field(default_factory=list)
-    size_bytes: int = 0
 
 
 class Thinning:
@@ -57,10 +57,11 @@ class Thinning:
         self._packets = self._spares = 0
         self._aside: set[int] = set()
         self._groups: collections.deque[Group] = collections.deque()
-        self._kept_bytes = 0
+        self._sizes: collections.deque[int] = collections.deque([0] * WINDOW_PACKETS)
+        self._window_bytes = 0
         self._allowed = True
         self._recent: list[tuple[int, bool]] = []
-        self._awaited: set[int] = set()
+        self._awaited: list[int] = []
         self._skipped: list[tuple[int, av.Packet]] = []
         self._shown: int | None = None
         self._second: av.VideoCodecContext | None = None
@@ -69,9 +70,12 @@ class Thinning:
         """Whether a packet must be decoded; packets come in the order of the file.
 
         Raises:
-            Inexact: It has no place of its own in time, is damaged, or comes too late.
+            Damaged: The container marks it so.
+            Inexact: It has no place of its own in time, or comes too late.
         """
-        if packet.pts is None or packet.is_discard or packet.is_corrupt:
+        if packet.is_corrupt:
+            raise Damaged("a packet that is marked as damaged")
+        if packet.pts is None or packet.is_discard:
             raise Inexact("a packet without a time stamp, or not to be shown")
         if self._shown is not None and packet.pts <= self._shown:
             raise Inexact("a packet that comes after a later picture was shown")
@@ -88,24 +92,24 @@ class Thinning:
         elif skip:
             heapq.heappush(self._skipped, (packet.pts, packet))
             return False
-        self._awaited.add(packet.pts)
+        heapq.heappush(self._awaited, packet.pts)
         return True
 
     def _kept(self, packet: av.Packet) -> bool:
         """Keeps a packet; returns whether it may be left out."""
+        self._sizes.append(packet.size)
+        self._window_bytes += packet.size - self._sizes.popleft()
         if packet.is_keyframe:
             self._groups.append(Group(packet.pts))
-            self._allowed = self._kept_bytes < KEPT_BYTES_MAX
+            self._allowed = True
         if not self._groups:
             raise Inexact("the first packet is no key frame")
         group = self._groups[-1]
-        self._allowed &= len(group.packets) < GROUP_PACKETS_MAX and self._kept_bytes < KEPT_BYTES_MAX
+        self._allowed &= len(group.packets) < GROUP_PACKETS_MAX and self._window_bytes <= WINDOW_BYTES_MAX
         if not self._allowed:
             return False
         spare = packet.pts > group.key_pts and self._reader.spare(packet)  # earlier ones refer to the group before
         group.packets.append((packet, spare))
-        group.size_bytes += packet.size
-        self._kept_bytes += packet.size
         self._packets += 1
         self._spares += spare
         return spare and (self._packets < SPARE_PACKETS or self._spares >= SPARE_MIN * self._packets)
@@ -114,11 +118,10 @@ class Thinning:
         """Packets that were left out and whose pictures come right before a decoded one, in order.
 
         Raises:
-            Inexact: The frame is none that was awaited, or comes out of order.
+            Inexact: The frame is not the next one that was awaited.
         """
-        if frame.pts not in self._awaited or (self._shown is not None and frame.pts <= self._shown):
-            raise Inexact("a picture that no packet announced")
-        self._awaited.remove(frame.pts)
+        if not self._awaited or heapq.heappop(self._awaited) != frame.pts:
+            raise Inexact("a picture that no packet announced, or a packet that gave none")
         first = self._shown is None
         while self._skipped and self._skipped[0][0] < frame.pts:
             if first:
@@ -137,11 +140,8 @@ class Thinning:
         """Makes sure that every packet has become a picture, but for those that were left out.
 
         Raises:
-            Damaged: Something was damaged.
             Inexact: It has not.
         """
-        if self._opened.faults:
-            raise Damaged("packets that could not be decoded, or pictures that were patched")
         if self._awaited or self._skipped:
             raise Inexact("packets that gave no picture")
 
@@ -172,9 +172,11 @@ class Thinning:
                     frames = self._second.decode(packet)
                 except source.FAULTS as error:
                     raise Inexact("a damaged picture") from error
+                if any(frame.is_corrupt for frame in frames):
+                    raise Inexact("a patched picture")
                 yield from (frame for frame in frames if frame.pts in wanted)
 
     def forget(self, pts: int) -> None:
         """Lets go of packets whose pictures come before the group of a time stamp."""
         while len(self._groups) > 1 and self._groups[1].key_pts <= pts:
-            self._kept_bytes -= self._groups.popleft().size_bytes
+            self._groups.popleft()

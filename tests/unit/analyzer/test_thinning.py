@@ -10,7 +10,7 @@ import pytest
 
 from media import source
 from services.analyzer import measure, picture, references, thinning
-from services.analyzer.shots import catalogue, cut
+from services.analyzer.shots import catalogue, cut, scanner
 from tests.unit.analyzer import test_measure as passes
 
 FILMS = ("derived/tos30_h264_23976.mp4", "derived/tos30_h264_vfr.mp4", "derived/tos10_h264_2audio.mkv",
@@ -166,11 +166,28 @@ def test_what_does_not_fit_is_inexact(packets: list[Packet]) -> None:
         thinned(*packets)
 
 
-@pytest.mark.parametrize(("bound", "value"), [("GROUP_PACKETS_MAX", 4), ("KEPT_BYTES_MAX", 40)])
+@pytest.mark.parametrize(("bound", "value"), [("GROUP_PACKETS_MAX", 4), ("WINDOW_BYTES_MAX", 40)])
 def test_far_from_a_key_frame_all_are_decoded(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is bounded in packets and bytes: later packets are not left out, and those before still are."""
     monkeypatch.setattr(thinning, bound, value)
     assert [1] == thinned(*film(4, 2, 1, 3, 8, 6, 5, 7))
+
+
+def test_packets_are_let_go(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether frames are left out or not, no more groups are kept than the detectors look back."""
+    kept: list[int] = []
+    plain = thinning.Thinning.forget
+
+    def forget(left_out: thinning.Thinning, pts: int) -> None:
+        plain(left_out, pts)
+        kept.append(len(left_out._groups))
+
+    monkeypatch.setattr(thinning.Thinning, "forget", forget)
+    path = media_dir / "real" / "speech_silence_timecode_42s_h264.mp4"  # 22 groups of 60 frames
+    for every_frame in (False, True):
+        kept.clear()
+        passes.documented(path, measures=PICTURES, every_frame=every_frame)
+        assert max(kept) <= 3 + (scanner.CORE + 2 * catalogue.REACH) / 60
 
 
 def test_few_frames_that_could_be_left_out_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
