@@ -132,6 +132,20 @@ class Source:
                 raise _not_on_device("a picture is damaged")
         return frames
 
+    def second_decoder(self, stream: av.stream.Stream, threads: int) -> av.codec.context.CodecContext:
+        """Another decoder for a stream, bound like the first, that packets may be given to once more.
+
+        Args:
+            stream: One of the container's streams.
+            threads: Threads of the decoder.
+        """
+        first = stream.codec_context
+        second = av.CodecContext.create(first.name, "r")
+        second.extradata = first.extradata
+        second.options = self.limits.decoder_options()
+        second.thread_count, second.thread_type = threads, "AUTO"
+        return second
+
     def frames(self, stream: av.stream.Stream, frames_max: int | None = None) -> Iterator[Any]:
         """Decoded frames of one stream, from where the file stands.
 

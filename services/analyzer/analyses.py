@@ -31,12 +31,14 @@ class Limits:
         probe_deadline_s: Longest time for a probe in seconds.
         analyze_deadline_s: Longest time for an analysis in seconds.
         heartbeat_s: Longest silence of a worker in seconds.
+        every_frame: Whether frames that are of no consequence are decoded too.
     """
 
     threads: int
     probe_deadline_s: float
     analyze_deadline_s: float
     heartbeat_s: float
+    every_frame: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class Analyzer:
             "start_s": order.start_s,
             "end_s": order.end_s,
             "threads": self._limits.threads,
+            "every_frame": self._limits.every_frame,
         }
         with contextlib.ExitStack() as stack:
             inputs: dict[str, BinaryIO] = {}
@@ -164,7 +167,7 @@ class Analyzer:
                 lambda file: self._pool.run(
                     warm.TASKS["measure"],
                     request,
-                    pictures=measure.sees(order.measures),
+                    pictures=measure.fits_card(order.measures),
                     inputs={"source": file, **inputs},
                     deadline_s=self._limits.analyze_deadline_s,
                     heartbeat_s=self._limits.heartbeat_s,

@@ -27,11 +27,16 @@ class Seen:
         t_s: When it is shown, as `Eye.add` was told.
         look: What it looks like.
         blocks: Block motion from the frame before; None for the first one.
+        aside: Whether it could have been left out, as `Eye.add` was told.
     """
 
     t_s: float
     look: planes.Look
     blocks: pairs.Blocks | None
+    aside: bool = False
+
+
+Held = tuple[av.VideoFrame, float, bool]  # a frame, when it is shown, and whether it could have been left out
 
 
 class Eye(Protocol):
@@ -41,8 +46,11 @@ class Eye(Protocol):
     def grid(self) -> planes.Grid:
         """The division of the pictures; known once a frame was added."""
 
-    def add(self, frame: av.VideoFrame, t_s: float) -> list[Seen]:
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> list[Seen]:
         """Takes the next frame; gives those that are done by now, in order."""
+
+    def picture(self, frame: av.VideoFrame) -> pairs.Picture:
+        """A frame that was left out before and was decoded by the processor after all, reduced to cells."""
 
     def finish(self) -> list[Seen]:
         """Gives the rest; no frame may follow."""
@@ -60,12 +68,16 @@ class Processor:
         """See `Eye`."""
         return self._reader.grid
 
-    def add(self, frame: av.VideoFrame, t_s: float) -> list[Seen]:
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> list[Seen]:
         """See `Eye`."""
         look = self._reader.read(frame)
         blocks = pairs.match(self._last, look.picture) if self._last is not None else None
         self._last = look.picture
-        return [Seen(t_s, look, blocks)]
+        return [Seen(t_s, look, blocks, aside)]
+
+    def picture(self, frame: av.VideoFrame) -> pairs.Picture:
+        """See `Eye`."""
+        return self._reader.read(frame).picture
 
     def finish(self) -> list[Seen]:
         """See `Eye`."""
@@ -92,25 +104,28 @@ class Card:
         bytes_each = self._layout.width * self._layout.height * (3 if self._layout.wide else 1.5)
         self._batch = int(min(max(HELD_BYTES_MAX // bytes_each, 1), reduction.BATCH))
         self._reduction = reduction.Reduction(device, self._layout, self._grid, self._batch)
-        self._frames: list[tuple[av.VideoFrame, float]] = []
-        self._ordered: collections.deque[tuple[reduction.Pending, list[tuple[av.VideoFrame, float]]]] = (
-            collections.deque()
-        )
+        self._reader = planes.Reader()
+        self._frames: list[Held] = []
+        self._ordered: collections.deque[tuple[reduction.Pending, list[Held]]] = collections.deque()
 
     @property
     def grid(self) -> planes.Grid:
         """See `Eye`."""
         return self._grid
 
-    def add(self, frame: av.VideoFrame, t_s: float) -> list[Seen]:
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> list[Seen]:
         """See `Eye`.
 
         Raises:
             errors.Unsupported: The frame is not like the others, or none that the kernels read (NOT_ON_DEVICE).
         """
         self._check(frame)
-        self._frames.append((frame, t_s))
+        self._frames.append((frame, t_s, aside))
         return self._order() if len(self._frames) == self._batch else []
+
+    def picture(self, frame: av.VideoFrame) -> pairs.Picture:
+        """See `Eye`."""
+        return self._reader.read(frame).picture
 
     def finish(self) -> list[Seen]:
         """See `Eye`."""
@@ -119,7 +134,7 @@ class Card:
     def _order(self) -> list[Seen]:
         """Orders what was gathered, and gives what was ordered before."""
         found = self._collect()
-        pending = self._reduction.submit([surface_of(frame) for frame, _ in self._frames])
+        pending = self._reduction.submit([surface_of(frame) for frame, _, _ in self._frames])
         self._ordered.append((pending, self._frames))
         self._frames = []
         return found
@@ -129,7 +144,8 @@ class Card:
         while self._ordered:
             pending, held = self._ordered.popleft()
             reduced = pending.finish()
-            found += [seen(one, self._layout, frame, t_s) for one, (frame, t_s) in zip(reduced, held, strict=True)]
+            for one, (frame, t_s, aside) in zip(reduced, held, strict=True):
+                found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside))
         return found
 
     def _check(self, frame: av.VideoFrame) -> None:

@@ -1,5 +1,6 @@
-"""The one pass: every packet is read once, every frame decoded once, and measured as it comes.
+"""The one pass: every packet is read once, and every frame that matters is decoded and measured as it comes.
 
+Frames of H.264 that no other refers to are left out where neither borders nor curves depend on them; see `thinning`.
 Pictures and sound are measured while the decoder works on the next frames; nothing is kept but what the measures need
 of the last frames, and a few numbers per interval of time.
 """
@@ -16,7 +17,7 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import backend, clock, eye, focus, highlight, picture, probe, timeline
+from services.analyzer import backend, clock, eye, focus, highlight, picture, probe, references, thinning, timeline
 from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
 from services.analyzer.subjects import finder
@@ -44,6 +45,7 @@ class Wanted:
         transcript: Name of the file of subtitles that came along; empty where none did.
         named: Whether the caller named that file.
         backend: What measures pictures, `cpu` or `cuda`.
+        every_frame: Whether to decode frames that are of no consequence too; the result is the same.
     """
 
     measures: frozenset[str]
@@ -53,6 +55,7 @@ class Wanted:
     transcript: str = ""
     named: bool = False
     backend: str = "cpu"
+    every_frame: bool = False
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
@@ -66,6 +69,7 @@ class Wanted:
             transcript=str(request.get("transcript") or ""),
             named=bool(request.get("transcript_named")),
             backend=str(request.get("backend") or "cpu"),
+            every_frame=bool(request.get("every_frame")),
         )
 
     @property
@@ -79,6 +83,11 @@ class Wanted:
         return "subjects" in self.measures
 
     @property
+    def whole(self) -> bool:
+        """Whether the whole source is measured."""
+        return self.start_s <= 0 and math.isinf(self.end_s)
+
+    @property
     def hears(self) -> bool:
         """Whether sound is measured."""
         return bool(self.measures & {"loudness", "speech", "music"})
@@ -89,14 +98,29 @@ def sees(measures: Collection[str]) -> bool:
     return not measures or not {"shots", "picture", "subjects"}.isdisjoint(measures)
 
 
+def fits_card(measures: Collection[str]) -> bool:
+    """Whether a card can do all that some of MEASURES ask of the pictures: people are looked for by the processor."""
+    return sees(measures) and "subjects" not in (measures or MEASURES)
+
+
 def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:
     """The task: measures a source; see `Pass.finish` for what it returns."""
-    file = files.inputs["source"]
     wanted = Wanted.from_request(request)
+    try:
+        return _measured(files, wanted, report)
+    except thinning.Damaged:
+        return _measured(files, dataclasses.replace(wanted, threads=1), report, thin=False)
+    except thinning.Inexact:
+        return _measured(files, wanted, report, thin=False)
+
+
+def _measured(files: pool.Files, wanted: Wanted, report: Report, *, thin: bool = True) -> tuple[dict[str, Any], Arrays]:
+    file = files.inputs["source"]
     size_bytes = os.fstat(file.fileno()).st_size
     chosen = backend.of(wanted.backend)
     with source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()) as opened:
-        measuring = Pass(opened, wanted, size_bytes, report, chosen.eye(opened))
+        tools = Tools(chosen.eye(opened), _thinning(opened, wanted) if thin else None)
+        measuring = Pass(opened, wanted, size_bytes, report, tools)
         if "transcript" in wanted.measures:
             measuring.listen_for_words(files.inputs.get("transcript"))
         measuring.run()
@@ -119,6 +143,19 @@ class Stopwatch:
         self._wall_s, self._cpu_s = wall_s, cpu_s
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tools:
+    """What a pass works with.
+
+    Attributes:
+        eye: What looks at the pictures.
+        thinning: What decides about pictures to leave out; None to take all.
+    """
+
+    eye: eye.Eye
+    thinning: thinning.Thinning | None
+
+
 class Pass:
     """Reads a source once.
 
@@ -127,16 +164,17 @@ class Pass:
         wanted: What to measure.
         size_bytes: Size of the file.
         report: Called with the progress now and then.
-        looking: What looks at the pictures.
+        tools: What looks at the pictures, and what leaves some out.
     """
 
-    def __init__(
-        self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report, looking: eye.Eye
-    ) -> None:
+    def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report, tools: Tools) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._survey.looked = wanted.sees
-        self._pictures = picture.Meter(shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=looking)
+        self._thinning = tools.thinning
+        self._pictures = picture.Meter(
+            shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=tools.eye, left_out=tools.thinning
+        )
         self._sound = meter.Meter(
             loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
         )
@@ -158,6 +196,8 @@ class Pass:
     def listen_for_words(self, beside: BinaryIO | None) -> None:
         """Has the transcript read too, from a file beside the source where there is one, else from its text tracks."""
         wanted = self._wanted
+        if beside is not None:
+            beside.seek(0)  # a pass before this one may have read it
         found = reader.Beside(beside, wanted.transcript, wanted.named) if beside is not None else None
         self._words = reader.Reader(self._opened.container.streams, found)
 
@@ -178,9 +218,17 @@ class Pass:
             self._tell(packet)
 
     def _see(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
+        if self._thinning is not None and packet is not None and not self._thinning.takes(packet):
+            return
+        faults = self._opened.faults.total()
         frames = self._opened.decode(stream, packet)
+        if self._thinning is not None and self._opened.faults.total() > faults:
+            raise thinning.Damaged("a packet that cannot be decoded, or a picture that was patched")
         self._watch.lap("decode")
         for frame in frames:
+            for skipped in self._thinning.before(frame) if self._thinning is not None else ():
+                self._pictures.skip(skipped, self._clock.time(skipped))
+                self._frames += 1
             t_s = self._clock.time(frame)
             if self._survey.first is None:
                 self._survey.first = frame
@@ -191,9 +239,10 @@ class Pass:
             if t_s < self._wanted.start_s:
                 self._first_measured = self._frames
                 continue
-            self._pictures.add(frame, t_s - self._wanted.start_s)
+            aside = self._thinning is not None and self._thinning.aside(frame)
+            self._pictures.add(frame, t_s - self._wanted.start_s, aside=aside)
             self._watch.lap("picture")
-            if self._people is not None:
+            if self._people is not None and not aside:
                 self._people.add(frame, t_s - self._wanted.start_s, self._frames - 1)
                 self._watch.lap("subjects")
             self._last_frame = frame
@@ -246,7 +295,10 @@ class Pass:
 
         Raises:
             errors.Unreadable: Nothing could be decoded (NO_FRAMES).
+            thinning.Inexact: Every frame must be decoded; `run` may say so as well.
         """
+        if self._thinning is not None:
+            self._thinning.finish()
         pictures = self._pictures.finish(self._length_s())
         sound = self._sound.finish() if self._sound.started else None
         self._watch.lap("decide")
@@ -409,6 +461,15 @@ def _border(item: window.Transition, first: int) -> dict[str, Any]:
         "start_frame": item.start_frame + first,
         "end_frame": item.end_frame + first,
     }
+
+
+def _thinning(opened: source.Source, wanted: Wanted) -> thinning.Thinning | None:
+    """What leaves frames out; None for a part of a source, or where it cannot be known what is of no consequence."""
+    units = references.of(opened.video) if opened.video is not None and wanted.sees and wanted.whole else None
+    if units is None:
+        return None
+    every_frame = wanted.every_frame or wanted.backend != "cpu"  # what a card leaves out it could not give later
+    return thinning.Thinning(opened, units, wanted.threads, every_frame=every_frame)
 
 
 def _step_s(video: av.stream.Stream | None) -> float | None:

@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Collection, Iterator
 
 import av
 import numpy as np
 
-from services.analyzer import eye, focus, planes, timeline
+from services.analyzer import eye, focus, planes, thinning, timeline
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
 
@@ -41,41 +42,104 @@ class Pictures:
 class Meter:
     """Takes decoded frames in presentation order.
 
+    Frames that were left out are announced by `skip`: the curves and the focus are those of the frames that were
+    decoded, and the borders are found as if all had been.
+
     Args:
         shots: Whether to look for borders between shots.
         interval_s: Length of the intervals of the curves, in seconds.
         looking: What looks at the frames; the processor by default.
+        left_out: What decides about frames to leave out, and decodes them later; None where none are.
     """
 
-    def __init__(self, *, shots: bool, interval_s: float, looking: eye.Eye | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        shots: bool,
+        interval_s: float,
+        looking: eye.Eye | None = None,
+        left_out: thinning.Thinning | None = None,
+    ) -> None:
         self._eye: eye.Eye = looking or eye.Processor()
-        self._scanner = scanner.Scanner() if shots else None
+        self._left_out = left_out
+        self._skipped_s: float | None = None
+        self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
+        self._scanner = scanner.Scanner(refine=self._refined) if shots else None
         self._focus = focus.Tracker()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
+        self._last: pairs.Picture | None = None
+        self._spared: pairs.Picture | None = None  # after the last one, where that could have been left out
         self._last_s = 0.0
         self.frame_count = 0
 
-    def add(self, frame: av.VideoFrame, t_s: float) -> None:
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> None:
         """Takes the next frame.
 
         Args:
             frame: As the decoder gave it.
             t_s: When it is shown, in seconds since the first frame; later than the frame before.
+            aside: Whether it could have been left out: it counts for nothing but the borders.
         """
-        for seen in self._eye.add(frame, t_s):
-            self._take(seen.t_s, seen.look, seen.blocks)
+        for seen in self._eye.add(frame, t_s, aside=aside):
+            self._take(seen)
+        if self._left_out is not None:
+            self._forget(self._left_out, frame.pts)
 
-    def _take(self, t_s: float, look: planes.Look, blocks: pairs.Blocks | None) -> None:
-        pair = pairs.compare(blocks) if blocks is not None else None
-        if self._scanner is not None:
-            self._scanner.add(look.picture, t_s, pair)
+    def _take(self, seen: eye.Seen) -> None:
+        if seen.aside:
+            self._spared = seen.look.picture
+            self._scan(seen.look.picture, seen.t_s, _compared(seen.blocks))
+        else:
+            self._count(seen.look, seen.t_s, seen.blocks)
+        self._frames.add(seen.t_s, self.frame_count)
+        self.frame_count += 1
+
+    def _count(self, look: planes.Look, t_s: float, step: pairs.Blocks | None) -> None:
+        """Adds a frame, and how it relates to the one before, to all measures."""
+        spared, self._spared = self._spared, None
+        blocks = pairs.match(self._last, look.picture) if spared is not None and self._last is not None else step
+        pair = _compared(blocks)
+        self._scan(look.picture, t_s, pair if blocks is step else _compared(step))
         self._focus.add(look.picture, blocks, pair, t_s)
         motion = _speed(blocks, self._eye.grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
+        self._last, self._last_s = look.picture, t_s
+
+    def skip(self, packet: av.Packet, t_s: float) -> None:
+        """Takes note of the next frame, which was left out; the one after it will be there.
+
+        Args:
+            packet: What it would have been decoded from.
+            t_s: When it is shown, as for `add`.
+        """
         self._frames.add(t_s, self.frame_count)
-        self._last_s = t_s
+        self._stamps[self.frame_count] = packet.pts
+        self._skipped_s = t_s
         self.frame_count += 1
+
+    def _scan(self, picture: pairs.Picture, t_s: float, pair: pairs.Pair | None) -> None:
+        skipped_s, self._skipped_s = self._skipped_s, None
+        if self._scanner is None:
+            return
+        if skipped_s is None or pair is None:
+            self._scanner.add(picture, t_s, pair)
+        else:
+            self._scanner.add_after_guess(picture, (skipped_s, t_s), pair)
+
+    def _forget(self, left_out: thinning.Thinning, pts: int) -> None:
+        """Lets go of frames that nobody will ask for any more."""
+        first = self._scanner.first if self._scanner is not None else self.frame_count
+        while (oldest := next(iter(self._stamps), first)) < first:
+            del self._stamps[oldest]
+        left_out.forget(next(iter(self._stamps.values()), pts))
+
+    def _refined(self, frames: Collection[int]) -> Iterator[tuple[int, pairs.Picture]]:
+        """Frames that were left out, by their numbers."""
+        if self._left_out is not None:
+            numbers = {self._stamps[frame]: frame for frame in frames}
+            for frame in self._left_out.pictures(numbers):
+                yield numbers[frame.pts], self._eye.picture(frame)
 
     def finish(self, duration_s: float) -> Pictures:
         """Decides what is left to decide; no frame may follow.
@@ -96,6 +160,10 @@ class Meter:
             focus=focus.smoothed(self._focus.samples, [time_s for _, time_s in found]),
             **curves,
         )
+
+
+def _compared(blocks: pairs.Blocks | None) -> pairs.Pair | None:
+    return pairs.compare(blocks) if blocks is not None else None
 
 
 def _speed(blocks: pairs.Blocks, grid: planes.Grid, step_s: float) -> float:

@@ -12,7 +12,7 @@ from services.analyzer.kernels import cpu, pairs
 CELLS_MAX = 128  # cells along the longer side: small enough to be cheap, large enough to see a face
 CELLS_MIN = 8  # one block: what is smaller cannot be matched
 SIDE_MIN = 16  # pixels: smaller pictures are enlarged, so that chroma has a block as well
-SAMPLED_ROWS = 90  # rows that sharpness looks at: more tell no more, and every row costs a read of memory
+SAMPLED_ROWS = 45  # rows that sharpness looks at: more tell no more, and every row costs a read of memory
 NEUTRAL = 128  # chroma of grey
 BYTE_BITS = 8
 FULL_RANGE = 2  # FFmpeg's number of the JPEG range

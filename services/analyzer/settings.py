@@ -37,8 +37,14 @@ class Settings(settings.WorkerSettings):
     card_workers: int = pydantic.Field(
         default=1, ge=1, le=16, description="Tasks that share the card; each takes several hundred MB of its memory."
     )
+    every_frame: bool = pydantic.Field(
+        default=False,
+        description="Whether to decode also the frames that the result does not depend on; slower, and the same.",
+    )
 
     @property
     def limits(self) -> analyses.Limits:
-        """How long workers may take, and how many threads they use."""
-        return analyses.Limits(self.threads, self.probe_deadline_s, self.analyze_deadline_s, self.heartbeat_s)
+        """How long workers may take, how many threads they use, and which frames they decode."""
+        return analyses.Limits(
+            self.threads, self.probe_deadline_s, self.analyze_deadline_s, self.heartbeat_s, self.every_frame
+        )

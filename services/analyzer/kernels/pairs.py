@@ -59,6 +59,15 @@ def picture(luma: np.ndarray, chroma: np.ndarray) -> Picture:
     return Picture(luma, half, chroma)
 
 
+def between(before: Picture, after: Picture) -> Picture:
+    """The mean of two pictures: a guess at one that was not decoded."""
+    luma, chroma = (
+        ((one.astype(np.uint16) + other + 1) >> 1).astype(np.uint8)
+        for one, other in ((before.luma, after.luma), (before.chroma, after.chroma))
+    )
+    return picture(luma, chroma)
+
+
 def match(before: Picture, after: Picture) -> Blocks:
     """Block motion from one picture to another of the same size."""
     shape = (-(-after.luma.shape[0] // BLOCK), -(-after.luma.shape[1] // BLOCK))

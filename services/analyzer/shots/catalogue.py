@@ -31,8 +31,20 @@ DETECTORS = {
     "fade": Detector(fade.find, fade.REACH),
     "dissolve": Detector(dissolve.find, dissolve.REACH),
 }
+AROUND = 12  # frames beside a gradual transition that are looked at for its ends
 REACH = max(detector.reach for detector in DETECTORS.values())
 PRECEDENCE = ("fade", "cut", "dissolve")  # a fade explains the cuts inside it, and no dissolve crosses a cut
+
+
+def found(frames: window.Window, start: int, end: int) -> list[window.Transition]:
+    """What all detectors find in a range of frames."""
+    return [item for detector in DETECTORS.values() for item in detector.find(frames, start, end)]
+
+
+def doubts(frames: window.Window, items: list[window.Transition]) -> set[int]:
+    """Guessed frames in gradual transitions and around them, which say where these begin and end."""
+    spans = [range(item.start_frame - AROUND, item.end_frame + AROUND + 1) for item in items if item.kind != "cut"]
+    return {frame for span in spans for frame in span if frame in frames.guessed}
 
 
 def settle(found: list[window.Transition]) -> list[window.Transition]:

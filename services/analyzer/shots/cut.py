@@ -12,6 +12,10 @@ between must exceed what is new within. Three kinds of evidence are weighed:
 Frames are compared at distances of one to four, so that doubled frames and strobing lights are seen through. A picture
 that comes back within half a second was interrupted, not cut.
 
+Frames that were not decoded: a cut on one of them, or right after one, changes the picture across it, for the frames
+around a cut differ at a distance of two as well: the decoded frames bound its evidence. What these leave open is asked
+for by `doubts`.
+
 Source: own; the comparison of within and between is that of linear discriminant analysis, and the weights are those of
 a logistic regression on hand-checked films and on composed ones with flashes, explosions, pans and jump cuts.
 """
@@ -19,6 +23,7 @@ a logistic regression on hand-checked films and on composed ones with flashes, e
 import math
 from collections.abc import Iterable, Iterator
 
+from services.analyzer.kernels import pairs
 from services.analyzer.shots import window
 
 REACH = 36  # frames on each side that a decision looks at: what returns after it, and other cuts beside
@@ -32,6 +37,8 @@ WITHIN_BEFORE = ((3, 1), (4, 2), (4, 1))
 WITHIN_AFTER = ((0, 2), (0, 3), (1, 3), (1, 4), (2, 4))
 RETURNS = (5, 7, 9, 11)
 STRUCTURE_WEIGHT, TONE_WEIGHT, COLOUR_WEIGHT, BIAS = 6.65, 6.5, 11.7, -4.45
+SURE = 2.0  # evidence beyond which the frames that were not decoded cannot turn a decision
+CONTEXT = 12  # frames on each side that the evidence is taken from
 RATIO_LOG_MAX = 1.0  # more than e times the usual change of tone is no better evidence
 
 
@@ -43,9 +50,7 @@ def find(frames: window.Window, start: int, end: int) -> list[window.Transition]
         start: First frame to decide about.
         end: The frame after the last one.
     """
-    beside = APART_MAX  # cuts just outside of the range may outdo those inside
-    decided = range(max(start - beside, frames.first + 1), min(end + beside, frames.end))
-    found = [(frame, score(frames, frame)) for frame in decided]
+    found = [(frame, score(frames, frame)) for frame in _decided(frames, start, end)]
     cuts = [(frame, value) for frame, value in found if value > 0]
     return [
         window.Transition("cut", frame, frame, frame, value)
@@ -54,29 +59,72 @@ def find(frames: window.Window, start: int, end: int) -> list[window.Transition]
     ]
 
 
+def doubts(frames: window.Window, start: int, end: int) -> set[int]:
+    """Guessed frames that must be decoded before `find` can be asked about a range.
+
+    First those that a cut may lie on or right after, and when there are none, those around a frame whose evidence is
+    weak or that has another cut beside it.
+    """
+    if not frames.guessed:
+        return set()
+    likely = [
+        (frame, value)
+        for frame in _decided(frames, start - CONTEXT, end + CONTEXT)
+        if (value := score(frames, frame, -SURE)) > -SURE
+    ]
+    on = {near for frame, _ in likely for near in (frame - 1, frame)} & frames.guessed.keys()
+    if on:
+        return on
+    weak = [
+        frame
+        for frame, value in likely
+        if value < SURE or any(_near(frames, frame, other) for other, _ in likely if other != frame)
+    ]
+    around = {near for frame in weak for near in range(frame - CONTEXT, frame + CONTEXT + 1)}
+    return around & frames.guessed.keys()
+
+
+def _decided(frames: window.Window, start: int, end: int) -> range:
+    """Frames that may be cuts in a range or beside it: those just outside may outdo those inside."""
+    return range(max(start - APART_MAX, frames.first + 1), min(end + APART_MAX, frames.end))
+
+
+def _calm(step: pairs.Pair) -> bool:
+    return step.residual < RESIDUAL_MIN or step.broken < BROKEN_MIN
+
+
+def _near(frames: window.Window, one: int, other: int) -> bool:
+    return abs(frames.times[one - frames.first] - frames.times[other - frames.first]) < APART_S
+
+
 def _outdone(frames: window.Window, ours: tuple[int, float], other: tuple[int, float]) -> bool:
-    near = abs(frames.times[ours[0] - frames.first] - frames.times[other[0] - frames.first]) < APART_S
-    return near and (other[1], -other[0]) > (ours[1], -ours[0])
+    return _near(frames, ours[0], other[0]) and (other[1], -other[0]) > (ours[1], -ours[0])
 
 
-def score(frames: window.Window, frame: int) -> float:
-    """Evidence that a frame is the first of a new shot: above zero where it outweighs the rest."""
+def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
+    """Evidence that a frame is the first of a new shot: above zero where it outweighs the rest.
+
+    Args:
+        frames: The window.
+        frame: Its number.
+        floor: Evidence that is not above it is minus infinity.
+    """
     if not _candidate(frames, frame):
         return -math.inf
     between, before, after = _spans(frames, frame)
     tone = _tone(frames, between, before, after)
     within = max(min((frames.pair(*pair).unexplained for pair in span), default=0.0) for span in (before, after))
-    step = frames.pair(frame - 1, frame)
+    step = _step(frames, frame)
     residual, unexplained, broken = step.residual, step.unexplained, step.broken
     evidence = _weigh(unexplained, within, broken, tone)
     for pair in between:
-        if evidence <= 0 or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
+        if evidence <= floor or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
             return -math.inf  # each further pair can only take evidence away
         link = frames.pair(*pair)
         residual, broken = min(residual, link.residual), min(broken, link.broken)
         unexplained = min(unexplained, link.unexplained)
         evidence = _weigh(unexplained, within, broken, tone)
-    if evidence <= 0 or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
+    if evidence <= floor or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
         return -math.inf
     return -math.inf if _returns(frames, frame, unexplained, broken) else evidence
 
@@ -91,8 +139,13 @@ def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
         [(frame - b, frame - a) for b, a in WITHIN_BEFORE],
         [(frame + a, frame + b) for a, b in WITHIN_AFTER],
     )
-    between, before, after = (list(_known(frames, span)) for span in spans)
+    between, before, after = (_decoded(frames, list(_known(frames, span))) for span in spans)
     return between, before, after
+
+
+def _decoded(frames: window.Window, span: Span) -> Span:
+    """The pairs without guessed frames; all where there are no others."""
+    return [pair for pair in span if not frames.guessed.keys() & set(pair)] or span
 
 
 def _tone(frames: window.Window, between: Span, before: Span, after: Span) -> float:
@@ -110,10 +163,17 @@ def _weigh(unexplained: float, within: float, broken: float, tone: float) -> flo
     return STRUCTURE_WEIGHT * math.log((unexplained + 0.03) / (within + 0.05)) + broken**2 * tone + BIAS
 
 
+def _step(frames: window.Window, frame: int) -> pairs.Pair:
+    """How a frame relates to the one before it; across the guessed one where one of them is."""
+    return frames.guessed.get(frame) or frames.guessed.get(frame - 1) or frames.pair(frame - 1, frame)
+
+
 def _candidate(frames: window.Window, frame: int) -> bool:
-    step = frames.pair(frame - 1, frame)
-    if step.residual < RESIDUAL_MIN or step.broken < BROKEN_MIN:
+    step = _step(frames, frame)
+    if _calm(step):
         return False
+    if frames.guessed.keys() & {frame - 1, frame}:
+        return True
     beside = [frames.pair(*pair) for pair in _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])]
     return any(
         getattr(step, kind) > PEAK_SHARE * max((getattr(link, kind) for link in beside), default=0.0)

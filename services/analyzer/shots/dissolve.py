@@ -68,10 +68,7 @@ def _overlap(one: window.Transition, other: window.Transition) -> bool:
 
 def _small(frames: window.Window) -> np.ndarray:
     """Every frame as means of eight by eight cells, (frames, values)."""
-    rows, columns = (max(size // 8, 1) for size in frames.pictures[0].luma.shape)
-    stack = np.stack([picture.luma[: rows * 8, : columns * 8] for picture in frames.pictures])
-    blocks = stack.reshape(len(stack), rows, stack.shape[1] // rows, columns, stack.shape[2] // columns)
-    return blocks.mean(axis=(2, 4), dtype=np.float32).reshape(len(stack), -1)
+    return np.stack([frames.small(frame) for frame in range(frames.first, frames.end)])
 
 
 def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:

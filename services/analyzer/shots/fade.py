@@ -21,7 +21,6 @@ CONTRAST_MIN = 12.0  # grey levels that a fade must reach to have been one
 FAINT_SHARE = 0.5  # of the final contrast: a fade begins fainter than this, a cut does not
 LENGTH_MIN = 4  # frames: what is faster is a cut to black
 SAME_MIN = 0.7  # correlation of a faint frame and the next: one picture at another strength
-COARSE = 4  # cells along the side of the blocks that are correlated: what moves a little is still the same picture
 GROWN_MIN = 0.8  # correlation of a half grown frame and the full one
 STEADY_ERROR_MAX = 0.03  # of the final contrast: root mean square distance of the growth from a straight line
 AHEAD = 8  # frames over which the growth ahead is looked at
@@ -123,14 +122,5 @@ def _strengths(frames: window.Window, edge: int, step: int, level: float) -> lis
 
 
 def _correlation(frames: window.Window, one: int, other: int) -> float:
-    ours, theirs = (_coarse(frames.pictures[frame - frames.first].luma) for frame in (one, other))
+    ours, theirs = (frames.coarse(frame) for frame in (one, other))
     return float(ours @ theirs) / math.sqrt(float(ours @ ours) * float(theirs @ theirs) + 1.0)
-
-
-def _coarse(luma: np.ndarray) -> np.ndarray:
-    """Means of blocks of cells, flat and less their mean."""
-    rows, columns = (max(size // COARSE, 1) for size in luma.shape)
-    tall, wide = luma.shape[0] // rows, luma.shape[1] // columns
-    blocks = luma[: rows * tall, : columns * wide].reshape(rows, tall, columns, wide)
-    means = blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
-    return means - means.mean()

@@ -9,6 +9,7 @@ import numpy as np
 from services.analyzer.kernels import cpu, pairs, spec
 
 Kind = Literal["cut", "fade", "dissolve"]
+COARSE = 4  # cells along the side of the blocks that are correlated: what moves a little is still the same picture
 SMOOTHING = np.array([0.25, 0.5, 0.25], np.float32)  # a grey level on the border of a bin belongs to both
 
 
@@ -32,7 +33,16 @@ class Transition:
 
 
 class Window:
-    """The last frames, reduced to cells, with what is known about each and about pairs of them."""
+    """The last frames, reduced to cells, with what is known about each and about pairs of them.
+
+    Attributes:
+        first: Number of the first frame.
+        pictures: The frames.
+        times: When they are shown, in seconds.
+        mean: Their mean luma.
+        deviation: Standard deviation of their luma.
+        guessed: Frames that were not decoded but guessed from those beside them, and how these two relate.
+    """
 
     def __init__(self) -> None:
         self.first = 0
@@ -40,7 +50,10 @@ class Window:
         self.times: list[float] = []
         self.mean: list[float] = []
         self.deviation: list[float] = []
+        self.guessed: dict[int, pairs.Pair] = {}
         self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._small: dict[int, np.ndarray] = {}
+        self._coarse: dict[int, np.ndarray] = {}
         self._pairs: dict[tuple[int, int], pairs.Pair] = {}
 
     @property
@@ -58,12 +71,34 @@ class Window:
         """
         if step is not None:
             self._pairs[self.end - 1, self.end] = step
+        mean, deviation = _moments(picture)
         self.pictures.append(picture)
         self.times.append(time_s)
-        total, squares = cpu.moments(picture.luma)
-        count = picture.luma.size
-        self.mean.append(total / count)
-        self.deviation.append(math.sqrt(max(squares * count - total * total, 0)) / count)
+        self.mean.append(mean)
+        self.deviation.append(deviation)
+
+    def append_after_guess(self, picture: pairs.Picture, times_s: tuple[float, float], across: pairs.Pair) -> None:
+        """Adds a frame that was not decoded, and then the one after it.
+
+        Args:
+            picture: The second frame.
+            times_s: When both are shown, in seconds.
+            across: How the second frame relates to the one before the first.
+        """
+        self._pairs[self.end - 1, self.end + 1] = self.guessed[self.end] = across
+        self.append(pairs.between(self.pictures[-1], picture), times_s[0], None)
+        self.append(picture, times_s[1], None)
+
+    def replace(self, frame: int, picture: pairs.Picture) -> None:
+        """Puts a frame that was decoded after all in the place of its guess."""
+        place = frame - self.first
+        self.pictures[place] = picture
+        self.mean[place], self.deviation[place] = _moments(picture)
+        del self.guessed[frame]
+        self._pairs = {key: value for key, value in self._pairs.items() if frame not in key}
+        self._histograms.pop(frame, None)
+        self._small.pop(frame, None)
+        self._coarse.pop(frame, None)
 
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
@@ -71,8 +106,11 @@ class Window:
         for column in (self.pictures, self.times, self.mean, self.deviation):
             del column[:count]
         self.first = frame
+        self.guessed = {key: value for key, value in self.guessed.items() if key >= frame}
         self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
         self._histograms = {key: value for key, value in self._histograms.items() if key >= frame}
+        self._small = {key: value for key, value in self._small.items() if key >= frame}
+        self._coarse = {key: value for key, value in self._coarse.items() if key >= frame}
 
     def pair(self, before: int, after: int) -> pairs.Pair:
         """How two frames relate, by their numbers."""
@@ -87,6 +125,19 @@ class Window:
         ours, theirs = self._tones_of(before), self._tones_of(after)
         return float(np.abs(ours[0] - theirs[0]).sum() / 2), float(np.abs(ours[1] - theirs[1]).sum() / 2)
 
+    def small(self, frame: int) -> np.ndarray:
+        """Means of eight by eight cells of a frame, (values,) float32."""
+        if frame not in self._small:
+            self._small[frame] = _means(self.pictures[frame - self.first].luma, 8)
+        return self._small[frame]
+
+    def coarse(self, frame: int) -> np.ndarray:
+        """Means of COARSE by COARSE cells of a frame less their mean, (values,) float32."""
+        if frame not in self._coarse:
+            means = _means(self.pictures[frame - self.first].luma, COARSE)
+            self._coarse[frame] = means - means.mean()
+        return self._coarse[frame]
+
     def _tones_of(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         known = self._histograms.get(frame)
         if known is None:
@@ -96,3 +147,18 @@ class Window:
             smooth = np.convolve(luma / picture.luma.size, SMOOTHING, "same")
             known = self._histograms[frame] = (smooth, chroma / picture.chroma[0].size)
         return known
+
+
+def _moments(picture: pairs.Picture) -> tuple[float, float]:
+    """Mean and standard deviation of the luma."""
+    total, squares = cpu.moments(picture.luma)
+    count = picture.luma.size
+    return total / count, math.sqrt(max(squares * count - total * total, 0)) / count
+
+
+def _means(luma: np.ndarray, side: int) -> np.ndarray:
+    """Means of blocks of so many cells along each side, (values,) float32."""
+    rows, columns = (max(size // side, 1) for size in luma.shape)
+    used = luma[: rows * side, : columns * side]
+    blocks = used.reshape(rows, used.shape[0] // rows, columns, used.shape[1] // columns)
+    return blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
