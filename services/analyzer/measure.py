@@ -79,8 +79,8 @@ class Wanted:
 
     @property
     def finds(self) -> bool:
-        """Whether people are looked for."""
-        return "subjects" in self.measures
+        """Whether people are looked for: only the processor does that, and a card keeps its pictures to itself."""
+        return "subjects" in self.measures and self.backend == "cpu"
 
     @property
     def whole(self) -> bool:

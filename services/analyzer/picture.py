@@ -148,7 +148,7 @@ class Meter:
             duration_s: From the first frame to the end of the last one.
         """
         for seen in self._eye.finish():
-            self._take(seen.t_s, seen.look, seen.blocks)
+            self._take(seen)
         found = self._scanner.finish() if self._scanner is not None else []
         curves = self._curves.finish(duration_s)
         return Pictures(

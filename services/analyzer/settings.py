@@ -32,7 +32,7 @@ class Settings(settings.WorkerSettings):
     backend: placement.Asked = pydantic.Field(
         default="auto",
         description="What measures pictures: `cpu`, or `cuda` for a graphics card and the processor for what it cannot "
-        "do. `auto` is the processor: the box around a worker with a card is weaker.",
+        "do, people among it. `auto` is the processor: the box around a worker with a card is weaker.",
     )
     card_workers: int = pydantic.Field(
         default=1, ge=1, le=16, description="Tasks that share the card; each takes several hundred MB of its memory."
