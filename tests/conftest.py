@@ -5,9 +5,14 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import suites
+
+# How long an example takes says nothing on a busy machine; `pytest-timeout` ends what hangs.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEDIA_DIR = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", ROOT.parent / "shared" / "media"))

@@ -16,8 +16,12 @@ def dumps(value: Any) -> str:
 
 
 def digest(spec: specs.Spec) -> str:
-    """SHA-256 of a specification: equal for equal ones, whatever the order of their maps."""
-    return hashlib.sha256(dumps(spec).encode()).hexdigest()
+    """SHA-256 of a specification: equal for equal ones, whatever the order of their maps.
+
+    What is not said does not count: a field that a later version adds leaves the keys of accepted requests as they are.
+    """
+    said = {name: value for name, value in dataclasses.asdict(spec).items() if value}
+    return hashlib.sha256(dumps(said).encode()).hexdigest()
 
 
 def spec(text: str) -> specs.Spec:

@@ -1,9 +1,11 @@
 """What callers may ask for, and what they are told when it is wrong."""
 
+import dataclasses
 import math
 
 import pytest
 
+from services.jobs import codec
 from services.jobs import spec as specs
 
 
@@ -69,3 +71,12 @@ def test_good_specification_with_everything_has_no_violation() -> None:
 def test_request_id_is_short_and_printable(request_id: str, good: bool) -> None:
     """A key is 1 to 128 printable characters, or none."""
     assert good == (specs.request_id_violations(request_id) == [])
+
+
+def test_field_of_a_later_version_leaves_digests_as_they_are() -> None:
+    """A request that is made again after an upgrade is the same request, until it says what is new."""
+    later = dataclasses.make_dataclass("Later", [("subtitles", str, "")], bases=(specs.Spec,), frozen=True)
+    accepted = codec.digest(specs.Spec("file:///a.mp4", count=3))
+    assert accepted == codec.digest(later("file:///a.mp4", count=3))
+    assert accepted != codec.digest(later("file:///a.mp4", count=3, subtitles="x"))
+    assert accepted != codec.digest(specs.Spec("file:///a.mp4", count=4))
