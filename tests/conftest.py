@@ -3,7 +3,8 @@
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -28,17 +29,23 @@ def media_dir() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def require_tool():
+def missing() -> Callable[[str], NoReturn]:
+    """Skips for want of a tool; with REELSMITH_REQUIRE_TOOLS=1 it fails the test."""
+
+    def give_up(message: str) -> NoReturn:
+        if REQUIRE_TOOLS:
+            pytest.fail(f"{message} and REELSMITH_REQUIRE_TOOLS=1")
+        pytest.skip(message)
+
+    return give_up
+
+
+@pytest.fixture(scope="session")
+def require_tool(missing: Callable[[str], NoReturn]) -> Callable[[str], str]:
     """Finds a program, or skips; with REELSMITH_REQUIRE_TOOLS=1 a missing program fails the test."""
 
     def find(name: str) -> str:
-        path = os.environ.get(f"REELSMITH_{name.upper()}") or shutil.which(name)
-        if path:
-            return path
-        message = f"{name} is not installed"
-        if REQUIRE_TOOLS:
-            pytest.fail(f"{message} and REELSMITH_REQUIRE_TOOLS=1")
-        return pytest.skip(message)
+        return os.environ.get(f"REELSMITH_{name.upper()}") or shutil.which(name) or missing(f"{name} is not installed")
 
     return find
 

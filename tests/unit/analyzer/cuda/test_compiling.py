@@ -6,6 +6,8 @@ The compiler comes with `uv sync --group cuda`.
 import ctypes
 import importlib.metadata
 import re
+from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -26,12 +28,12 @@ KERNEL(256) spilling(const int* in, int* out) {
 
 
 @pytest.fixture(scope="module")
-def compiler() -> ctypes.CDLL:
+def compiler(missing: Callable[[str], NoReturn]) -> ctypes.CDLL:
     """NVRTC, or a skip."""
     try:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{PACKAGE} is not installed (uv sync --group cuda)")
+        missing(f"{PACKAGE} is not installed (uv sync --group cuda)")
     library = next(file for file in files if re.fullmatch(r"libnvrtc\.so\.\d+", file.name))
     return ctypes.CDLL(str(library.locate()))
 
