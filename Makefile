@@ -31,7 +31,7 @@ down: setup  ## Stop the suite
 	@reelsmith down
 
 test: setup  ## Run every test; missing tools are skipped with a reason
-	@python -m pytest -n 2 --dist loadfile
+	@OPENBLAS_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile  # one thread for each, as workers have it
 
 check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
 	@ruff check .
