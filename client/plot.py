@@ -17,7 +17,8 @@ LOUDNESS_LUFS = (-50.0, 0.0)  # what the curve of loudness shows, from bottom to
 BACKGROUND, INK, FAINT, PALE = "#ffffff", "#22272e", "#8b949e", "#eef1f4"
 CURVES = {"highlight": "#e8590c", "motion": "#4dabf7", "loudness": "#69db7c"}
 BANDS = {
-    "shots": ("#ced4da", "#adb5bd"), "speech": ("#b197fc",), "silence": ("#ced4da",), "clips": ("#ffc078", "#ffe066"),
+    "shots": ("#ced4da", "#adb5bd"), "faces": ("#74c0fc", "#a5d8ff"), "speech": ("#b197fc",), "silence": ("#ced4da",),
+    "clips": ("#ffc078", "#ffe066"),
 }  # fmt: skip
 
 Span = tuple[float, float, str]
@@ -118,6 +119,9 @@ def _curves(curve: Mapping[str, Any]) -> Iterator[tuple[str, list[float | None]]
 
 def _bands(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Span]]]:
     yield "shots", [(shot["start_s"], shot["end_s"], "") for shot in document["shots"]]
+    if document.get("subjects"):
+        faces = sorted(document["subjects"], key=lambda item: item["start_s"])
+        yield "faces", [(item["start_s"], item["end_s"], str(item["id"])) for item in faces]
     for name in ("speech", "silence"):
         yield name, [(item["start_s"], item["end_s"], "") for item in document[name]]
     proposals = sorted(document["proposals"], key=lambda item: item["start_s"])

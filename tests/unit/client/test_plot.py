@@ -8,7 +8,8 @@ from PIL import Image, ImageColor
 from client import plot
 from tests.unit.client import test_results
 
-DOCUMENT = test_results.ANALYSIS | {"proposals": test_results.PROPOSALS["proposals"]}
+SUBJECT = {"id": 0, "shot": 0, "start_s": 2.0, "end_s": 3.0, "score": 0.9, "speaking": None, "samples": []}
+DOCUMENT = test_results.ANALYSIS | {"proposals": test_results.PROPOSALS["proposals"], "subjects": [SUBJECT]}
 
 
 def columns(picture: Image.Image, color: str) -> tuple[int, int]:
@@ -18,9 +19,11 @@ def columns(picture: Image.Image, color: str) -> tuple[int, int]:
     return found[0], found[-1]
 
 
-@pytest.mark.parametrize(("color", "start_s", "end_s"), [("#b197fc", 0.5, 1.5), ("#ffc078", 0.0, 5.0)])
+@pytest.mark.parametrize(
+    ("color", "start_s", "end_s"), [("#b197fc", 0.5, 1.5), ("#ffc078", 0.0, 5.0), ("#74c0fc", 2.0, 3.0)]
+)
 def test_span_is_drawn_where_it_lies_in_time(color: str, start_s: float, end_s: float) -> None:
-    """Speech and clips, of a source of twelve seconds."""
+    """Speech, clips and a face, of a source of twelve seconds."""
     left, width = plot.MARGIN + plot.LABELS, plot.WIDTH - 2 * plot.MARGIN - plot.LABELS
     first, last = columns(plot.picture(DOCUMENT), color)
     assert (first, last) == pytest.approx((left + width * start_s / 12, left + width * end_s / 12), abs=2)
