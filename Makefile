@@ -30,8 +30,8 @@ up: setup  ## Start the suite and keep it running
 down: setup  ## Stop the suite
 	@reelsmith down
 
-test: setup  ## Run every test; missing tools are skipped with a reason
-	@OPENBLAS_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile  # one thread for each, as workers have it
+test: setup  ## Run every test, JOBS [0] files at a time; missing tools are skipped with a reason
+	@OPENBLAS_NUM_THREADS=1 python -m pytest -n $${JOBS:-0} --dist loadfile  # one thread for each, as workers have it
 
 check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
 	@ruff check .

@@ -29,7 +29,7 @@ def media_dir() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def missing() -> Callable[[str], NoReturn]:
+def tool_missing() -> Callable[[str], NoReturn]:
     """Skips for want of a tool; with REELSMITH_REQUIRE_TOOLS=1 it fails the test."""
 
     def give_up(message: str) -> NoReturn:
@@ -41,11 +41,15 @@ def missing() -> Callable[[str], NoReturn]:
 
 
 @pytest.fixture(scope="session")
-def require_tool(missing: Callable[[str], NoReturn]) -> Callable[[str], str]:
+def require_tool(tool_missing: Callable[[str], NoReturn]) -> Callable[[str], str]:
     """Finds a program, or skips; with REELSMITH_REQUIRE_TOOLS=1 a missing program fails the test."""
 
     def find(name: str) -> str:
-        return os.environ.get(f"REELSMITH_{name.upper()}") or shutil.which(name) or missing(f"{name} is not installed")
+        return (
+            os.environ.get(f"REELSMITH_{name.upper()}")
+            or shutil.which(name)
+            or tool_missing(f"{name} is not installed")
+        )
 
     return find
 

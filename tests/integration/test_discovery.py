@@ -12,7 +12,7 @@ from chassis import client, discovery, errors, member, testing
 from chassis.discovery import steady
 from chassis.testing import consul, echo, load, process
 
-RATE_PER_S, DELAY_S, TIMEOUT_S = 60, 0.03, 2.0
+RATE_PER_S, DELAY_S, TIMEOUT_S = 60, 0.03, 8.0
 FAULT_AT_S, DURATION_S = 1.0, 4.0
 FAULTS = (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM)
 

@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -379,6 +380,11 @@ async def test_source_is_uploaded_in_pieces(stub: rpc.ClipServiceStub, tmp_path:
         assert content == file.read()
 
 
+async def arrived(stub: rpc.ClipServiceStub, upload_id: str) -> bool:
+    """Whether some of an upload is kept."""
+    return (await stub.GetUpload(pb.GetUploadRequest(id=upload_id))).size_bytes > 0
+
+
 async def test_upload_goes_on_after_kills_of_the_gateway(gateway, connect, tmp_path: pathlib.Path) -> None:
     """A client that asks where the upload stands goes on from there, over kills at any moment, to the same bytes."""
     content, upload_id = os.urandom(40 * PIECE_BYTES), ""
@@ -393,6 +399,7 @@ async def test_upload_goes_on_after_kills_of_the_gateway(gateway, connect, tmp_p
             await call.write(pb.UploadSourceRequest(upload_id=upload_id, offset=start))
             for message in messages(content, start)[:8]:
                 await call.write(message)
+            await testing.wait_until(functools.partial(arrived, stub, upload_id), 60, "a piece has arrived")
             gateway.stop(signal.SIGKILL)
             assert errors.Unavailable is type(await refusal(call))
         await gateway.start()

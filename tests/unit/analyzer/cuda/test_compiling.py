@@ -28,12 +28,12 @@ KERNEL(256) spilling(const int* in, int* out) {
 
 
 @pytest.fixture(scope="module")
-def compiler(missing: Callable[[str], NoReturn]) -> ctypes.CDLL:
+def compiler(tool_missing: Callable[[str], NoReturn]) -> ctypes.CDLL:
     """NVRTC, or a skip."""
     try:
         files = importlib.metadata.files(PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
-        missing(f"{PACKAGE} is not installed (uv sync --group cuda)")
+        tool_missing(f"{PACKAGE} is not installed (uv sync --group cuda)")
     library = next(file for file in files if re.fullmatch(r"libnvrtc\.so\.\d+", file.name))
     return ctypes.CDLL(str(library.locate()))
 
