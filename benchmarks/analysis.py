@@ -4,8 +4,9 @@
 
 Films of 1080p and 720p are made by encoding real footage once as H.264 with B-frames, a key frame at least every 2 s,
 and AAC; with `--films` they are kept for the next time. All programs take turns, and decode with as many threads. Ours
-runs in the sandboxed pool as in the service: all measures of pictures and sound, the document, and the proposals. CPU
-seconds are those of all threads and processes; the table, in Markdown, has medians, as shares of bare decoding.
+runs in the sandboxed pool as in the service: all measures of pictures and sound but the neural networks that look for
+people (`subjects.py` says what those cost), the document, and the proposals. CPU seconds are those of all threads and
+processes; the table, in Markdown, has medians, as shares of bare decoding.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import numpy as np
 import scenedetect
 
 from media import pool
-from services.analyzer import document, settings, warm
+from services.analyzer import document, measure, settings, warm
 from services.analyzer.proposals import material, proposing
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media" / "real"
@@ -106,7 +107,8 @@ async def ours(workers: pool.Pool, path: pathlib.Path, *, every_frame: bool) -> 
     """Our analysis and its proposals, and the CPU seconds of its stages."""
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with path.open("rb") as file:
-        request = {"threads": THREADS, "every_frame": every_frame}
+        measures = sorted(measure.MEASURES - {"subjects"})
+        request = {"threads": THREADS, "every_frame": every_frame, "measures": measures}
         measured = await workers.run(warm.TASKS["measure"], request, inputs={"source": file})
     found = document.encode(document.analysis(path.name, "0" * 64, measured.value, measured.arrays))
     proposing.propose(material.Material.parse(found), proposing.Order())

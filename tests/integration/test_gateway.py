@@ -385,7 +385,7 @@ async def arrived(stub: rpc.ClipServiceStub, upload_id: str) -> bool:
     return (await stub.GetUpload(pb.GetUploadRequest(id=upload_id))).size_bytes > 0
 
 
-async def test_upload_goes_on_after_kills_of_the_gateway(gateway, connect, tmp_path: pathlib.Path) -> None:
+async def test_upload_goes_on_after_kills_of_the_gateway(gateway, connect) -> None:
     """A client that asks where the upload stands goes on from there, over kills at any moment, to the same bytes."""
     content, upload_id = os.urandom(40 * PIECE_BYTES), ""
     for _ in range(4):
