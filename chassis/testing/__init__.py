@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import itertools
 import os
 import random
 import socket
@@ -16,16 +17,17 @@ WORKERS_MAX = 16  # of pytest-xdist; each takes ports of its own, for all of the
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS_MAX
 PORTS = range(10_000 + WORKER, 20_000, WORKERS_MAX)  # below those that the kernel gives to outgoing connections
 PORT_ATTEMPTS_MAX = 100  # each of them fails only where something listens
+_ports = itertools.cycle(random.sample(PORTS, len(PORTS)))  # none twice: what asked before may not listen yet
 POLL_S = 0.02  # how often a condition is looked at
 
 
 def free_port() -> int:
-    """A port that was free a moment ago, and that no outgoing connection gets while its server restarts.
+    """A port that was free a moment ago, that nobody else in this process was given, and no outgoing connection gets.
 
     Raises:
         OSError: None was found.
     """
-    for port in random.sample(PORTS, PORT_ATTEMPTS_MAX):
+    for port in itertools.islice(_ports, PORT_ATTEMPTS_MAX):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -29,6 +29,7 @@ class Agent:
         self._command = [binary, "agent", "-dev", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=warn"]
         self._command += [f"-{name}-port={port}" for name, port in self._ports.items()]
         self._command += ["-dns-port=-1", "-grpc-port=-1", "-node=test", "-hcl=disable_update_check = true"]
+        self._folder = folder  # also where it runs: it would read a folder `services` as its own configuration
         self._log = folder / "consul.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -38,9 +39,13 @@ class Agent:
         return f"127.0.0.1:{self._ports['http']}"
 
     async def start(self) -> None:
-        """Starts it and waits until it leads."""
+        """Starts it and waits until it leads.
+
+        Raises:
+            ChildProcessError: It ended instead.
+        """
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)  # noqa: S603, ASYNC220
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self._folder)  # noqa: S603, ASYNC220
         await testing.wait_until(self._leads, START_TIMEOUT_S, f"the agent leads (see {self._log})")
 
     def kill(self) -> None:
@@ -55,6 +60,8 @@ class Agent:
         return sorted(entry["Service"]["ID"] for entry in answer.json())
 
     async def _leads(self) -> bool:
+        if self._process.poll() is not None:
+            raise ChildProcessError(f"the agent has ended with {self._process.returncode} (see {self._log})")
         async with httpx.AsyncClient(trust_env=False) as client:
             with contextlib.suppress(httpx.HTTPError):  # it is not up yet
                 answer = await client.get(f"http://{self.address}/v1/status/leader", timeout=1)

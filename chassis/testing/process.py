@@ -42,7 +42,11 @@ class Process:
         return f"127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Starts it and waits until it serves."""
+        """Starts it and waits until it serves.
+
+        Raises:
+            ChildProcessError: It ended instead.
+        """
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(  # noqa: S603, ASYNC220
                 [sys.executable, "-m", self.module],
@@ -53,7 +57,13 @@ class Process:
         await testing.wait_until(self.serves, START_TIMEOUT_S, f"{self.module} serves (see {self.log})")
 
     async def serves(self) -> bool:
-        """Whether it says that it serves."""
+        """Whether it says that it serves.
+
+        Raises:
+            ChildProcessError: It has ended.
+        """
+        if self.popen.poll() is not None:
+            raise ChildProcessError(f"{self.module} has ended with {self.popen.returncode} (see {self.log})")
         async with aio.insecure_channel(self.address, [("grpc.use_local_subchannel_pool", 1)]) as channel:
             with contextlib.suppress(aio.AioRpcError):  # not up, or frozen
                 request = health_pb2.HealthCheckRequest()
