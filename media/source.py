@@ -30,6 +30,7 @@ METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.
 # MPEG-4 and Motion JPEG, leave the last bit to whoever decodes.
 EXACT_DECODERS = {"h264": "h264", "hevc": "hevc", "vp8": "vp8", "vp9": "vp9", "av1": "av1"}
 NOT_ON_DEVICE = "NOT_ON_DEVICE"  # the reason of errors that the processor does not have
+COLOURS = ("color_range", "color_primaries", "color_trc", "colorspace")
 ON_DEVICE = "cuda"  # the format of frames that lie in a device's memory
 # What opening and decoding raise: PyAV's exceptions are not one family. ValueError covers text that is no Unicode.
 FAULTS = (av.error.FFmpegError, ValueError, MemoryError, OSError, EOFError)
@@ -133,7 +134,9 @@ class Source:
         return frames
 
     def second_decoder(self, stream: av.stream.Stream, threads: int) -> av.codec.context.CodecContext:
-        """Another decoder for a stream, bound like the first, that packets may be given to once more.
+        """Another decoder for a video stream, bound like the first, that packets may be given to as well.
+
+        Its frames carry all that the stream says, and of what the container says only the meaning of the colours.
 
         Args:
             stream: One of the container's streams.
@@ -144,6 +147,8 @@ class Source:
         second.extradata = first.extradata
         second.options = self.limits.decoder_options()
         second.thread_count, second.thread_type = threads, "AUTO"
+        for what in COLOURS:  # what the container says, where the stream says nothing
+            setattr(second, what, getattr(first, what))
         return second
 
     def frames(self, stream: av.stream.Stream, frames_max: int | None = None) -> Iterator[Any]:

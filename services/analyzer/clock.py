@@ -2,9 +2,6 @@
 
 from fractions import Fraction
 
-import av
-import av.frame
-
 JUMP_MAX_S = 600.0  # a frame is never shown longer; a time stamp that says so is broken
 NOMINAL_S = 1 / 25  # duration of a frame of which nothing is known
 
@@ -26,11 +23,11 @@ class Clock:
         self.start_pts: int | None = None
         self.repaired = 0
 
-    def time(self, frame: av.VideoFrame) -> float:
-        """Seconds since the first frame; later than for the frame before."""
-        stamp_s = stamp(frame, self._time_base)
+    def time(self, pts: int | None) -> float:
+        """Seconds from the first frame to one with this time stamp; later than for the frame before."""
+        stamp_s = stamp(pts, self._time_base)
         if self._last_s is None:
-            self.start_pts, self.origin_s, self._last_s = frame.pts, stamp_s or 0.0, 0.0
+            self.start_pts, self.origin_s, self._last_s = pts, stamp_s or 0.0, 0.0
             return 0.0
         t_s = stamp_s - self.origin_s + self._shift_s if stamp_s is not None else None
         if t_s is None or not 0 < t_s - self._last_s < JUMP_MAX_S:
@@ -44,15 +41,19 @@ class Clock:
         self._last_s = t_s
         return t_s
 
-    def end(self, frame: av.VideoFrame) -> float:
-        """When the last frame ends, in seconds since the first one."""
-        duration_s = float(frame.duration * self._time_base) if frame.duration and self._time_base else 0.0
+    def end(self, duration: int | None) -> float:
+        """When the last frame ends, in seconds since the first one.
+
+        Args:
+            duration: What it says of its own length, in units of the time base; None or 0 where it says nothing.
+        """
+        duration_s = float(duration * self._time_base) if duration and self._time_base else 0.0
         sane = duration_s if 0 < duration_s < JUMP_MAX_S else self._step_s
         return (self._last_s or 0.0) + sane
 
 
-def stamp(frame: av.frame.Frame, time_base: Fraction | None) -> float | None:
-    """The time stamp of a frame in seconds; None where it has none."""
-    if frame.pts is None or not time_base:
+def stamp(pts: int | None, time_base: Fraction | None) -> float | None:
+    """A time stamp in seconds; None where there is none."""
+    if pts is None or not time_base:
         return None
-    return frame.pts * time_base.numerator / time_base.denominator  # as exact as a fraction, and ten times as fast
+    return pts * time_base.numerator / time_base.denominator  # as exact as a fraction, and ten times as fast

@@ -24,12 +24,16 @@ class Seen:
     """A frame that was looked at.
 
     Attributes:
+        pts: Its time stamp, as decoded.
+        duration: What it says of its own length, in the same units.
         t_s: When it is shown, as `Eye.add` was told.
         look: What it looks like.
-        blocks: Block motion from the frame before; None for the first one.
+        blocks: Block motion from the frame that the eye saw before; None for its first one.
         aside: Whether it could have been left out, as `Eye.add` was told.
     """
 
+    pts: int | None
+    duration: int | None
     t_s: float
     look: planes.Look
     blocks: pairs.Blocks | None
@@ -39,18 +43,22 @@ class Seen:
 Held = tuple[av.VideoFrame, float, bool]  # a frame, when it is shown, and whether it could have been left out
 
 
-class Eye(Protocol):
-    """Looks at the frames of one stream, in order. What it gives does not depend on which eye it is."""
+class Looking(Protocol):
+    """Knows how pictures are reduced to cells."""
 
     @property
     def grid(self) -> planes.Grid:
-        """The division of the pictures; known once a frame was added."""
-
-    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> list[Seen]:
-        """Takes the next frame; gives those that are done by now, in order."""
+        """The division of the pictures; known once a frame was seen."""
 
     def picture(self, frame: av.VideoFrame) -> pairs.Picture:
         """A frame that was left out before and was decoded by the processor after all, reduced to cells."""
+
+
+class Eye(Looking, Protocol):
+    """Looks at the frames of one stream, in order. What it gives does not depend on which eye it is."""
+
+    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> list[Seen]:
+        """Takes the next frame; gives those that are done by now, in order."""
 
     def finish(self) -> list[Seen]:
         """Gives the rest; no frame may follow."""
@@ -73,7 +81,7 @@ class Processor:
         look = self._reader.read(frame)
         blocks = pairs.match(self._last, look.picture) if self._last is not None else None
         self._last = look.picture
-        return [Seen(t_s, look, blocks, aside)]
+        return [Seen(frame.pts, frame.duration, t_s, look, blocks, aside)]
 
     def picture(self, frame: av.VideoFrame) -> pairs.Picture:
         """See `Eye`."""
@@ -165,7 +173,7 @@ def seen(one: reduction.Reduced, layout: reduction.Layout, frame: av.VideoFrame,
     full = frame.color_range == planes.FULL_RANGE or frame.format.name.startswith("yuvj")
     exposure = planes.exposure(one.moments[0] / one.luma.size, full=full)
     look = planes.Look(pairs.picture(one.luma, one.chroma), energy / max(count, 1) / (1 << layout.shift), exposure)
-    return Seen(t_s, look, one.blocks)
+    return Seen(frame.pts, frame.duration, t_s, look, one.blocks)
 
 
 def layout_of(context: av.video.codeccontext.VideoCodecContext | av.VideoFrame) -> reduction.Layout:

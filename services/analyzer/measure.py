@@ -5,6 +5,7 @@ Pictures and sound are measured while the decoder works on the next frames; noth
 of the last frames, and a few numbers per interval of time.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -17,10 +18,25 @@ import av.stream
 import numpy as np
 
 from media import errors, pool, source
-from services.analyzer import backend, clock, eye, focus, highlight, picture, probe, references, thinning, timeline
+from services.analyzer import (
+    backend,
+    clock,
+    eye,
+    focus,
+    highlight,
+    picture,
+    probe,
+    references,
+    segments,
+    stopwatch,
+    thinning,
+    timeline,
+    viewer,
+)
 from services.analyzer.audio import loudness, meter, music, rhythm, speech
 from services.analyzer.shots import window
-from services.analyzer.subjects import finder
+from services.analyzer.subjects import finder, mtcnn
+from services.analyzer.subjects import meter as people
 from services.analyzer.transcript import reader
 
 INTERVAL_S = 0.5  # of the curves
@@ -118,8 +134,10 @@ def _measured(files: pool.Files, wanted: Wanted, report: Report, *, thin: bool =
     file = files.inputs["source"]
     size_bytes = os.fstat(file.fileno()).st_size
     chosen = backend.of(wanted.backend)
-    with source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()) as opened:
-        tools = Tools(chosen.eye(opened), _thinning(opened, wanted) if thin else None)
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(source.open_source(file, threads=wanted.threads, accelerator=chosen.accelerator()))
+        tools = Tools.of(opened, wanted, chosen, thin=thin)
+        stack.enter_context(tools.viewing)
         measuring = Pass(opened, wanted, size_bytes, report, tools)
         if "transcript" in wanted.measures:
             measuring.listen_for_words(files.inputs.get("transcript"))
@@ -127,33 +145,37 @@ def _measured(files: pool.Files, wanted: Wanted, report: Report, *, thin: bool =
         return measuring.finish()
 
 
-class Stopwatch:
-    """Wall and processor time per stage, of this thread."""
-
-    def __init__(self) -> None:
-        self.stages: dict[str, list[float]] = {}
-        self._wall_s, self._cpu_s = time.perf_counter(), time.thread_time()
-
-    def lap(self, stage: str) -> None:
-        """Books the time since the last lap on a stage."""
-        wall_s, cpu_s = time.perf_counter(), time.thread_time()
-        booked = self.stages.setdefault(stage, [0.0, 0.0])
-        booked[0] += wall_s - self._wall_s
-        booked[1] += cpu_s - self._cpu_s
-        self._wall_s, self._cpu_s = wall_s, cpu_s
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tools:
     """What a pass works with.
 
     Attributes:
-        eye: What looks at the pictures.
-        thinning: What decides about pictures to leave out; None to take all.
+        viewing: Decodes and looks.
+        looking: Knows how pictures are reduced to cells.
+        plan: Plans which packets to leave out; None to take all.
+        clock: Says when frames are shown.
+        watch: Where the time goes.
     """
 
-    eye: eye.Eye
-    thinning: thinning.Thinning | None
+    viewing: segments.Segments | segments.Straight
+    looking: eye.Looking
+    plan: thinning.Thinning | None
+    clock: clock.Clock
+    watch: stopwatch.Stopwatch
+
+    @classmethod
+    def of(cls, opened: source.Source, wanted: Wanted, chosen: backend.Backend, *, thin: bool) -> "Tools":
+        """What suits a source: pieces of it side by side, where it can be cut and the processor looks at it."""
+        watch, video = stopwatch.Stopwatch(), opened.video
+        ticking = clock.Clock(video.time_base if video is not None else None, _step_s(video))
+        plan = _thinning(opened, wanted) if thin else None
+        finds = _people(opened) if wanted.finds and video is not None else None
+        if plan is not None and wanted.backend == "cpu":
+            pieces = segments.Segments(opened, plan, wanted.threads, ticking, finds)
+            return cls(pieces, pieces, plan, ticking, watch)
+        looking, part = chosen.eye(opened), viewer.Part(wanted.start_s, wanted.end_s)
+        straight = segments.Straight(opened, plan, looking, part, ticking, finds, watch)
+        return cls(straight, looking, plan, ticking, watch)
 
 
 class Pass:
@@ -164,29 +186,24 @@ class Pass:
         wanted: What to measure.
         size_bytes: Size of the file.
         report: Called with the progress now and then.
-        tools: What looks at the pictures, and what leaves some out.
+        tools: What it works with.
     """
 
     def __init__(self, opened: source.Source, wanted: Wanted, size_bytes: int, report: Report, tools: Tools) -> None:
         self._opened, self._wanted, self._report, self._size_bytes = opened, wanted, report, size_bytes
+        self._viewing, self._clock, self._watch = tools.viewing, tools.clock, tools.watch
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._survey.looked = wanted.sees
-        self._thinning = tools.thinning
         self._pictures = picture.Meter(
-            shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=tools.eye, left_out=tools.thinning
+            shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=tools.looking, left_out=tools.plan
         )
         self._sound = meter.Meter(
             loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
         )
-        self._people = finder.Finder(probe.aspect_of(opened.video)) if wanted.finds and opened.video else None
-        self._clock = clock.Clock(opened.video.time_base if opened.video is not None else None, _step_s(opened.video))
         self._words: reader.Reader | None = None
-        self._watch = Stopwatch()
         self._cpu_s = time.process_time()
         self._fraction = 0.0
-        self._frames = 0  # decoded, those before the measured part included
-        self._first_measured = 0
-        self._last_frame: av.VideoFrame | None = None
+        self._last_duration: int | None = None
         self._done = {
             "video": not wanted.sees or opened.video is None,
             "audio": not wanted.hears or opened.audio is None,
@@ -207,7 +224,7 @@ class Pass:
             self._survey.add(stream, packet)
             self._watch.lap("read")
             if stream is self._opened.video and not self._done["video"]:
-                self._see(stream, packet)
+                self._see(packet)
             elif stream is self._opened.audio and not self._done["audio"]:
                 self._hear(stream, packet)
             elif self._words is not None:
@@ -217,42 +234,24 @@ class Pass:
                 return
             self._tell(packet)
 
-    def _see(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
-        if self._thinning is not None and packet is not None and not self._thinning.takes(packet):
-            return
-        faults = self._opened.faults.total()
-        frames = self._opened.decode(stream, packet)
-        if self._thinning is not None and self._opened.faults.total() > faults:
-            raise thinning.Damaged("a packet that cannot be decoded, or a picture that was patched")
-        self._watch.lap("decode")
-        for frame in frames:
-            for skipped in self._thinning.before(frame) if self._thinning is not None else ():
-                self._pictures.skip(skipped, self._clock.time(skipped))
-                self._frames += 1
-            t_s = self._clock.time(frame)
-            if self._survey.first is None:
-                self._survey.first = frame
-            if t_s >= self._wanted.end_s:
-                self._done["video"] = True
-                break
-            self._frames += 1
-            if t_s < self._wanted.start_s:
-                self._first_measured = self._frames
-                continue
-            aside = self._thinning is not None and self._thinning.aside(frame)
-            self._pictures.add(frame, t_s - self._wanted.start_s, aside=aside)
-            self._watch.lap("picture")
-            if self._people is not None and not aside:
-                self._people.add(frame, t_s - self._wanted.start_s, self._frames - 1)
-                self._watch.lap("subjects")
-            self._last_frame = frame
+    def _see(self, packet: av.Packet | None) -> None:
+        for item in self._viewing.take(packet):
+            self._add(item)
         self._watch.lap("picture")
+        self._done["video"] = self._viewing.done
+
+    def _add(self, item: viewer.Item) -> None:
+        if isinstance(item, viewer.Skipped):
+            self._pictures.skip(item.pts, item.t_s)
+            return
+        self._pictures.add(item)
+        self._last_duration = item.duration
 
     def _hear(self, stream: av.stream.Stream, packet: av.Packet | None) -> None:
         frames = self._opened.decode(stream, packet)
         self._watch.lap("decode")
         for frame in frames:
-            stamp_s = clock.stamp(frame, stream.time_base)
+            stamp_s = clock.stamp(frame.pts, stream.time_base)
             t_s = (stamp_s or 0.0) - self._origin_s()
             if t_s >= self._wanted.end_s:
                 self._done["audio"] = True
@@ -263,7 +262,7 @@ class Pass:
 
     def _origin_s(self) -> float:
         """Time stamp of the first picture, as far as it is known; of the sound where there are no pictures."""
-        if self._frames:
+        if self._viewing.frames:
             return self._clock.origin_s
         video = self._opened.video
         if video is not None and video.start_time is not None and video.time_base:
@@ -277,15 +276,14 @@ class Pass:
         now = time.monotonic()
         if now - self._reported[-1][0] < REPORT_S:
             return
-        self._reported.append((now, self._frames))
+        frames = self._viewing.frames
+        self._reported.append((now, frames))
         while now - self._reported[0][0] > SPEED_S and len(self._reported) > 2:
             del self._reported[0]
         begin, first = self._reported[0]
         self._fraction = max(self._fraction, probe.position(packet, self._size_bytes))  # streams lie side by side
-        speed = (self._frames - first) / max(now - begin, 1e-3)
-        self._report(
-            {"stage": "measure", "fraction": self._fraction, "frames": self._frames, "frames_per_second": speed}
-        )
+        speed = (frames - first) / max(now - begin, 1e-3)
+        self._report({"stage": "measure", "fraction": self._fraction, "frames": frames, "frames_per_second": speed})
 
     def finish(self) -> tuple[dict[str, Any], Arrays]:
         """What was measured.
@@ -297,15 +295,15 @@ class Pass:
             errors.Unreadable: Nothing could be decoded (NO_FRAMES).
             thinning.Inexact: Every frame must be decoded; `run` may say so as well.
         """
-        if self._thinning is not None:
-            self._thinning.finish()
+        for item in self._viewing.finish():
+            self._add(item)
         pictures = self._pictures.finish(self._length_s())
         sound = self._sound.finish() if self._sound.started else None
         self._watch.lap("decide")
         if not pictures.frame_count and sound is None and (self._wanted.sees or self._wanted.hears):
             raise errors.Unreadable("nothing in the wanted part can be decoded", reason="NO_FRAMES")
         duration_s = pictures.duration_s if pictures.frame_count else sound.duration_s if sound is not None else 0.0
-        self._survey.first = self._opened.sample or self._survey.first
+        self._survey.first = self._opened.sample or self._viewing.first
         media = probe.describe(self._survey)
         media["faults"] += self._timing_faults()
         value = {
@@ -314,7 +312,7 @@ class Pass:
             "duration_s": duration_s,
             "interval_s": INTERVAL_S,
             "video": self._video(pictures) if pictures.frame_count else None,
-            "transitions": [_border(item, self._first_measured) for item in pictures.transitions],
+            "transitions": [_border(item, self._viewing.before) for item in pictures.transitions],
             "borders_s": pictures.borders_s,
         }
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
@@ -327,7 +325,7 @@ class Pass:
         return value, arrays
 
     def _length_s(self) -> float:
-        return self._clock.end(self._last_frame) - self._wanted.start_s if self._last_frame is not None else 0.0
+        return self._clock.end(self._last_duration) - self._wanted.start_s if self._pictures.frame_count else 0.0
 
     def _timing_faults(self) -> list[dict[str, str]]:
         if not self._clock.repaired:
@@ -338,7 +336,7 @@ class Pass:
     def _video(self, pictures: picture.Pictures) -> dict[str, Any]:
         return {
             "frame_count": pictures.frame_count,
-            "first_frame": self._first_measured,
+            "first_frame": self._viewing.before,
             "start_pts": self._clock.start_pts,
             "duration_s": pictures.duration_s,
         }
@@ -346,7 +344,7 @@ class Pass:
     def _seen(self, pictures: picture.Pictures) -> Arrays:
         if not pictures.frame_count:
             return {}
-        found: Arrays = {"first_frame": pictures.first_frame + self._first_measured}
+        found: Arrays = {"first_frame": pictures.first_frame + self._viewing.before}
         if "picture" in self._wanted.measures:
             found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
             found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
@@ -354,14 +352,15 @@ class Pass:
 
     def _met(self, pictures: picture.Pictures, speech: list | None, arrays: Arrays) -> dict[str, Any]:
         """The people, None where nobody looked; their samples, and a focus that follows them, go to the arrays."""
-        if self._people is None or not pictures.frame_count:
+        looks = self._viewing.looks()
+        if looks is None or not pictures.frame_count:
             return {"subjects": None}
-        people = self._people.finish(pictures.borders_s, speech)
-        arrays["subjects"] = finder.rows(people)
+        found = finder.people(looks, pictures.borders_s, speech)
+        arrays["subjects"] = finder.rows(found)
         if "focus" in arrays:
-            led = focus.led(pictures.focus, people, pictures.borders_s, probe.rotation_of(self._survey.first))
+            led = focus.led(pictures.focus, found, pictures.borders_s, probe.rotation_of(self._survey.first))
             arrays["focus"] = np.array([dataclasses.astuple(item) for item in led]).reshape(-1, 6)
-        return {"subjects": [item.value() for item in people]}
+        return {"subjects": [item.value() for item in found]}
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:
@@ -412,6 +411,7 @@ class Pass:
         return highlight.curve(measures, INTERVAL_S, count)
 
     def _timings(self) -> list[dict[str, Any]]:
+        self._watch.add(self._viewing.stages())
         total_s = time.process_time() - self._cpu_s
         ours_s = sum(cpu_s for stage, (_, cpu_s) in self._watch.stages.items() if stage != "decode")
         return [
@@ -470,6 +470,16 @@ def _thinning(opened: source.Source, wanted: Wanted) -> thinning.Thinning | None
         return None
     every_frame = wanted.every_frame or wanted.backend != "cpu"  # what a card leaves out it could not give later
     return thinning.Thinning(opened, units, wanted.threads, every_frame=every_frame)
+
+
+def _people(opened: source.Source) -> segments.MakeMeter:
+    """Makes what looks for people, for one stretch of a film after the other."""
+    aspect, find = probe.aspect_of(opened.video), mtcnn.Detector()
+
+    def make(turns: int | None, begins: bool) -> people.Meter:
+        return people.Meter(aspect, find, turns, people.TRIES if begins else 1)
+
+    return make
 
 
 def _step_s(video: av.stream.Stream | None) -> float | None:

@@ -4,7 +4,6 @@ import dataclasses
 import math
 from collections.abc import Collection, Iterator
 
-import av
 import numpy as np
 
 from services.analyzer import eye, focus, planes, thinning, timeline
@@ -48,7 +47,7 @@ class Meter:
     Args:
         shots: Whether to look for borders between shots.
         interval_s: Length of the intervals of the curves, in seconds.
-        looking: What looks at the frames; the processor by default.
+        looking: What looks at the frames.
         left_out: What decides about frames to leave out, and decodes them later; None where none are.
     """
 
@@ -57,10 +56,10 @@ class Meter:
         *,
         shots: bool,
         interval_s: float,
-        looking: eye.Eye | None = None,
+        looking: eye.Looking,
         left_out: thinning.Thinning | None = None,
     ) -> None:
-        self._eye: eye.Eye = looking or eye.Processor()
+        self._eye = looking
         self._left_out = left_out
         self._skipped_s: float | None = None
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
@@ -68,32 +67,27 @@ class Meter:
         self._focus = focus.Tracker()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
+        self._before: pairs.Picture | None = None
         self._last: pairs.Picture | None = None
         self._spared: pairs.Picture | None = None  # after the last one, where that could have been left out
         self._last_s = 0.0
         self.frame_count = 0
 
-    def add(self, frame: av.VideoFrame, t_s: float, *, aside: bool = False) -> None:
-        """Takes the next frame.
-
-        Args:
-            frame: As the decoder gave it.
-            t_s: When it is shown, in seconds since the first frame; later than the frame before.
-            aside: Whether it could have been left out: it counts for nothing but the borders.
-        """
-        for seen in self._eye.add(frame, t_s, aside=aside):
-            self._take(seen)
-        if self._left_out is not None:
-            self._forget(self._left_out, frame.pts)
-
-    def _take(self, seen: eye.Seen) -> None:
+    def add(self, seen: eye.Seen) -> None:
+        """Takes the next frame; where it is aside, it counts for nothing but the borders."""
+        blocks = seen.blocks
+        if blocks is None and self._before is not None:  # another eye saw the frame before
+            blocks = pairs.match(self._before, seen.look.picture)
+        self._before = seen.look.picture
         if seen.aside:
             self._spared = seen.look.picture
-            self._scan(seen.look.picture, seen.t_s, _compared(seen.blocks))
+            self._scan(seen.look.picture, seen.t_s, _compared(blocks))
         else:
-            self._count(seen.look, seen.t_s, seen.blocks)
+            self._count(seen.look, seen.t_s, blocks)
         self._frames.add(seen.t_s, self.frame_count)
         self.frame_count += 1
+        if self._left_out is not None:
+            self._forget(self._left_out, seen.pts)
 
     def _count(self, look: planes.Look, t_s: float, step: pairs.Blocks | None) -> None:
         """Adds a frame, and how it relates to the one before, to all measures."""
@@ -106,15 +100,15 @@ class Meter:
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
         self._last, self._last_s = look.picture, t_s
 
-    def skip(self, packet: av.Packet, t_s: float) -> None:
+    def skip(self, pts: int, t_s: float) -> None:
         """Takes note of the next frame, which was left out; the one after it will be there.
 
         Args:
-            packet: What it would have been decoded from.
-            t_s: When it is shown, as for `add`.
+            pts: Its time stamp.
+            t_s: When it is shown, in seconds, as for the others.
         """
         self._frames.add(t_s, self.frame_count)
-        self._stamps[self.frame_count] = packet.pts
+        self._stamps[self.frame_count] = pts
         self._skipped_s = t_s
         self.frame_count += 1
 
@@ -147,8 +141,6 @@ class Meter:
         Args:
             duration_s: From the first frame to the end of the last one.
         """
-        for seen in self._eye.finish():
-            self._take(seen)
         found = self._scanner.finish() if self._scanner is not None else []
         curves = self._curves.finish(duration_s)
         return Pictures(

@@ -80,11 +80,15 @@ class Reader:
         """The division of the pictures."""
         return self._grid
 
+    def fit(self, width: int, height: int) -> None:
+        """Reduces frames to the grid of those of some size from now on, in pixels."""
+        self._size = (max(width, SIDE_MIN), max(height, SIDE_MIN))
+        self._grid = grid(*self._size)
+
     def read(self, frame: av.VideoFrame) -> Look:
         """Reduces a frame to cells, reading its luma once and its chroma once."""
         if self._size is None:
-            self._size = (max(frame.width, SIDE_MIN), max(frame.height, SIDE_MIN))
-            self._grid = grid(*self._size)
+            self.fit(frame.width, frame.height)
         frame = self._readable(frame)
         planes = frame.planes  # made anew each time they are asked for
         bits = frame.format.components[0].bits

@@ -1,9 +1,12 @@
-"""Which packets of a stream no other picture refers to: leaving them out changes none of the others.
+"""Which packets of a stream no other picture refers to, and where it can be begun anew.
+
+Leaving the former out changes none of the others; from the latter on, nothing before matters.
 
 Source: ITU-T H.264, 7.3.1 and 7.4.1: `nal_ref_idc` is zero where nothing refers to the picture; annex B and ISO/IEC
 14496-15 say how units are told apart.
 """
 
+import dataclasses
 from collections.abc import Iterator
 
 import av
@@ -12,11 +15,27 @@ import av.stream
 START = b"\0\0\1"  # between units that have no lengths
 SLICE = 1  # of a picture that is no key frame, not split over units
 HARMLESS = frozenset({SLICE, 6, 9, 12})  # slice, supplementary information, delimiter, filler: no other needs them
+REFRESH = 5  # slice of a picture after which nothing refers to what came before
+SETS = frozenset({7, 8})  # of parameters: of sequences and of pictures
+SET_PARTS = SETS | {13, 15}
 CONFIGURED_MIN = 7  # bytes of the shortest configuration with lengths
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Relations:
+    """How a packet relates to the others.
+
+    Attributes:
+        spare: Whether nothing refers to any part of it; False where it cannot be read.
+        opens: Whether it and all that come after it can be decoded without those before.
+    """
+
+    spare: bool
+    opens: bool
+
+
 class Reader:
-    """Reads what the packets of one H.264 stream say about themselves.
+    """Reads what the packets of one H.264 stream say about themselves, in the order of the file.
 
     Args:
         length_bytes: Bytes of the length before each unit; 0 where start codes part them.
@@ -24,16 +43,15 @@ class Reader:
 
     def __init__(self, length_bytes: int) -> None:
         self._length_bytes = length_bytes
+        self._sets_inside = False  # whether packets have brought parameters, which later ones may need
 
-    def spare(self, packet: av.Packet) -> bool:
-        """Whether nothing refers to any part of the packet; False where it cannot be read."""
-        sliced = False
-        for header in self._headers(bytes(packet)):
-            kind, referred = header & 31, header & 0x60
-            if kind not in HARMLESS or (kind == SLICE and referred):
-                return False
-            sliced |= kind == SLICE
-        return sliced
+    def read(self, packet: av.Packet) -> Relations:
+        """How the next packet relates to the others."""
+        headers = set(self._headers(bytes(packet)))
+        kinds = {header & 31 for header in headers}
+        spare = SLICE in kinds and kinds <= HARMLESS and not any(h & 31 == SLICE and h & 0x60 for h in headers)
+        self._sets_inside |= not kinds.isdisjoint(SET_PARTS)
+        return Relations(spare, REFRESH in kinds and (kinds >= SETS or not self._sets_inside))
 
     def _headers(self, data: bytes) -> Iterator[int]:
         """The first byte of each unit; an invalid one where the lengths do not fit."""

@@ -1,14 +1,15 @@
-"""Leaves out pictures that nothing refers to, and decodes them later where they turn out to be needed.
+"""Plans which pictures to leave out, and decodes them later where they turn out to be needed.
 
-Of two neighbours at most one is left out, and only between two that are decoded. The packets since the key frames that
-may still matter are kept, so that a second decoder can give any picture that was left out, exactly as the first would
-have given it. Whatever does not fit to that raises `Inexact`, and the source is then read again, every frame.
+Only pictures that nothing refers to are left out; of two neighbours at most one, and only between two that are decoded.
+The packets since the key frames that may still matter are kept, so that a second decoder can give any picture that was
+left out, exactly as the first would have given it. Whatever does not fit to that raises `Inexact`, and the source is
+then read again, every frame.
 """
 
 import bisect
 import collections
 import dataclasses
-import heapq
+import enum
 from collections.abc import Collection, Iterator
 
 import av
@@ -32,6 +33,29 @@ class Damaged(Inexact):
     """The source is damaged: decoders with several threads patch it differently each time."""
 
 
+class Choice(enum.Enum):
+    """What becomes of a packet: it is decoded, or decoded although it could be left out, or left out."""
+
+    TAKE = enum.auto()
+    ASIDE = enum.auto()
+    LEAVE = enum.auto()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Planned:
+    """A packet and what becomes of it.
+
+    Attributes:
+        packet: The packet; None at the end, for what the decoder still holds.
+        choice: What becomes of it.
+        opens: Whether nothing before it matters to what comes from here on.
+    """
+
+    packet: av.Packet | None
+    choice: Choice = Choice.TAKE
+    opens: bool = False
+
+
 @dataclasses.dataclass(slots=True)
 class Group:
     """A key frame and the packets up to the next one, in the order of the file."""
@@ -41,11 +65,11 @@ class Group:
 
 
 class Thinning:
-    """Decides about each packet of a video, and keeps what is needed to change the mind.
+    """Plans each packet of a video, and keeps what is needed to change the mind.
 
     Args:
         opened: The open source, with a video.
-        reader: Tells which packets nothing refers to.
+        reader: Tells how packets relate to each other.
         threads: Threads of the second decoder.
         every_frame: Whether to decode even what could be left out, and only to say so: the control.
     """
@@ -55,47 +79,37 @@ class Thinning:
     ) -> None:
         self._opened, self._reader, self._threads, self._every_frame = opened, reader, threads, every_frame
         self._packets = self._spares = 0
-        self._aside: set[int] = set()
         self._groups: collections.deque[Group] = collections.deque()
         self._sizes: collections.deque[int] = collections.deque([0] * WINDOW_PACKETS)
         self._window_bytes = 0
         self._allowed = True
         self._recent: list[tuple[int, bool]] = []
-        self._awaited: list[int] = []
-        self._skipped: list[tuple[int, av.Packet]] = []
-        self._shown: int | None = None
         self._second: av.VideoCodecContext | None = None
 
-    def takes(self, packet: av.Packet) -> bool:
-        """Whether a packet must be decoded; packets come in the order of the file.
+    def plan(self, packet: av.Packet) -> Planned:
+        """What becomes of the next packet; packets come in the order of the file.
 
         Raises:
             Damaged: The container marks it so.
-            Inexact: It has no place of its own in time, or comes too late.
+            Inexact: It has no place of its own in time.
         """
         if packet.is_corrupt:
             raise Damaged("a packet that is marked as damaged")
         if packet.pts is None or packet.is_discard:
             raise Inexact("a packet without a time stamp, or not to be shown")
-        if self._shown is not None and packet.pts <= self._shown:
-            raise Inexact("a packet that comes after a later picture was shown")
-        spare = self._kept(packet)
+        relations = self._reader.read(packet)
+        spare = self._kept(packet, spare=relations.spare)
         place = bisect.bisect_left(self._recent, (packet.pts, False))
         beside = self._recent[max(place - 1, 0) : place + 1]
         if any(pts == packet.pts for pts, _ in beside):
             raise Inexact("two packets with one time stamp")
-        skip = spare and len(beside) == 2 and not any(skipped for _, skipped in beside)
-        self._recent.insert(place, (packet.pts, skip))
+        leave = spare and len(beside) == 2 and not any(left for _, left in beside)
+        self._recent.insert(place, (packet.pts, leave))
         del self._recent[: max(len(self._recent) - RECENT_MAX, 0)]
-        if skip and self._every_frame:
-            self._aside.add(packet.pts)
-        elif skip:
-            heapq.heappush(self._skipped, (packet.pts, packet))
-            return False
-        heapq.heappush(self._awaited, packet.pts)
-        return True
+        choice = Choice.TAKE if not leave else Choice.ASIDE if self._every_frame else Choice.LEAVE
+        return Planned(packet, choice, relations.opens)
 
-    def _kept(self, packet: av.Packet) -> bool:
+    def _kept(self, packet: av.Packet, *, spare: bool) -> bool:
         """Keeps a packet; returns whether it may be left out."""
         self._sizes.append(packet.size)
         self._window_bytes += packet.size - self._sizes.popleft()
@@ -108,42 +122,11 @@ class Thinning:
         self._allowed &= len(group.packets) < GROUP_PACKETS_MAX and self._window_bytes <= WINDOW_BYTES_MAX
         if not self._allowed:
             return False
-        spare = packet.pts > group.key_pts and self._reader.spare(packet)  # earlier ones refer to the group before
+        spare = spare and packet.pts > group.key_pts  # earlier ones refer to the group before
         group.packets.append((packet, spare))
         self._packets += 1
         self._spares += spare
         return spare and (self._packets < SPARE_PACKETS or self._spares >= SPARE_MIN * self._packets)
-
-    def before(self, frame: av.VideoFrame) -> Iterator[av.Packet]:
-        """Packets that were left out and whose pictures come right before a decoded one, in order.
-
-        Raises:
-            Inexact: The frame is not the next one that was awaited.
-        """
-        if not self._awaited or heapq.heappop(self._awaited) != frame.pts:
-            raise Inexact("a picture that no packet announced, or a packet that gave none")
-        first = self._shown is None
-        while self._skipped and self._skipped[0][0] < frame.pts:
-            if first:
-                raise Inexact("pictures before the first one")
-            yield heapq.heappop(self._skipped)[1]
-        self._shown = frame.pts
-
-    def aside(self, frame: av.VideoFrame) -> bool:
-        """Whether a decoded frame could have been left out; to be asked once."""
-        if frame.pts not in self._aside:
-            return False
-        self._aside.remove(frame.pts)
-        return True
-
-    def finish(self) -> None:
-        """Makes sure that every packet has become a picture, but for those that were left out.
-
-        Raises:
-            Inexact: It has not.
-        """
-        if self._awaited or self._skipped:
-            raise Inexact("packets that gave no picture")
 
     def pictures(self, stamps: Collection[int]) -> Iterator[av.VideoFrame]:
         """Decodes pictures by their time stamps, among those of the packets that are kept.

@@ -2,15 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
 
-from services.analyzer.subjects import detector, meter, speaker, tracker
+from services.analyzer.subjects import speaker, tracker
 
 DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
+
+Looks = tuple[np.ndarray, np.ndarray]  # the faces, and the times that were looked at
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,30 +32,17 @@ class Subject:
         }
 
 
-class Finder:
-    """Takes the frames of a source, any subset of them, in the order of time.
+def people(looks: Sequence[Looks], borders_s: Sequence[float], speech: speaker.Spans | None) -> list[Subject]:
+    """The people of a source.
 
     Args:
-        aspect: Shape of a pixel, width to height.
-        find: Finds the faces; MTCNN where it is not said.
+        looks: What was seen in each stretch of it, in order; see `meter.Meter.finish`.
+        borders_s: Times of the borders between shots, in seconds.
+        speech: Stretches with a voice, in seconds; None where nobody listened.
     """
-
-    def __init__(self, aspect: Fraction, find: detector.Detector | None = None) -> None:
-        self._meter = meter.Meter(aspect, find)
-
-    def add(self, frame: av.VideoFrame, t_s: float, number: int) -> None:
-        """Takes a frame, the time in seconds when it is shown, and its number."""
-        self._meter.add(frame, t_s, number)
-
-    def finish(self, borders_s: Sequence[float], speech: speaker.Spans | None) -> list[Subject]:
-        """The people; no frame may follow.
-
-        Args:
-            borders_s: Times of the borders between shots, in seconds.
-            speech: Stretches with a voice, in seconds; None where nobody listened.
-        """
-        found = tracker.tracks(*self._meter.finish(), borders_s)
-        return [Subject(*pair) for pair in zip(found, speaker.speaking(found, speech), strict=True)]
+    rows, times_s = (np.concatenate(parts) for parts in zip(*looks, strict=True))
+    found = tracker.tracks(rows, times_s, borders_s)
+    return [Subject(*pair) for pair in zip(found, speaker.speaking(found, speech), strict=True)]
 
 
 def rows(subjects: Sequence[Subject]) -> np.ndarray:

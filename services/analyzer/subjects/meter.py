@@ -28,18 +28,22 @@ class Meter:
     Args:
         aspect: Shape of a pixel, width to height.
         find: Finds the faces.
+        turns: Clockwise quarter turns that show the frames upright; None where each says it.
+        tries: Searches at the beginning for as long as nobody is found.
     """
 
-    def __init__(self, aspect: Fraction, find: detector.Detector | None = None) -> None:
+    def __init__(
+        self, aspect: Fraction, find: detector.Detector | None = None, turns: int | None = None, tries: int = TRIES
+    ) -> None:
         self._find: detector.Detector = find if find is not None else mtcnn.Detector()
-        self._view = view.View(aspect)
+        self._view = view.View(aspect, turns)
         self._watch = mouth.Watch()
         self._seen = sightings.Sightings()
         self._known: list[tuple[detector.Face, int]] = []  # with the looks since it was seen
         self._points: np.ndarray | None = None
         self._searched: np.ndarray | None = None  # the points of the last picture that was searched whole
         self._changed = False
-        self._tries = 0
+        self._tries = tries
         self._look = -1
         self._last_s = -np.inf
 
@@ -52,7 +56,7 @@ class Meter:
             number: Its number.
         """
         points = _thinned(frame)
-        if _apart(points, self._points) > CHANGED:
+        if self._points is not None and _apart(points, self._points) > CHANGED:
             self._changed = True
             self._watch.forget()
         self._points = points

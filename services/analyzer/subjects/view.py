@@ -21,11 +21,12 @@ class View:
 
     Args:
         aspect: Shape of a pixel, width to height.
+        turns: Clockwise quarter turns to its upright; None where the frames say it.
     """
 
-    def __init__(self, aspect: Fraction) -> None:
-        self._aspect = aspect
-        self._turns = 0
+    def __init__(self, aspect: Fraction, turns: int | None = None) -> None:
+        self._aspect, self._told = aspect, turns
+        self._turns = turns or 0
 
     def picture(self, frame: av.VideoFrame) -> np.ndarray:
         """The frame as people see it: pixels square, turned upright, (rows, columns, 3) uint8 RGB."""
@@ -35,7 +36,7 @@ class View:
             width=max(round(width * scale), 1), height=max(round(height * scale), 1), format="rgb24",
             interpolation="AREA",
         )  # fmt: skip
-        self._turns = probe.rotation_of(frame) // 90
+        self._turns = probe.rotation_of(frame) // 90 if self._told is None else self._told
         return lifted(np.ascontiguousarray(np.rot90(small.to_ndarray(), -self._turns)))
 
     def coded(self, box: detector.Box) -> detector.Box:

@@ -12,14 +12,6 @@ TICK = Fraction(1, 1000)
 
 
 @dataclasses.dataclass
-class Frame:
-    """A frame with a time stamp in milliseconds."""
-
-    pts: int | None
-    duration: int = 0
-
-
-@dataclasses.dataclass
 class Packet:
     """A packet with a time stamp in milliseconds."""
 
@@ -50,7 +42,7 @@ class Stream:
 def times(stamps: list[int | None]) -> tuple[list[float], int]:
     """The times of frames, rounded, and how many were repaired."""
     one = clock.Clock(TICK, 0.04)
-    found = [round(one.time(Frame(stamp)), 3) for stamp in stamps]
+    found = [round(one.time(stamp), 3) for stamp in stamps]
     return found, one.repaired
 
 
@@ -72,9 +64,9 @@ def test_last_frame_has_a_duration() -> None:
     """Its own, or that of the frame before."""
     one = clock.Clock(TICK)
     for stamp in (0, 50):
-        one.time(Frame(stamp))
-    assert 0.1 == pytest.approx(one.end(Frame(50)))
-    assert 0.08 == pytest.approx(one.end(Frame(50, 30)))
+        one.time(stamp)
+    assert 0.1 == pytest.approx(one.end(0))
+    assert 0.08 == pytest.approx(one.end(30))
 
 
 def tracked(stamps: list[int], **stream) -> ledger.Track:

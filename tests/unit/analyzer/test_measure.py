@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from media import errors, pool
-from services.analyzer import document, measure, picture, probe
+from services.analyzer import document, eye, measure, picture, probe
 from services.analyzer.proposals import material
 from tests.unit.analyzer import conftest as made
 
@@ -107,10 +107,12 @@ def test_film_with_neither_motion_nor_sound_has_a_curve(write_film: Callable[...
 
 def test_picture_that_changes_its_size_is_measured() -> None:
     """Frames of another size are brought to the first one's."""
-    meter = picture.Meter(shots=True, interval_s=0.5)
+    looking = eye.Processor()
+    meter = picture.Meter(shots=True, interval_s=0.5, looking=looking)
     for index, size in enumerate([(96, 128)] * 12 + [(200, 64)] * 12 + [(9, 7)] * 2):
         gray = made.scene(index // 12, size).astype(np.uint8)
-        meter.add(av.VideoFrame.from_ndarray(gray, format="gray"), index / 25)
+        for seen in looking.add(av.VideoFrame.from_ndarray(gray, format="gray"), index / 25):
+            meter.add(seen)
     found = meter.finish(26 / 25)
     assert 26 == found.frame_count
     assert [12, 24] == [item.frame for item in found.transitions if item.kind == "cut"]
@@ -222,11 +224,13 @@ def test_probe_tells_what_a_video_is(film: str, expected: dict, media_dir: pathl
 
 def test_memory_does_not_grow_with_the_film() -> None:
     """What is kept of the frames is bounded: three times as many leave as much behind."""
-    meter, kept = picture.Meter(shots=True, interval_s=0.5), []
+    looking = eye.Processor()
+    meter, kept = picture.Meter(shots=True, interval_s=0.5, looking=looking), []
     tracemalloc.start()
     for index in range(2400):
         gray = made.scene(index // 50, (72, 128)).astype(np.uint8)
-        meter.add(av.VideoFrame.from_ndarray(gray, format="gray"), index / 25)
+        for seen in looking.add(av.VideoFrame.from_ndarray(gray, format="gray"), index / 25):
+            meter.add(seen)
         if index in (799, 2399):
             kept.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()

@@ -299,9 +299,8 @@ def faces(path: pathlib.Path, until_s: float = 6.0) -> tuple[list[finder.Subject
             if t_s > until_s:
                 break
             one.add(frame, t_s, number)
-    rows, times_s = one.finish()
-    found = tracker.tracks(rows, times_s, [])
-    return [finder.Subject(*pair) for pair in zip(found, speaker.speaking(found, None), strict=True)], times_s
+    looks = one.finish()
+    return finder.people([looks], [], None), looks[1]
 
 
 @pytest.mark.parametrize(

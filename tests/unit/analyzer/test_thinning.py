@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from media import source
-from services.analyzer import measure, picture, references, thinning
+from services.analyzer import measure, picture, references, segments, thinning
 from services.analyzer.shots import catalogue, cut, scanner
 from tests.unit.analyzer import test_measure as passes
 
@@ -26,9 +26,9 @@ def skipped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     stamps: list[int] = []
     plain = picture.Meter.skip
 
-    def skip(meter: picture.Meter, packet: av.Packet, t_s: float) -> None:
-        stamps.append(packet.pts)
-        plain(meter, packet, t_s)
+    def skip(meter: picture.Meter, pts: int, t_s: float) -> None:
+        stamps.append(pts)
+        plain(meter, pts, t_s)
 
     monkeypatch.setattr(picture.Meter, "skip", skip)
     return stamps
@@ -69,7 +69,7 @@ def test_frame_decoded_later_is_the_same(media_dir: pathlib.Path, skipped: list[
         left_out = thinning.Thinning(opened, references.of(opened.video), 2)
         for _, packet in opened.packets(opened.video):
             if packet is not None:
-                left_out.takes(packet)
+                left_out.plan(packet)
         again = {frame.pts: frame.to_ndarray() for frame in left_out.pictures(skipped)}
     with av.open(str(path)) as film:
         first = {frame.pts: frame.to_ndarray() for frame in film.decode(video=0) if frame.pts in again}
@@ -82,7 +82,7 @@ def test_spare_packets_are_those_that_the_decoder_would_skip(film: str, media_di
     """The peer is FFmpeg's own `skip_frame`; with lengths and with start codes between the units."""
     with av.open(str(media_dir / film)) as opened:
         reader = references.of(opened.streams.video[0])
-        spare = {packet.pts for packet in opened.demux(video=0) if packet.size and reader.spare(packet)}
+        spare = {packet.pts for packet in opened.demux(video=0) if packet.size and reader.read(packet).spare}
     with av.open(str(media_dir / film)) as opened:
         opened.streams.video[0].codec_context.skip_frame = "NONREF"
         referred = {frame.pts for frame in opened.decode(video=0)}
@@ -124,15 +124,15 @@ class Packet:
 class Reader:
     """Believes the packets."""
 
-    def spare(self, packet: Packet) -> bool:
+    def read(self, packet: Packet) -> references.Relations:
         """What the packet says."""
-        return packet.spare
+        return references.Relations(packet.spare, packet.is_keyframe)
 
 
 def thinned(*packets: Packet) -> list[int]:
     """Time stamps of the packets that are left out."""
     left_out = thinning.Thinning(None, Reader(), 1)
-    return [packet.pts for packet in packets if not left_out.takes(packet)]
+    return [packet.pts for packet in packets if left_out.plan(packet).choice is thinning.Choice.LEAVE]
 
 
 def film(*order: int) -> Iterator[Packet]:
@@ -174,8 +174,9 @@ def test_far_from_a_key_frame_all_are_decoded(bound: str, value: int, monkeypatc
 
 
 def test_packets_are_let_go(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether frames are left out or not, no more groups are kept than the detectors look back."""
+    """Whether frames are left out or not, no more groups are kept than the detectors look back and are read ahead."""
     kept: list[int] = []
+    monkeypatch.setattr(segments, "AHEAD_MAX", 60)
     plain = thinning.Thinning.forget
 
     def forget(left_out: thinning.Thinning, pts: int) -> None:
@@ -187,7 +188,7 @@ def test_packets_are_let_go(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyP
     for every_frame in (False, True):
         kept.clear()
         passes.documented(path, measures=PICTURES, every_frame=every_frame)
-        assert max(kept) <= 3 + (scanner.CORE + 2 * catalogue.REACH) / 60
+        assert max(kept) <= 3 + (scanner.CORE + 2 * catalogue.REACH + segments.AHEAD_MAX) / 60
 
 
 def test_few_frames_that_could_be_left_out_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

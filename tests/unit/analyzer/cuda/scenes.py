@@ -55,6 +55,7 @@ class Forgetful:
 
     def __init__(self, frame: av.VideoFrame) -> None:
         self.width, self.height, self.color_range = frame.width, frame.height, frame.color_range
+        self.pts, self.duration = frame.pts, frame.duration
         self.format, self.sw_format = frame.format, frame.sw_format
         Plane = collections.namedtuple("Plane", ("buffer_ptr", "line_size"))
         self.planes = [Plane(plane.buffer_ptr, plane.line_size) for plane in frame.planes]
@@ -110,7 +111,7 @@ def _software(frame: av.VideoFrame, video: av.video.stream.VideoStream) -> av.Vi
     context = video.codec_context
     layout = eye.layout_of(context)
     made = av.VideoFrame(context.width, context.height, context.format.name)
-    made.color_range = frame.color_range
+    made.color_range, made.pts, made.duration = frame.color_range, frame.pts, frame.duration
     luma, chroma = (_samples(plane, layout.wide, layout.unused) for plane in frame.planes)
     for plane, samples in zip(made.planes, (luma, chroma[:, ::2], chroma[:, 1::2]), strict=True):
         padded = np.zeros((plane.height, plane.line_size // samples.itemsize), samples.dtype)
