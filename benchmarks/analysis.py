@@ -82,11 +82,20 @@ def make(path: pathlib.Path, size: tuple[int, int], names: tuple[str, ...]) -> N
         sink.mux(audio.encode())
 
 
-def decode(path: pathlib.Path) -> None:
+def films(folder: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:
+    """The films by name, made where they are missing."""
+    for film, (size, names) in FILMS.items():
+        path = folder / f"{film}.mp4"
+        if not path.exists():
+            make(path, size, names)
+        yield film, path
+
+
+def decode(path: pathlib.Path, threads: int = THREADS) -> None:
     """Decodes every frame, and does nothing with it."""
     with av.open(str(path)) as film:
         stream = film.streams.video[0]
-        stream.codec_context.thread_count, stream.codec_context.thread_type = THREADS, "AUTO"
+        stream.codec_context.thread_count, stream.codec_context.thread_type = threads, "AUTO"
         for _ in film.decode(stream):
             pass
 
@@ -146,10 +155,7 @@ async def main(folder: pathlib.Path, runs: int) -> None:
     print("| film | decode, wall / CPU | ours | ours, every frame | PySceneDetect adaptive | CPU of our stages |")
     print("|---" * 6 + "|")
     async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
-        for film, (size, names) in FILMS.items():
-            path = folder / f"{film}.mp4"
-            if not path.exists():
-                make(path, size, names)
+        for film, path in films(folder):
             print(row(film, *await compare(workers, path, runs)), flush=True)
 
 
