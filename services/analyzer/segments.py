@@ -20,7 +20,9 @@ from services.analyzer.kernels import pairs
 from services.analyzer.subjects import finder, meter
 
 SEGMENT_S = 4.0  # at least, from one cut to the next: each piece is searched for people anew
-AHEAD_MAX = 1024  # packets that are read ahead: a piece may have no end
+LONG_PACKETS = 512  # a piece that has so many and no end in sight is decoded by all threads, frames side by side
+AHEAD_PACKETS = 512  # that are read ahead for each thread
+AHEAD_BYTES = 128 << 20  # that they may have together
 
 End = tuple[finder.Looks | None, Mapping[str, list[float]]]
 MakeMeter = Callable[[int | None, bool], meter.Meter]  # from the turns of all frames, and whether the film begins here
@@ -28,9 +30,10 @@ MakeMeter = Callable[[int | None, bool], meter.Meter]  # from the turns of all f
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Word:
-    """What a thread says of its piece: how many packets it has done since the last word, and what came of them."""
+    """What a thread says of its piece: how much it has taken since the last word, and what came of it."""
 
     packets: int
+    size_bytes: int
     items: list[viewer.Item]
     said_by: viewer.Viewer
 
@@ -160,10 +163,13 @@ class Segments:
     ) -> None:
         self._opened, self._plan, self._ticking, self._people = opened, plan, ticking, people
         self._helpers = max(threads - 1, 1)
+        self._threads = threads
         self._executor = thread.ThreadPoolExecutor(self._helpers, thread_name_prefix="segment")
-        self._decoders: queue.SimpleQueue[av.VideoCodecContext] = queue.SimpleQueue()
+        self._decoders: dict[int, queue.SimpleQueue[av.VideoCodecContext]] = {
+            count: queue.SimpleQueue() for count in {1, threads}
+        }
         self._segments: collections.deque[Segment] = collections.deque()
-        self._ahead = 0
+        self._ahead_packets = self._ahead_bytes = 0
         self._given_up = False
         self._reader = planes.Reader()
         self._looks: list[finder.Looks] = []
@@ -208,6 +214,8 @@ class Segments:
             thinning.Inexact: It cannot be shown that this is what one decoder would have given.
         """
         if packet is None:
+            if len(self._segments) == 1:  # nothing else is left for the other threads
+                self._start(self._open, self._threads)
             self._close()
             while self._segments:
                 yield from self._heard(wait=True)
@@ -217,11 +225,9 @@ class Segments:
             self._sample(packet)
         if not self._segments or (planned.opens and self._seconds(packet.pts - self._open.first_pts) >= SEGMENT_S):
             self._begin(packet.pts)
-        self._open.packets += 1
-        self._open.inbox.put(planned)
-        self._ahead += 1
+        self._hand_over(planned, packet.size)
         yield from self._heard(wait=False)
-        while len(self._segments) > self._helpers + 1 or self._ahead > AHEAD_MAX:
+        while self._too_far:
             yield from self._heard(wait=True)
 
     @property
@@ -244,16 +250,35 @@ class Segments:
         return clock.stamp(units, self._opened.video.time_base)
 
     def _begin(self, first_pts: int) -> None:
-        number = self._close()
-        segment = Segment(first_pts, number)
-        self._segments.append(segment)
-        segment.ended = self._executor.submit(self._work, segment)
+        self._segments.append(Segment(first_pts, self._close()))
+
+    def _hand_over(self, planned: thinning.Planned, size_bytes: int) -> None:
+        self._open.packets += 1
+        self._open.inbox.put(planned)
+        self._ahead_packets += 1
+        self._ahead_bytes += size_bytes
+        if self._open.packets >= LONG_PACKETS or self._too_far:
+            self._start(self._open, self._threads)
+
+    def _start(self, segment: Segment, threads: int) -> None:
+        """Has a piece decoded with some threads, unless it is being decoded: whole ones need no more than one each."""
+        if segment.ended is None:
+            segment.ended = self._executor.submit(self._work, segment, threads)
+            segment.ended.add_done_callback(lambda _: segment.outbox.put(None))
+
+    @property
+    def _too_far(self) -> bool:
+        """Whether enough was read ahead."""
+        packets_max = AHEAD_PACKETS * (self._helpers + 1)
+        ahead = self._ahead_packets > packets_max or self._ahead_bytes > AHEAD_BYTES
+        return ahead or len(self._segments) > self._helpers + 2
 
     def _close(self) -> int:
         """Ends the open piece; returns the frames of the film before the next one."""
         if not self._segments:
             return 0
         self._open.inbox.put(None)
+        self._start(self._open, 1)
         return self._open.number + self._open.packets
 
     def _heard(self, *, wait: bool) -> Iterator[viewer.Item]:
@@ -265,7 +290,8 @@ class Segments:
                 self._end(self._segments.popleft())
                 return
             wait = False
-            self._ahead -= word.packets
+            self._ahead_packets -= word.packets
+            self._ahead_bytes -= word.size_bytes
             self._check(word)
             yield from word.items
 
@@ -285,45 +311,38 @@ class Segments:
         if found is not None:
             self._looks.append(found)
 
-    def _work(self, segment: Segment) -> End:
-        """Decodes and looks at one piece, in a thread of its own."""
-        try:
-            watch = stopwatch.Stopwatch()
-            decoder = self._decoder()
-            people = self._people(self._turns, segment.number == 0) if self._people is not None else None
-            seen_by = viewer.Viewer(
-                lambda packet: decoded(decoder, packet),
-                eye.Processor(),
-                lambda pts: self._seconds(pts) - self._origin_s,
-                viewer.Part(number=segment.number),
-                people=people,
-                watch=watch,
-            )
-            self._view(segment, seen_by, watch)
-            self._decoders.put(decoder)
-            return people.finish() if people is not None else None, watch.stages
-        finally:
-            segment.outbox.put(None)
+    def _work(self, segment: Segment, threads: int) -> End:
+        """Decodes and looks at one piece, in a thread of its own and perhaps more for the decoder."""
+        watch = stopwatch.Stopwatch()
+        decoder = self._decoder(threads)
+        people = self._people(self._turns, segment.number == 0) if self._people is not None else None
+        seen_by = viewer.Viewer(
+            lambda packet: decoded(decoder, packet),
+            eye.Processor(),
+            lambda pts: self._seconds(pts) - self._origin_s,
+            viewer.Part(number=segment.number),
+            people=people,
+            watch=watch,
+        )
+        self._view(segment, seen_by, watch)
+        self._decoders[threads].put(decoder)
+        return people.finish() if people is not None else None, watch.stages
 
     def _view(self, segment: Segment, seen_by: viewer.Viewer, watch: stopwatch.Stopwatch) -> None:
-        packets = 0
         while (planned := segment.inbox.get()) is not None:
             if self._given_up:
                 return
             watch.start()
-            packets += 1
-            if items := seen_by.take(planned):
-                segment.outbox.put(Word(packets, items, seen_by))
-                packets = 0
+            segment.outbox.put(Word(1, planned.packet.size, seen_by.take(planned), seen_by))
         items = [*seen_by.take(thinning.Planned(None)), *seen_by.finish()]
-        segment.outbox.put(Word(packets, items, seen_by))
+        segment.outbox.put(Word(0, 0, items, seen_by))
 
-    def _decoder(self) -> av.VideoCodecContext:
+    def _decoder(self, threads: int) -> av.VideoCodecContext:
         """One that no other thread uses, and that knows no packet."""
         try:
-            decoder = self._decoders.get_nowait()
+            decoder = self._decoders[threads].get_nowait()
         except queue.Empty:
-            return self._opened.second_decoder(self._opened.video, 1)
+            return self._opened.second_decoder(self._opened.video, threads)
         decoder.flush_buffers()
         return decoder
 

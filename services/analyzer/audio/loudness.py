@@ -4,6 +4,7 @@ Source: ITU-R BS.1770-5, EBU Tech 3341 and, for the range, EBU Tech 3342. The K-
 hand from the analogue prototypes whose 48 kHz coefficients BS.1770 prints, as libebur128 does.
 """
 
+import array
 import dataclasses
 import math
 
@@ -62,7 +63,7 @@ class Meter:
         self._state = np.zeros((gains.size, 4))
         self._energy = np.zeros(gains.size)
         self._filled = 0
-        self._energies: list[float] = []
+        self._energies = array.array("d")
         self._taps = interpolation(max(OVERSAMPLED_RATE_HZ // rate_hz, 1))
         self._tail = np.zeros((gains.size, self._taps.shape[1] - 1), np.float32)
         self._peak = 0.0

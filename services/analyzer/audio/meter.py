@@ -29,7 +29,7 @@ class Sound:
         start_s: Time stamp of the first sample, in seconds.
         duration_s: Length in seconds.
         loudness: EBU R 128; None where it was not asked for.
-        energies: Mean squares of the mono mix per speech.STEP_S.
+        energies: Mean squares of the mono mix per speech.STEP_S, float32.
         voice: Probabilities of speech per silero.CHUNK_S; None where they were not asked for.
         music: How much like music it is, per music.STEP_S; None where it was not asked for.
         flux: Spectral flux per rhythm.STEP_S; the same.
@@ -69,7 +69,7 @@ class Meter:
         self._gathered = 0
         self._mono: list[np.ndarray] = []
         self._waiting = 0
-        self._energies = array.array("d")
+        self._energies = array.array("f")
         self._voice = array.array("f")
 
     @property
@@ -161,7 +161,7 @@ class Meter:
         samples, rest = joined[:count], joined[count:]
         self._mono, self._waiting = [rest], rest.size
         squares = samples[: count // VOICE_STEP * VOICE_STEP].astype(np.float64) ** 2
-        self._energies.extend(squares.reshape(-1, VOICE_STEP).mean(axis=1))
+        self._energies.extend(squares.reshape(-1, VOICE_STEP).mean(axis=1, dtype=np.float64).astype(np.float32))
         if self._detector is not None:
             self._voice.extend(self._detector.run(samples))
         if self._music is not None and self._rhythm is not None:
@@ -181,7 +181,7 @@ class Meter:
             start_s=self._start_s,
             duration_s=duration_s,
             loudness=self._meter.finish() if self._meter is not None else None,
-            energies=np.array(self._energies)[: round(duration_s / speech.STEP_S)],
+            energies=np.array(self._energies, np.float32)[: round(duration_s / speech.STEP_S)],
             voice=None if self._detector is None else np.array(self._voice, np.float32),
             music=None if self._music is None else self._music.finish(),
             flux=None if self._rhythm is None else self._rhythm.finish(),

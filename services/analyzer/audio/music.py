@@ -8,6 +8,7 @@ the heights of the five highest peaks is the measure: 5 for five notes that are 
 Source: K. Seyerlehner et al., Automatic Music Detection in Television Productions (DAFx 2007).
 """
 
+import array
 import collections
 
 import numpy as np
@@ -34,7 +35,7 @@ class Meter:
         self._spectra = frames.Spectra(WINDOW, HOP)
         self._waiting = np.empty((0, HIGHEST - LOWEST), bool)
         self._groups: collections.deque[np.ndarray] = collections.deque(maxlen=GROUPS)
-        self._values: list[float] = []
+        self._values = array.array("d")
 
     def add(self, samples: np.ndarray) -> None:
         """Takes the next samples."""

@@ -56,7 +56,8 @@ def pauses(spans: Sequence[Span], energies: np.ndarray) -> list[float]:
         energies: Mean squares, one per STEP_S.
     """
     found = []
-    smooth = np.convolve(energies, np.ones(PAUSE_STEPS) / PAUSE_STEPS, "same") if energies.size else energies
+    around = np.full(PAUSE_STEPS, 1 / PAUSE_STEPS, energies.dtype)
+    smooth = np.convolve(energies, around, "same") if energies.size else energies
     for start, end in spans:
         place = start + PAUSE_EDGE_S
         while place + PAUSE_WINDOW_S < end - PAUSE_EDGE_S:  # ends, for it moves on by a window

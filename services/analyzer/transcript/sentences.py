@@ -48,7 +48,8 @@ def heard(found: Sequence[Span], speech: Sequence[Span], energies: np.ndarray, s
         energies: Mean squares of the sound, one per step.
         step_s: Length of a step in seconds.
     """
-    smooth = np.convolve(energies, np.ones(SMOOTH_STEPS) / SMOOTH_STEPS, "same") if energies.size else energies
+    around = np.full(SMOOTH_STEPS, 1 / SMOOTH_STEPS, energies.dtype)
+    smooth = np.convolve(energies, around, "same") if energies.size else energies
     starts, ends = np.array([start_s for start_s, _ in speech]), np.array([end_s for _, end_s in speech])
     placed = [(_edge(start_s, starts, smooth, step_s), _edge(end_s, ends, smooth, step_s)) for start_s, end_s in found]
     return _apart(placed)

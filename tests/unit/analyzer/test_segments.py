@@ -21,9 +21,9 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     numbers: list[int] = []
     plain = segments.Segments._work
 
-    def work(pieces: segments.Segments, segment: segments.Segment) -> segments.End:
+    def work(pieces: segments.Segments, segment: segments.Segment, threads: int) -> segments.End:
         numbers.append(segment.number)
-        return plain(pieces, segment)
+        return plain(pieces, segment, threads)
 
     monkeypatch.setattr(segments.Segments, "_work", work)
     return numbers
@@ -84,23 +84,42 @@ def pieces_of(opened: source.Source, threads: int = 3) -> segments.Segments:
 
 
 def read(opened: source.Source, pieces: segments.Segments, change: Change) -> list[viewer.Item]:
-    """What is seen of a film whose packets, by their numbers, are others."""
+    """What is seen of a film with some of its packets changed."""
     packets = (packet for _, packet in opened.packets(opened.video))
     changed = (packet and change(number, packet) for number, packet in enumerate(packets))
     return [item for packet in changed for item in pieces.take(packet)]
 
 
 def test_reading_ahead_is_bounded(opened: source.Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never more pieces than threads and two, nor more packets than allowed."""
-    monkeypatch.setattr(segments, "AHEAD_MAX", 200)
+    """Never more pieces than threads and one, nor more packets than allowed."""
+    monkeypatch.setattr(segments, "AHEAD_PACKETS", 70)
     frames, ahead = 0, []
     with pieces_of(opened) as pieces:
         for _, packet in opened.packets(opened.video):
             frames += len(list(pieces.take(packet)))
-            ahead.append((len(pieces._segments), pieces._ahead))
+            ahead.append((len(pieces._segments), pieces._ahead_packets))
     assert frames == pieces.frames == len(ahead) - 1
     assert max(count for count, _ in ahead) <= 4
-    assert 60 < max(packets for _, packets in ahead) <= 200
+    assert 60 < max(packets for _, packets in ahead) <= 210
+
+
+@pytest.mark.parametrize("bound", ["LONG_PACKETS", "AHEAD_BYTES"])
+def test_piece_without_an_end_is_not_waited_for(
+    bound: str, opened: source.Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A film that cannot be cut is decoded while it is read, frames side by side, and gives the same."""
+    monkeypatch.setattr(segments, "SEGMENT_S", 1e9)
+    with pieces_of(opened) as pieces:
+        expected = [item.pts for item in read(opened, pieces, lambda number, packet: packet)]
+    opened.container.seek(0)
+    monkeypatch.setattr(segments, bound, 100)
+    ahead, found = [], []
+    with pieces_of(opened) as pieces:
+        for _, packet in opened.packets(opened.video):
+            found += [item.pts for item in pieces.take(packet)]
+            ahead.append(pieces._segments[0].ended is not None if pieces._segments else True)
+    assert expected == found
+    assert ahead.index(True) <= 100
 
 
 def test_frames_come_in_order_with_their_times(opened: source.Source) -> None:
@@ -148,8 +167,16 @@ def test_time_stamps_that_are_repaired_are_not_for_pieces(opened: source.Source)
     ],
     ids=["sets in every key frame", "sets in the header", "a set in between", "no refresh"],
 )
-def test_pieces_begin_where_nothing_before_matters(units: list[list[int]], opens: list[bool]) -> None:
+def test_pieces_of_h264_begin_where_nothing_before_matters(units: list[list[int]], opens: list[bool]) -> None:
     """At pictures that refresh everything, whose parameters come along, or never come with packets at all."""
-    reader = references.Reader(0)
+    reader = references.Reader(references.H264, 0)
     packets = [av.Packet(b"".join(b"\0\0\1" + bytes([0x60 | kind]) + b"\x80" * 4 for kind in kinds)) for kinds in units]
     assert opens == [reader.read(packet).opens for packet in packets]
+
+
+def test_pieces_of_hevc_begin_where_nothing_before_matters() -> None:
+    """At IDR pictures, whose parameters come along or never do; not at pictures that leading ones reach behind."""
+    kinds = ([32, 33, 34, 20], [1], [21], [33, 34, 39, 19], [20])
+    packets = [av.Packet(b"".join(b"\0\0\1" + bytes([kind << 1, 1, 0x80, 0]) for kind in units)) for units in kinds]
+    reader = references.Reader(references.HEVC, 0)
+    assert [True, False, False, True, False] == [reader.read(packet).opens for packet in packets]

@@ -16,7 +16,8 @@ from tests.unit.analyzer import test_measure as passes
 FILMS = ("derived/tos30_h264_23976.mp4", "derived/tos30_h264_vfr.mp4", "derived/tos10_h264_2audio.mkv",
          "derived/tos10_h264_rot90_matrix.mp4", "real/psd_transitions_24s_h264.mp4", "real/webcam_vfr_7s_h264.mov",
          "real/bbb_480p_30s_h264_51audio.mp4", "real/bottles_noaudio_40s_h264.mp4", "real/bbb_1080p60_2s_h264.mp4",
-         "real/man_talking_10s_h264_datastreams.mp4", "malformed/16x4000_pixels.ts")  # fmt: skip
+         "real/man_talking_10s_h264_datastreams.mp4", "malformed/16x4000_pixels.ts",
+         "derived/tos30_hevc_24.mp4", "derived/tos10_hevc_main10_pq_tagged.mp4")  # fmt: skip
 PICTURES = ["shots", "picture"]
 
 
@@ -77,7 +78,9 @@ def test_frame_decoded_later_is_the_same(media_dir: pathlib.Path, skipped: list[
     assert all(np.array_equal(first[pts], again[pts]) for pts in skipped)
 
 
-@pytest.mark.parametrize("film", ["derived/tos30_h264_23976.mp4", "malformed/16x4000_pixels.ts"])
+@pytest.mark.parametrize(
+    "film", ["derived/tos30_h264_23976.mp4", "malformed/16x4000_pixels.ts", "derived/tos30_hevc_24.mp4"]
+)
 def test_spare_packets_are_those_that_the_decoder_would_skip(film: str, media_dir: pathlib.Path) -> None:
     """The peer is FFmpeg's own `skip_frame`; with lengths and with start codes between the units."""
     with av.open(str(media_dir / film)) as opened:
@@ -92,7 +95,7 @@ def test_spare_packets_are_those_that_the_decoder_would_skip(film: str, media_di
     assert every - referred == spare
 
 
-@pytest.mark.parametrize("film", ["real/two_people_desk_38s_vp9.webm", "derived/tos30_hevc_24.mp4"])
+@pytest.mark.parametrize("film", ["real/two_people_desk_38s_vp9.webm", "real/bbb_1080p_5s_hevc.ts"])
 def test_other_codings_are_decoded_in_full(film: str, media_dir: pathlib.Path) -> None:
     """Where it is not known what is referred to, nothing is left out."""
     with av.open(str(media_dir / film)) as opened:
@@ -176,7 +179,7 @@ def test_far_from_a_key_frame_all_are_decoded(bound: str, value: int, monkeypatc
 def test_packets_are_let_go(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether frames are left out or not, no more groups are kept than the detectors look back and are read ahead."""
     kept: list[int] = []
-    monkeypatch.setattr(segments, "AHEAD_MAX", 60)
+    monkeypatch.setattr(segments, "AHEAD_PACKETS", 30)
     plain = thinning.Thinning.forget
 
     def forget(left_out: thinning.Thinning, pts: int) -> None:
@@ -188,7 +191,7 @@ def test_packets_are_let_go(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyP
     for every_frame in (False, True):
         kept.clear()
         passes.documented(path, measures=PICTURES, every_frame=every_frame)
-        assert max(kept) <= 3 + (scanner.CORE + 2 * catalogue.REACH + segments.AHEAD_MAX) / 60
+        assert max(kept) <= 3 + (scanner.CORE + 2 * catalogue.REACH + 2 * segments.AHEAD_PACKETS) / 60
 
 
 def test_few_frames_that_could_be_left_out_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
