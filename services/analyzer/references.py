@@ -40,10 +40,16 @@ class Coding:
 
 # Slices of H.264 that are not split over units; supplementary information, delimiter, filler; sequence and picture.
 H264 = Coding(0x1F, 0, frozenset({0x01}), 0x7F, frozenset({6, 9, 12}), frozenset({5}), frozenset({7, 8, 13, 15}))
-# Of HEVC, pictures that no other of their layer refers to: trailing ones and those that can be decoded before a key
-# frame is shown. Then delimiter, filler and information, and video, sequence and picture.
+# Of HEVC, pictures that no other of their layer refers to: trailing ones, and leading ones that are shown before a key
+# frame. Then delimiter, filler and information, and video, sequence and picture.
 HEVC = Coding(
-    0x3F, 1, frozenset({0x00, 0x0C}), 0x7E, frozenset({35, 38, 39, 40}), frozenset({19, 20}), frozenset({32, 33, 34})
+    0x3F,
+    1,
+    frozenset({0x00, 0x0C, 0x10}),
+    0x7E,
+    frozenset({35, 38, 39, 40}),
+    frozenset({19, 20}),
+    frozenset({32, 33, 34}),
 )
 NEEDED_SETS = {H264: frozenset({7, 8}), HEVC: frozenset({33, 34})}  # all that a decoder needs to begin
 H264_CONFIGURED_MIN, HEVC_CONFIGURED_MIN = 7, 23  # bytes of the shortest configuration with lengths
