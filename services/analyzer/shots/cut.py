@@ -84,9 +84,10 @@ def doubts(frames: window.Window, start: int, end: int) -> set[int]:
     return around & frames.guessed.keys()
 
 
-def _decided(frames: window.Window, start: int, end: int) -> range:
+def _decided(frames: window.Window, start: int, end: int) -> list[int]:
     """Frames that may be cuts in a range or beside it: those just outside may outdo those inside."""
-    return range(max(start - APART_MAX, frames.first + 1), min(end + APART_MAX, frames.end))
+    beside = range(max(start - APART_MAX, frames.first + 1), min(end + APART_MAX, frames.end))
+    return [frame for frame in beside if not _calm(frames.step(frame))]
 
 
 def _calm(step: pairs.Pair) -> bool:
@@ -113,9 +114,13 @@ def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
         return -math.inf
     between, before, after = _spans(frames, frame)
     tone = _tone(frames, between, before, after)
-    within = max(min((frames.pair(*pair).unexplained for pair in span), default=0.0) for span in (before, after))
-    step = _step(frames, frame)
+    step = frames.step(frame)
     residual, unexplained, broken = step.residual, step.unexplained, step.broken
+    within = 0.0
+    for span in (before, after):
+        if _weigh(unexplained, within, broken, tone) <= floor:
+            return -math.inf  # what is found new on the other side can only take evidence away
+        within = max(within, _within(frames, span))
     evidence = _weigh(unexplained, within, broken, tone)
     for pair in between:
         if evidence <= floor or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
@@ -132,6 +137,11 @@ def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
 Span = list[tuple[int, int]]
 
 
+def _within(frames: window.Window, span: Span) -> float:
+    """The least that is new between some frames on one side of a border."""
+    return min((frames.pair(*pair).unexplained for pair in span), default=0.0)
+
+
 def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
     """Pairs of frames across a border, before it and after it, as far as the window has them."""
     spans = (
@@ -145,7 +155,7 @@ def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
 
 def _decoded(frames: window.Window, span: Span) -> Span:
     """The pairs without guessed frames; all where there are no others."""
-    return [pair for pair in span if not frames.guessed.keys() & set(pair)] or span
+    return [pair for pair in span if pair[0] not in frames.guessed and pair[1] not in frames.guessed] or span
 
 
 def _tone(frames: window.Window, between: Span, before: Span, after: Span) -> float:
@@ -163,16 +173,9 @@ def _weigh(unexplained: float, within: float, broken: float, tone: float) -> flo
     return STRUCTURE_WEIGHT * math.log((unexplained + 0.03) / (within + 0.05)) + broken**2 * tone + BIAS
 
 
-def _step(frames: window.Window, frame: int) -> pairs.Pair:
-    """How a frame relates to the one before it; across the guessed one where one of them is."""
-    return frames.guessed.get(frame) or frames.guessed.get(frame - 1) or frames.pair(frame - 1, frame)
-
-
 def _candidate(frames: window.Window, frame: int) -> bool:
-    step = _step(frames, frame)
-    if _calm(step):
-        return False
-    if frames.guessed.keys() & {frame - 1, frame}:
+    step = frames.step(frame)
+    if frame - 1 in frames.guessed or frame in frames.guessed:
         return True
     beside = [frames.pair(*pair) for pair in _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])]
     return any(

@@ -14,6 +14,7 @@ import dataclasses
 
 import numpy as np
 
+from services.analyzer.kernels import mixing
 from services.analyzer.shots import window
 
 SPANS = (5, 8, 12, 18, 27, 40, 60, 90)  # frames from end to end that are tried; each half as long again
@@ -52,7 +53,7 @@ class Candidate:
 
 def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
     """Dissolves whose middle lies in a range of frames; see `cut.find`."""
-    small = _small(frames)
+    small = np.stack(frames.small, axis=1)
     found: list[window.Transition] = []
     for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
         known = any(item.start_frame <= candidate.middle <= item.end_frame for item in found)
@@ -66,27 +67,15 @@ def _overlap(one: window.Transition, other: window.Transition) -> bool:
     return one.start_frame <= other.end_frame and other.start_frame <= one.end_frame
 
 
-def _small(frames: window.Window) -> np.ndarray:
-    """Every frame as means of eight by eight cells, (frames, values)."""
-    return np.stack([frames.small(frame) for frame in range(frames.first, frames.end)])
-
-
 def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
     found = []
     for span in SPANS:
-        if len(small) <= span:
+        if len(frames.pictures) <= span:
             break
-        before, after, middle = small[:-span], small[span:], small[span // 2 : len(small) - span + span // 2]
-        change = after - before
-        power = (change * change).sum(axis=1) + 1e-6
-        weight = ((middle - before) * change).sum(axis=1) / power
-        mixed = np.abs(middle - before - weight[:, None] * change).mean(axis=1)
-        nearer = np.minimum(np.abs(middle - before).mean(axis=1), np.abs(middle - after).mean(axis=1)) + 1e-6
-        fits = (np.abs(change).mean(axis=1) > CHANGE_MIN) & (mixed < MIXED_MAX * nearer)
-        fits &= (weight > WEIGHT_RANGE[0]) & (weight < WEIGHT_RANGE[1])
-        share = np.where(fits, mixed / nearer, np.inf)
-        best = [k for k in np.flatnonzero(fits) if share[k] == share[max(k - span // 4, 0) : k + span // 4 + 1].min()]
-        found += [Candidate(int(k) + span // 2 + frames.first, span, float(share[k])) for k in best]
+        share = mixing.mixtures(small, span, CHANGE_MIN, MIXED_MAX, *WEIGHT_RANGE)
+        for k in np.flatnonzero(np.isfinite(share)).tolist():
+            if share[k] == share[max(k - span // 4, 0) : k + span // 4 + 1].min():
+                found.append(Candidate(k + span // 2 + frames.first, span, float(share[k])))
     return found
 
 
@@ -97,66 +86,44 @@ def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) ->
     on both sides where that is no dissolve, for a part of one among things that move may look complete.
     """
     before, after = candidate.middle - candidate.span // 2 - 1, candidate.middle + candidate.span // 2 + 1
-    while frames.first <= before and after < frames.end and after - before <= REACH:  # bounded: it grows every turn
-        line = _line(small[before - frames.first : after + 1 - frames.first])
-        if line is None:
+    while True:  # bounded by `mixing.climb`: the stretch grows every turn
+        stretch = (before - frames.first, after - frames.first, REACH)
+        edges = mixing.climb(small, stretch, CLIMB_RANGE, (CLIMB_FRAMES_MIN, FLASH_FRAMES), LINE_ERROR_MAX)
+        if edges[0] < 0:
             return None
-        start, end = before + line[0], before + line[1]
-        inside = start > before + 1, end < after
-        found = _checked(frames, small, (before, start, end, after), line[2]) if all(inside) else None
+        before, start, end, after = (edge + frames.first for edge in edges)
+        found = _checked(frames, (before, start, end, after))
         if found is not None:
             return found
         grown = max((after - before) // 4, 2)
-        before -= grown if all(inside) or not inside[0] else 0
-        after += grown if all(inside) or not inside[1] else 0
-    return None
+        before, after = before - grown, after + grown
 
 
-def _line(stack: np.ndarray) -> tuple[int, int, float] | None:
-    """First and last mixed picture of a stack if the weight of its last picture climbs along a line, and its height."""
-    weights = _weights(stack)
-    climbing = np.flatnonzero((weights > CLIMB_RANGE[0]) & (weights < CLIMB_RANGE[1]))
-    if climbing.size < CLIMB_FRAMES_MIN or climbing[-1] - climbing[0] >= climbing.size + FLASH_FRAMES:
-        return None
-    slope, offset = np.polyfit(climbing, weights[climbing], 1)
-    error = np.sort((weights[climbing] - slope * climbing - offset) ** 2)
-    if slope <= 0 or np.sqrt(np.mean(error)) > LINE_ERROR_MAX:
-        return None
-    return round(-offset / slope) + 1, round((1 - offset) / slope), float(weights[-1] - weights[0])
-
-
-def _checked(
-    frames: window.Window, small: np.ndarray, edges: tuple[int, int, int, int], score: float
-) -> window.Transition | None:
+def _checked(frames: window.Window, edges: tuple[int, int, int, int]) -> window.Transition | None:
     """The dissolve with these edges: a frame before it, its first and last one, a frame after it."""
     before, start, end, after = edges
-    changed = np.abs(small[end - frames.first] - small[start - 1 - frames.first]) > CHANGED_LEVELS
-    if not LENGTH_MIN <= end - start + 1 <= LENGTH_MAX or changed.mean() < CHANGED_MIN:
+    if not LENGTH_MIN <= end - start + 1 <= LENGTH_MAX:
+        return None
+    changed = np.abs(frames.small[end - frames.first] - frames.small[start - 1 - frames.first]) > CHANGED_LEVELS
+    if np.count_nonzero(changed) < CHANGED_MIN * changed.size:
         return None
     if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
         return None
+    if not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX:
+        return None
     beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
-    if min(frames.pair(*ends).broken for ends in (beside, (start - 1, end))) < BROKEN_MIN:
+    if any(frames.pair(*ends).broken < BROKEN_MIN for ends in (beside, (start - 1, end))):
         return None
-    if not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX or _burns_out(frames, start, end):
+    if _burns_out(frames, start, end):
         return None
-    return window.Transition("dissolve", (start + end) // 2, start, end, score)
+    return window.Transition("dissolve", (start + end) // 2, start, end, 1.0)
 
 
 def _dip(frames: window.Window, start: int, end: int) -> float:
-    """How much contrast is lost between two pictures, as a share of what mixing them loses.
-
-    A mix with weight w has the variance (1 - w) a + w b - w (1 - w) d, where a and b are the variances of the two
-    pictures and d that of their difference; a picture that moves from one to the other keeps to the first two terms.
-    """
-    ends = [frames.pictures[frame - frames.first].luma.astype(np.float64) for frame in (start - 1, end)]
-    before, after, between = ends[0].var(), ends[1].var(), (ends[1] - ends[0]).var()
-    weights = (np.arange(start, end) - start + 1) / (end - start + 1)
-    seen = np.array(frames.deviation[start - frames.first : end - frames.first]) ** 2
-    middle = (weights >= DIP_RANGE[0]) & (weights <= DIP_RANGE[1])
-    weights, seen = weights[middle], seen[middle]
-    lost = (1 - weights) * before + weights * after - seen
-    return float(np.median(lost / (weights * (1 - weights) * between + 1e-6)))
+    """How much contrast is lost between two pictures, as a share of what mixing them loses."""
+    ends = (frames.pictures[frame - frames.first].luma for frame in (start - 1, end))
+    deviation = np.array(frames.deviation[start - frames.first : end - frames.first])
+    return mixing.dip(*ends, deviation, *DIP_RANGE)
 
 
 def _burns_out(frames: window.Window, start: int, end: int) -> bool:
@@ -166,9 +133,3 @@ def _burns_out(frames: window.Window, start: int, end: int) -> bool:
         for first, last in ((start - BLOW_FRAMES, start + 1), (start + 1, end))
     )
     return max(blow, default=0.0) > BLOW_FACTOR * float(np.median(within)) + BLOW_MIN
-
-
-def _weights(stack: np.ndarray) -> np.ndarray:
-    """Share of the last picture in every one of a stack of small pictures, the first and the last included."""
-    change = stack[-1] - stack[0]
-    return (stack - stack[0]) @ change / float(change @ change + 1e-6)

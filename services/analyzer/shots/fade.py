@@ -8,7 +8,9 @@ A plain stretch shorter than a second between two fades is one transition; a lon
 that opens out of less than a second of black has no border there, for nothing comes before.
 """
 
+import itertools
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -30,7 +32,8 @@ SLUG_S = 1.0  # plain stretches at least as long are shots of their own
 
 def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
     """Fades whose place lies in a range of frames; see `cut.find`."""
-    found = [fade for plain in _plains(frames) for fade in _around(frames, *plain)]
+    plains = [(first, last) for first, last in _plains(frames) if first < end and last >= start]
+    found = [fade for plain in plains for fade in _around(frames, *plain)]
     return [fade for fade in found if start <= fade.frame < end]
 
 
@@ -82,8 +85,12 @@ def _change(frames: window.Window, one: int, other: int) -> float:
 
 def _length(frames: window.Window, edge: int, step: int, level: float) -> int:
     """Frames from the faint edge of a picture to where it is at full strength, both counted; 0 where none fades."""
-    strength = _strengths(frames, edge, step, level)
-    for index in range(LENGTH_MIN - 1, len(strength)):
+    further = _strengths(frames, edge, step, level)
+    strength = list(itertools.islice(further, LENGTH_MIN - 1 + AHEAD))
+    for index in range(LENGTH_MIN - 1, REACH):
+        strength += itertools.islice(further, 1)
+        if index >= len(strength):
+            return 0
         ahead = min(index + AHEAD, len(strength) - 1)
         growth = (strength[index] - strength[0]) / index
         if ahead > index and strength[ahead] - strength[index] > STALL_SHARE * growth * (ahead - index):
@@ -91,7 +98,7 @@ def _length(frames: window.Window, edge: int, step: int, level: float) -> int:
         knee = _knee(strength[: ahead + 1])
         faint = strength[0] < FAINT_SHARE * strength[knee] and strength[knee] >= CONTRAST_MIN
         half = edge + step * next(k for k, value in enumerate(strength) if value >= strength[knee] / 2)
-        grown = _correlation(frames, half, edge + step * knee) >= GROWN_MIN or _steady(strength[: knee + 1])
+        grown = frames.correlation(half, edge + step * knee) >= GROWN_MIN or _steady(strength[: knee + 1])
         return knee + 1 if faint and grown and knee + 1 >= LENGTH_MIN else 0
     return 0
 
@@ -110,17 +117,11 @@ def _knee(strength: list[float]) -> int:
     return int((values - np.linspace(values[0], values[-1], values.size)).argmax())
 
 
-def _strengths(frames: window.Window, edge: int, step: int, level: float) -> list[float]:
+def _strengths(frames: window.Window, edge: int, step: int, level: float) -> Iterator[float]:
     """Root mean square distance from the plain colour, from an edge outwards, as far as one picture is shown."""
-    values: list[float] = []
-    while frames.first <= edge < frames.end and len(values) < REACH:
-        if values and _correlation(frames, edge - step, edge) < SAME_MIN:
-            break
-        values.append(math.hypot(frames.deviation[edge - frames.first], frames.mean[edge - frames.first] - level))
+    first = edge
+    while frames.first <= edge < frames.end and abs(edge - first) < REACH:
+        if edge != first and frames.correlation(edge - step, edge) < SAME_MIN:
+            return
+        yield math.hypot(frames.deviation[edge - frames.first], frames.mean[edge - frames.first] - level)
         edge += step
-    return values
-
-
-def _correlation(frames: window.Window, one: int, other: int) -> float:
-    ours, theirs = (frames.coarse(frame) for frame in (one, other))
-    return float(ours @ theirs) / math.sqrt(float(ours @ ours) * float(theirs @ theirs) + 1.0)

@@ -77,5 +77,4 @@ class Scanner:
             self._settle(doubts)
 
     def _settle(self, doubts: set[int]) -> None:
-        for frame, picture in self._refine(doubts):
-            self._frames.replace(frame, picture)
+        self._frames.replace(self._refine(doubts))
