@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from services.analyzer.kernels import pairs
-from services.analyzer.shots import window
+from services.analyzer.shots import evidence, window
 
 REACH = 36  # frames on each side that a decision looks at: what returns after it, and other cuts beside
 RESIDUAL_MIN = 3.0  # grey levels per cell: what less is, is coding noise
@@ -39,6 +39,11 @@ RETURNS = (5, 7, 9, 11)
 STRUCTURE_WEIGHT, TONE_WEIGHT, COLOUR_WEIGHT, BIAS = 6.65, 6.5, 11.7, -4.45
 SURE = 2.0  # evidence beyond which the frames that were not decoded cannot turn a decision
 CONTEXT = 12  # frames on each side that the evidence is taken from
+STRONG_RESIDUAL, STRONG_BROKEN = 12.0, 0.5  # grey levels, share of blocks: of a change that a viewer takes note of
+STRONG_APART = 6  # frames within which only the strongest change is looked at
+LIT_MIN = 6.0  # grey levels of the mean: less is no light that goes on
+AWAY_MAX = 100.0  # what is farther is not told apart; JSON knows no infinity
+CURVE = 16  # frames on each side that the curve shows
 RATIO_LOG_MAX = 1.0  # more than e times the usual change of tone is no better evidence
 
 
@@ -190,11 +195,82 @@ def _known(frames: window.Window, span: Iterable[tuple[int, int]]) -> Iterator[t
 
 def _returns(frames: window.Window, frame: int, unexplained: float, broken: float) -> bool:
     """Whether the old picture comes back soon, or the new one was there shortly before."""
-    ahead = [(frame - 1, frame + apart) for apart in RETURNS]
-    back = [(frame - 1 - apart, frame) for apart in RETURNS]
-    for span in (ahead, back):
-        links = [frames.pair(*pair) for pair in _known(frames, span)]
-        alike = min((link.broken for link in links), default=1.0) < 0.5 * broken
-        if alike and min(link.unexplained for link in links) < 0.6 * unexplained:
-            return True
-    return False
+    return any(_away(frames, span, unexplained, broken) < 1 for span in _later(frame))
+
+
+def _later(frame: int) -> tuple[Span, Span]:
+    """Pairs that show whether the old picture comes back, or the new one was there before."""
+    return [(frame - 1, frame + apart) for apart in RETURNS], [(frame - 1 - apart, frame) for apart in RETURNS]
+
+
+def _away(frames: window.Window, span: Span, unexplained: float, broken: float) -> float:
+    """How far frames half a second away are from being the same picture again: below one they are."""
+    links = [frames.pair(*pair) for pair in _known(frames, span)]
+    if not links:
+        return math.inf
+    shares = min(link.broken for link in links) / (0.5 * broken), min(link.unexplained for link in links) / unexplained
+    return max(shares[0], shares[1] / 0.6)
+
+
+def explained(frames: window.Window, item: window.Transition) -> evidence.Evidence:
+    """What speaks for a cut."""
+    return _evidence(frames, item.frame)
+
+
+def _evidence(frames: window.Window, frame: int) -> evidence.Evidence:
+    """What speaks for a cut on a frame, and what against it."""
+    between, before, after = _spans(frames, frame)
+    links = [frames.step(frame), *(frames.pair(*pair) for pair in between)]
+    residual, unexplained, broken = (
+        min(getattr(link, kind) for link in links) for kind in ("residual", "unexplained", "broken")
+    )
+    within = max(_within(frames, before), _within(frames, after))
+    tone = broken**2 * _tone(frames, between, before, after)
+    away = min(_away(frames, span, max(unexplained, 1e-6), max(broken, 1e-6)) for span in _later(frame))
+    measures = (
+        evidence.Measure("residual", residual, RESIDUAL_MIN),
+        evidence.Measure("broken", broken, BROKEN_MIN),
+        evidence.Measure("new_across", unexplained),
+        evidence.Measure("new_within", within),
+        evidence.Measure("structure", _weigh(unexplained, within, 0.0, 0.0)),
+        evidence.Measure("tone", tone),
+        evidence.Measure("evidence", _weigh(unexplained, within, 0.0, 0.0) + tone, 0.0),
+        evidence.Measure("away", min(away, AWAY_MAX), 1.0),
+    )
+    first, last = max(frame - CURVE, frames.first + 1), min(frame + CURVE + 1, frames.end)
+    steps = [frames.step(near).residual for near in range(first, last)]
+    return evidence.Evidence("cut", measures, evidence.Curve("residual", first, steps, RESIDUAL_MIN))
+
+
+def rejected(frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+    """Frames of a range on which much changes at once, and that are no cuts."""
+    cuts = {item.frame for item in find(frames, start, end)}
+    found = []
+    for frame in range(max(start, frames.first + 1), min(end, frames.end)):
+        step = frames.step(frame)
+        if step.residual < STRONG_RESIDUAL and step.broken < STRONG_BROKEN:
+            continue
+        near = range(max(frame - STRONG_APART, frames.first + 1), min(frame + STRONG_APART + 1, frames.end))
+        strongest = max(near, key=lambda other: (_strength(frames, other), -other))
+        if strongest == frame and cuts.isdisjoint(near):
+            seen = _evidence(frames, frame)
+            reason = _reason(frames, frame, seen)
+            found.append(evidence.Rejected(frame, frame, frame, reason, _strength(frames, frame), seen))
+    return found
+
+
+def _strength(frames: window.Window, frame: int) -> float:
+    step = frames.step(frame)
+    return max(min(step.residual / STRONG_RESIDUAL, 2.0) / 2, min(step.broken, 1.0))
+
+
+def _reason(frames: window.Window, frame: int, seen: evidence.Evidence) -> str:
+    """Why a strong change is no cut: the first thing that speaks against one."""
+    found = {item.name: item for item in seen.measures}
+    back = not (found["residual"].holds and found["broken"].holds and found["away"].holds)
+    if back:
+        place = frame - frames.first
+        return "flash" if abs(frames.mean[place] - frames.mean[place - 1]) >= LIT_MIN else "interruption"
+    if not found["evidence"].holds:
+        return "motion" if found["structure"].value < 0 else "tones"
+    return "flicker"  # no peak, or a stronger change beside it

@@ -11,11 +11,12 @@ contrast that of Alattar, "Detecting and Compressing Dissolve Regions in Video S
 """
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from services.analyzer.kernels import mixing
-from services.analyzer.shots import window
+from services.analyzer.shots import evidence, window
 
 SPANS = (5, 8, 12, 18, 27, 40, 60, 90)  # frames from end to end that are tried; each half as long again
 REACH = 2 * SPANS[-1]  # frames on each side that a decision looks at
@@ -33,7 +34,11 @@ DIP_MIN, DIP_MAX = 0.5, 1.6  # of the loss of contrast that mixing two pictures 
 DIP_RANGE = (0.2, 0.8)  # weights of the new picture between which it is looked for: elsewhere it is small
 LENGTH_MIN, LENGTH_MAX = 7, 75  # frames: shorter may be smoke and fire that burn out, longer a camera that moves on
 BLOW_FRAMES, BLOW_FACTOR, BLOW_MIN = 3, 2.0, 2.0  # frames before, and how far above the usual change of a frame
+CURVE = 12  # frames on each side that the curve shows
 FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
+REASONS = {
+    "changed": "title", "dip": "motion", "broken_beside": "same_picture", "broken": "same_picture", "blow": "flash",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,18 +58,30 @@ class Candidate:
 
 def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
     """Dissolves whose middle lies in a range of frames; see `cut.find`."""
-    small = np.stack(frames.small, axis=1)
-    found: list[window.Transition] = []
-    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
-        known = any(item.start_frame <= candidate.middle <= item.end_frame for item in found)
-        transition = None if known else _measured(frames, small, candidate)
-        if transition is not None and not any(_overlap(transition, item) for item in found):
-            found.append(transition)
+    found = [_transition(*stretch) for stretch in _found(frames)]
     return sorted((item for item in found if start <= item.frame < end), key=lambda item: item.frame)
 
 
-def _overlap(one: window.Transition, other: window.Transition) -> bool:
-    return one.start_frame <= other.end_frame and other.start_frame <= one.end_frame
+Stretch = tuple[int, int, int, int]  # first and last mixed frame, a frame before and after
+
+
+def _found(frames: window.Window) -> list[Stretch]:
+    small = np.stack(frames.small, axis=1)
+    found: list[Stretch] = []
+    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
+        known = any(first <= candidate.middle <= last for first, last, *_ in found)
+        stretch = None if known else _measured(frames, small, candidate)
+        if stretch is not None and not any(_overlap(stretch, other) for other in found):
+            found.append(stretch)
+    return found
+
+
+def _transition(start: int, end: int, *beyond: int) -> window.Transition:
+    return window.Transition("dissolve", (start + end) // 2, start, end, 1.0)
+
+
+def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
@@ -79,8 +96,14 @@ def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
     return found
 
 
-def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> window.Transition | None:
-    """The dissolve around a candidate, or None where a closer look refutes it.
+def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> Stretch | None:
+    """The dissolve around a candidate, or None where a closer look refutes it."""
+    stretches = _stretches(frames, small, candidate)
+    return next((item for item in stretches if all(test.holds for test in _tests(frames, *item))), None)
+
+
+def _stretches(frames: window.Window, small: np.ndarray, candidate: Candidate) -> Iterator[Stretch]:
+    """Stretches around a candidate along which the weight of the new picture climbs.
 
     The stretch that is looked at grows on each side where the change reaches its end, until both ends lie outside; and
     on both sides where that is no dissolve, for a part of one among things that move may look complete.
@@ -90,33 +113,26 @@ def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) ->
         stretch = (before - frames.first, after - frames.first, REACH)
         edges = mixing.climb(small, stretch, CLIMB_RANGE, (CLIMB_FRAMES_MIN, FLASH_FRAMES), LINE_ERROR_MAX)
         if edges[0] < 0:
-            return None
+            return
         before, start, end, after = (edge + frames.first for edge in edges)
-        found = _checked(frames, (before, start, end, after))
-        if found is not None:
-            return found
+        yield start, end, before, after
         grown = max((after - before) // 4, 2)
         before, after = before - grown, after + grown
 
 
-def _checked(frames: window.Window, edges: tuple[int, int, int, int]) -> window.Transition | None:
-    """The dissolve with these edges: a frame before it, its first and last one, a frame after it."""
-    before, start, end, after = edges
-    if not LENGTH_MIN <= end - start + 1 <= LENGTH_MAX:
-        return None
-    changed = np.abs(frames.small[end - frames.first] - frames.small[start - 1 - frames.first]) > CHANGED_LEVELS
-    if np.count_nonzero(changed) < CHANGED_MIN * changed.size:
-        return None
-    if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
-        return None
-    if not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX:
-        return None
+def _tests(frames: window.Window, start: int, end: int, *beyond: int) -> Iterator[evidence.Measure]:
+    """What is asked of a stretch, cheapest first."""
+    yield evidence.Measure("length", end - start + 1, LENGTH_MIN, LENGTH_MAX)
+    apart = np.abs(frames.small[end - frames.first] - frames.small[start - 1 - frames.first])
+    yield evidence.Measure("changed", int(np.count_nonzero(apart > CHANGED_LEVELS)) / apart.size, CHANGED_MIN)
+    contrast = min(frames.deviation[frame - frames.first] for frame in beyond)
+    yield evidence.Measure("contrast", contrast, FADE_DEVIATION)
+    yield evidence.Measure("dip", _dip(frames, start, end), DIP_MIN, DIP_MAX)
     beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
-    if any(frames.pair(*ends).broken < BROKEN_MIN for ends in (beside, (start - 1, end))):
-        return None
-    if _burns_out(frames, start, end):
-        return None
-    return window.Transition("dissolve", (start + end) // 2, start, end, 1.0)
+    yield evidence.Measure("broken_beside", frames.pair(*beside).broken, BROKEN_MIN)
+    yield evidence.Measure("broken", frames.pair(start - 1, end).broken, BROKEN_MIN)
+    blow, usual = _blow(frames, start, end)
+    yield evidence.Measure("blow", blow, high=BLOW_FACTOR * usual + BLOW_MIN)
 
 
 def _dip(frames: window.Window, start: int, end: int) -> float:
@@ -126,10 +142,40 @@ def _dip(frames: window.Window, start: int, end: int) -> float:
     return mixing.dip(*ends, deviation, *DIP_RANGE)
 
 
-def _burns_out(frames: window.Window, start: int, end: int) -> bool:
-    """Whether the change begins with a blow, as fire and flashes do that then fade away."""
+def _blow(frames: window.Window, start: int, end: int) -> tuple[float, float]:
+    """The largest change of a frame where a change begins, as fire and flashes have it, and the usual one within."""
     blow, within = (
         [frames.pair(frame - 1, frame).residual for frame in range(max(first, frames.first + 1), last)]
         for first, last in ((start - BLOW_FRAMES, start + 1), (start + 1, end))
     )
-    return max(blow, default=0.0) > BLOW_FACTOR * float(np.median(within)) + BLOW_MIN
+    return max(blow, default=0.0), float(np.median(within))
+
+
+def explained(frames: window.Window, item: window.Transition) -> evidence.Evidence:
+    """What speaks for a dissolve."""
+    stretch = next(stretch for stretch in _found(frames) if _transition(*stretch) == item)
+    return _evidence(frames, stretch, tuple(_tests(frames, *stretch)))
+
+
+def _evidence(frames: window.Window, stretch: Stretch, measures: tuple[evidence.Measure, ...]) -> evidence.Evidence:
+    first, last = max(stretch[0] - CURVE, frames.first), min(stretch[1] + CURVE, frames.end - 1)
+    weights = mixing.weights(np.stack(frames.small, axis=1), first - frames.first, last - frames.first)
+    return evidence.Evidence("dissolve", measures, evidence.Curve("weight", first, weights.tolist(), CLIMB_RANGE[0]))
+
+
+def rejected(frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+    """Stretches in the middle of a range along which one picture seems to become another, and that are no dissolves."""
+    small = np.stack(frames.small, axis=1)
+    found: list[evidence.Rejected] = []
+    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
+        if not start <= candidate.middle < end:
+            continue
+        tried = [(item, tuple(_tests(frames, *item))) for item in _stretches(frames, small, candidate)]
+        for stretch, measures in sorted(tried, key=lambda item: sum(not test.holds for test in item[1]))[:1]:
+            reason = next((REASONS.get(test.name) for test in measures if not test.holds), None)
+            if reason is None or any(_overlap(stretch, (item.start, item.end)) for item in found):
+                continue  # a dissolve; or too short, too long or too faint to be taken for one
+            changed = next(test.value for test in measures if test.name == "changed")
+            seen, frame = _evidence(frames, stretch, measures), (stretch[0] + stretch[1]) // 2
+            found.append(evidence.Rejected(frame, stretch[0], stretch[1], reason, changed, seen))
+    return found
