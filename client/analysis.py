@@ -17,6 +17,7 @@ KEPT = (
     "video",
     "audio",
     "transitions",
+    "rejected_transitions",
     "shots",
     "speech",
     "silence",

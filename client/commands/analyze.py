@@ -26,6 +26,7 @@ def analyze(
     min_s: Annotated[float, typer.Option("--min", min=0.5, max=3600, metavar="S", help="Shortest clip, seconds.")] = 15,
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Say why there is a border of shots, or none.")] = False,
     transcript: options.Transcript = None,
     gateway: options.Gateway = "",
 ) -> None:
@@ -35,12 +36,19 @@ def analyze(
 
     The document has source, video, audio, transitions, shots, speech,
     silence, loudness, transcript, curve, proposals and timings, as described in
-    client/analysis.schema.json.
+    client/analysis.schema.json. With --evidence each transition says what was
+    measured, its limits and the curve around it, and the strongest changes that
+    are no borders say why; every frame is decoded for that.
     """
     if max_s < min_s:
         raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")
     spec = jobs.JobSpec(
-        analyze_only=True, count=count, duration_min_s=min_s, duration_max_s=max_s, keywords=keyword or ()
+        analyze_only=True,
+        count=count,
+        duration_min_s=min_s,
+        duration_max_s=max_s,
+        keywords=keyword or (),
+        evidence=evidence,
     )
     wanted = Wanted(json_file, plot_file)
     terminal.run(_analyze(follow.Files(video, transcript), spec, wanted, gateway), as_json=json_file == STDOUT)

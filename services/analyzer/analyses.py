@@ -64,6 +64,7 @@ class Order:
         start_s: Where the part begins, in seconds.
         end_s: Where it ends; None for the end of the source.
         transcript_uri: A file with what is said; empty to look beside the source.
+        evidence: Whether to say why there is a border between shots, or none.
     """
 
     source_uri: str
@@ -72,6 +73,7 @@ class Order:
     start_s: float = 0.0
     end_s: float | None = None
     transcript_uri: str = ""
+    evidence: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class Analyzer:
             "end_s": order.end_s,
             "threads": self._limits.threads,
             "every_frame": self._limits.every_frame,
+            "evidence": order.evidence,
         }
         with contextlib.ExitStack() as stack:
             inputs: dict[str, BinaryIO] = {}

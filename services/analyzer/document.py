@@ -2,8 +2,9 @@
 
 Schema `reelsmith.analysis/1`. Times are seconds since the first frame of the video (of the sound, where there is no
 video); frames count from 0 in the order they are shown; ends are exclusive but for those of transitions. `null` is
-unknown, an empty list is nothing found. `source.start_s` is where the measured part begins. Numbers are rounded to six
-decimals, keys are sorted.
+unknown, an empty list is nothing found. `source.start_s` is where the measured part begins. Where it was asked for,
+each transition has its `evidence` and there is a list of `rejected_transitions`, as `client/analysis.schema.json`
+describes them. Numbers are rounded to six decimals, keys are sorted.
 """
 
 import json
@@ -33,6 +34,7 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         arrays: The arrays of `measure.run`.
     """
     media, start_s = measured["media"], measured["start_s"]
+    rejected = {"rejected_transitions": measured["rejected"]} if "rejected" in measured else {}
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -46,7 +48,8 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         },
         "video": video(measured),
         "audio": audio(measured),
-        "transitions": measured["transitions"],
+        "transitions": transitions(measured),
+        **rejected,
         "shots": shots(measured),
         "speech": stretches(measured["speech"], start_s),
         "silence": stretches(measured["silence"], start_s),
@@ -131,6 +134,15 @@ def audio(measured: Mapping[str, Any]) -> dict[str, Any] | None:
 def stretches(spans: Sequence[Sequence[float]], start_s: float) -> list[dict[str, float]]:
     """Spans that count from the beginning of the measured part, in the times of the whole."""
     return [{"start_s": one_s + start_s, "end_s": other_s + start_s} for one_s, other_s in spans]
+
+
+def transitions(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The borders, with the evidence of each where that was asked for."""
+    if "evidence" not in measured:
+        return measured["transitions"]
+    return [
+        {**item, "evidence": seen} for item, seen in zip(measured["transitions"], measured["evidence"], strict=True)
+    ]
 
 
 def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:

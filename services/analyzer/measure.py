@@ -62,6 +62,7 @@ class Wanted:
         named: Whether the caller named that file.
         backend: What measures pictures, `cpu` or `cuda`.
         every_frame: Whether to decode frames that are of no consequence too; the result is the same.
+        evidence: Whether to say why there is a border between shots, or none; needs every frame.
     """
 
     measures: frozenset[str]
@@ -72,6 +73,7 @@ class Wanted:
     named: bool = False
     backend: str = "cpu"
     every_frame: bool = False
+    evidence: bool = False
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> "Wanted":
@@ -85,7 +87,8 @@ class Wanted:
             transcript=str(request.get("transcript") or ""),
             named=bool(request.get("transcript_named")),
             backend=str(request.get("backend") or "cpu"),
-            every_frame=bool(request.get("every_frame")),
+            every_frame=bool(request.get("every_frame") or request.get("evidence")),
+            evidence=bool(request.get("evidence")),
         )
 
     @property
@@ -195,7 +198,11 @@ class Pass:
         self._survey = probe.Survey.begin(opened, size_bytes)
         self._survey.looked = wanted.sees
         self._pictures = picture.Meter(
-            shots="shots" in wanted.measures, interval_s=INTERVAL_S, looking=tools.looking, left_out=tools.plan
+            shots="shots" in wanted.measures,
+            explain=wanted.evidence,
+            interval_s=INTERVAL_S,
+            looking=tools.looking,
+            left_out=tools.plan,
         )
         self._sound = meter.Meter(
             loud="loudness" in wanted.measures, voice="speech" in wanted.measures, notes="music" in wanted.measures
@@ -315,6 +322,8 @@ class Pass:
             "transitions": [_border(item, self._viewing.before) for item in pictures.transitions],
             "borders_s": pictures.borders_s,
         }
+        if self._wanted.evidence:
+            value |= _reasons(pictures, self._viewing.before)
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}
         value |= heard | self._met(pictures, heard["speech"] if "speech" in curves else None, arrays)
@@ -460,6 +469,14 @@ def _border(item: window.Transition, first: int) -> dict[str, Any]:
         "frame": item.frame + first,
         "start_frame": item.start_frame + first,
         "end_frame": item.end_frame + first,
+    }
+
+
+def _reasons(pictures: picture.Pictures, first: int) -> dict[str, Any]:
+    """Why there is a border, for each transition, and why there is none elsewhere."""
+    return {
+        "evidence": [item.value(first) for item in pictures.evidence],
+        "rejected": [item.value(first) for item in pictures.rejected],
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from services.analyzer import eye, focus, planes, thinning, timeline
 from services.analyzer.kernels import cpu, pairs
-from services.analyzer.shots import scanner, window
+from services.analyzer.shots import evidence, scanner, window
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Pictures:
         exposure: Per interval, mean luma from 0 to 1.
         first_frame: Per interval, the number of the first frame at or after its beginning.
         focus: The focus track, as coded.
+        evidence: Why each border is there, where that was asked for.
+        rejected: What looks like a border and is none, where that was asked for.
     """
 
     frame_count: int
@@ -36,6 +38,8 @@ class Pictures:
     exposure: np.ndarray
     first_frame: np.ndarray
     focus: list[focus.Sample]
+    evidence: list[evidence.Evidence]
+    rejected: list[evidence.Rejected]
 
 
 class Meter:
@@ -46,6 +50,7 @@ class Meter:
 
     Args:
         shots: Whether to look for borders between shots.
+        explain: Whether to keep why there is a border, or none; no frame may be left out then.
         interval_s: Length of the intervals of the curves, in seconds.
         looking: What looks at the frames.
         left_out: What decides about frames to leave out, and decodes them later; None where none are.
@@ -55,15 +60,17 @@ class Meter:
         self,
         *,
         shots: bool,
+        explain: bool = False,
         interval_s: float,
         looking: eye.Looking,
         left_out: thinning.Thinning | None = None,
     ) -> None:
+        self._explain = explain
         self._eye = looking
         self._left_out = left_out
         self._skipped_s: float | None = None
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
-        self._scanner = scanner.Scanner(refine=self._refined) if shots else None
+        self._scanner = scanner.Scanner(refine=self._refined, explain=explain) if shots else None
         self._focus = focus.Tracker()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
@@ -142,11 +149,15 @@ class Meter:
             duration_s: From the first frame to the end of the last one.
         """
         found = self._scanner.finish() if self._scanner is not None else []
+        transitions = [item for item, _ in found]
+        why = self._scanner.explained(transitions) if self._scanner is not None and self._explain else ([], [])
         curves = self._curves.finish(duration_s)
         return Pictures(
             frame_count=self.frame_count,
             duration_s=duration_s,
-            transitions=[item for item, _ in found],
+            transitions=transitions,
+            evidence=why[0],
+            rejected=why[1],
             borders_s=[time_s for _, time_s in found],
             first_frame=self._frames.finish(duration_s, self.frame_count),
             focus=focus.smoothed(self._focus.samples, [time_s for _, time_s in found]),

@@ -144,7 +144,13 @@ def _order(request: pb.AnalyzeRequest) -> analyses.Order:
             raise _refusal("range", "must be two finite numbers")
     measures = tuple(MEASURES[measure] for measure in request.measures)
     return analyses.Order(
-        _source(request.source_uri), _target(request.output), measures, start_s, end_s, request.transcript_uri
+        _source(request.source_uri),
+        _target(request.output),
+        measures,
+        start_s,
+        end_s,
+        request.transcript_uri,
+        request.evidence,
     )
 
 
@@ -202,13 +208,18 @@ def _result(done: analyses.Analysis) -> pb.AnalyzeResult:
     )
 
 
+def _transition(item: Mapping[str, Any]) -> pb.Transition:
+    frames = {name: item[name] for name in ("frame", "start_frame", "end_frame")}
+    return pb.Transition(kind=KINDS[item["kind"]], **frames)
+
+
 def _analysis(done: analyses.Analysis) -> pb.Analysis:
     found = done.document
     return pb.Analysis(
         media=_media(done.media),
         frame_count=found["video"]["frame_count"] if found["video"] else 0,
         duration_s=found["source"]["duration_s"],
-        transitions=[pb.Transition(**{**item, "kind": KINDS[item["kind"]]}) for item in found["transitions"]],
+        transitions=[_transition(item) for item in found["transitions"]],
         shots=[
             pb.Shot(
                 frames=media_pb2.FrameRange(start_frame=item["start_frame"], end_frame=item["end_frame"]),

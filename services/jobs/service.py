@@ -220,6 +220,7 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         labels=dict(message.labels),
         clips=tuple(_range(clip) for clip in message.clips),
         transcript_uri=message.transcript_uri,
+        evidence=message.evidence,
     )
 
 
@@ -249,6 +250,7 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         labels=dict(spec.labels),
         clips=[_range_message(clip) for clip in spec.clips],
         transcript_uri=spec.transcript_uri,
+        evidence=spec.evidence,
     )
 
 

@@ -58,6 +58,7 @@ class Spec:
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clips: tuple[TimeRange, ...] = ()
     transcript_uri: str = ""
+    evidence: bool = False
 
 
 def resolved(spec: Spec) -> Spec:

@@ -113,7 +113,8 @@ class FakeAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
         orders = self.fake.orders(request.source_uri, request.output.session_id, "analyze")
         async for progress in self.fake.obey(orders, request.output.session_id, "analyze"):
             yield analyzer_pb2.AnalyzeResponse(progress=progress)
-        artifact = self.fake.write(request.output, "analysis.json", "analysis")
+        text = "analysis with evidence" if request.evidence else "analysis"
+        artifact = self.fake.write(request.output, "analysis.json", text)
         yield analyzer_pb2.AnalyzeResponse(result=analyzer_pb2.AnalyzeResult(artifact=artifact))
 
     async def ProposeClips(self, request, context):

@@ -136,6 +136,21 @@ async def test_analysis_is_kept_and_repeatable(stub, uri, session) -> None:
     assert {"decode", "picture", "sound"} <= {timing.stage for timing in first.timings}
 
 
+async def test_evidence_is_there_on_request_only(stub, uri, session) -> None:
+    """Why each border is there, and why other changes are none; all else is as without it."""
+    plain = await analyzed(stub, uri(PAIR), session)
+    document = json.loads(session.read(plain.artifact.path, 1 << 20))
+    asked = await analyzed(stub, uri(PAIR), session, evidence=True)
+    explained = json.loads(session.read(asked.artifact.path, 1 << 20))
+    assert plain.analysis.transitions == asked.analysis.transitions
+    seen = [item.pop("evidence") for item in explained["transitions"]]
+    assert [item["kind"] for item in explained["transitions"]] == [item["detector"] for item in seen]
+    assert seen
+    refused = explained.pop("rejected_transitions")
+    assert all(item["reason"] and item["evidence"]["curve"]["values"] for item in refused)
+    assert document == explained
+
+
 async def test_file_beside_the_source_is_its_transcript(stub, media_dir, root, session) -> None:
     """Found by its name, or named and then anywhere; its words raise the clip that has them; a bad name is refused."""
     library = root / "library"

@@ -423,6 +423,16 @@ async def test_silent_instance_loses_its_lease(start) -> None:
     assert_whole(suite, job, clips=1)
 
 
+@pytest.mark.parametrize("evidence", [True, False])
+async def test_evidence_is_asked_of_the_analyzer(start, evidence: bool) -> None:
+    """What a job asks for reaches the instance that measures, and the job still says so."""
+    suite = await start()
+    job = await suite.submit(suite.source(), analyze_only=True, evidence=evidence)
+    await suite.events(job.id)
+    content = (suite.session(job.id) / "metadata/analysis.json").read_text()
+    assert evidence == (await suite.job(job.id)).spec.evidence == ("with evidence" in content)
+
+
 async def test_higher_priority_runs_first(start) -> None:
     """Of two that wait, the later one of higher priority is taken."""
     suite = await start(REELSMITH_JOBS_ANALYZE_LIMIT="1")

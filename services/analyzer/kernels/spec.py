@@ -227,3 +227,126 @@ def interpolated_peak(samples: np.ndarray, taps: np.ndarray) -> float:
     windows = np.lib.stride_tricks.sliding_window_view(samples, length, axis=1)
     between = windows.astype(np.float64) @ taps.T if len(taps) else np.zeros(1)
     return float(max(np.abs(samples[:, length - 1 :]).max(), np.abs(between).max()))
+
+
+def block_means(cells: np.ndarray, side: int) -> np.ndarray:
+    """Means of blocks of so many cells along each side; what fills no block is left out.
+
+    Args:
+        cells: (rows, columns) uint8.
+        side: Cells along the side of a block; less where there are fewer.
+
+    Returns:
+        (blocks,) float32.
+    """
+    rows, columns = (max(size // side, 1) for size in cells.shape)
+    used = cells[: rows * side, : columns * side]
+    blocks = used.reshape(rows, used.shape[0] // rows, columns, used.shape[1] // columns)
+    return blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
+
+
+def tones_apart(
+    luma: np.ndarray, chroma: np.ndarray, other_luma: np.ndarray, other_chroma: np.ndarray
+) -> tuple[int, int]:
+    """Distances of the histograms of two pictures: sums of absolute differences.
+
+    Those of luma are smoothed by 1 2 1 first, for a grey level on the border of a bin belongs to both.
+    """
+    smooth = np.convolve(luma - other_luma, [1, 2, 1], "same")
+    return int(np.abs(smooth).sum()), int(np.abs(chroma - other_chroma).sum())
+
+
+def dip(before: np.ndarray, after: np.ndarray, deviation: np.ndarray, low: float, high: float) -> float:
+    """How much contrast is lost between two pictures, as a share of what mixing them loses: the median of the frames.
+
+    A mix with weight w has the variance (1 - w) a + w b - w (1 - w) d, where a and b are the variances of the two
+    pictures and d that of their difference; a picture that moves from one to the other keeps to the first two terms.
+
+    Args:
+        before: The last picture before the change, (rows, columns) uint8.
+        after: The first one after it.
+        deviation: Standard deviations of those between, and of a last one that is the picture after the change.
+        low: Least weight that is looked at.
+        high: Largest.
+    """
+    one, other = before.astype(np.float64), after.astype(np.float64)
+    weights = np.arange(1, deviation.size + 1) / (deviation.size + 1)
+    middle = (weights >= low) & (weights <= high)
+    if not middle.any():
+        return 0.0
+    weights, seen = weights[middle], deviation[middle] ** 2
+    lost = (1 - weights) * one.var() + weights * other.var() - seen
+    return float(np.median(lost / (weights * (1 - weights) * (other - one).var() + 1e-6)))
+
+
+def mixtures(
+    stack: np.ndarray, span: int, change_min: float, mixed_max: float, weight_min: float, weight_max: float
+) -> np.ndarray:
+    """Where the picture in the middle of a span is a mixture of those at its ends.
+
+    Args:
+        stack: Small pictures side by side, (values, frames) float32.
+        span: Frames from end to end.
+        change_min: Mean difference of the ends, in grey levels; less is no other picture.
+        mixed_max: What mixing may leave open, as a share of the distance to the nearer end.
+        weight_min: Least weight of the second end.
+        weight_max: Largest.
+
+    Returns:
+        For each span, by its first frame, the share that mixing leaves open; infinity where it is no mixture.
+    """
+    count = stack.shape[1] - span
+    before, after, middle = stack[:, :count], stack[:, span:], stack[:, span // 2 : span // 2 + count]
+    change = after - before
+    weight = ((middle - before) * change).sum(axis=0) / ((change * change).sum(axis=0) + 1e-6)
+    mixed = np.abs(middle - before - weight * change).mean(axis=0)
+    nearer = np.minimum(np.abs(middle - before).mean(axis=0), np.abs(middle - after).mean(axis=0)) + 1e-6
+    fits = (np.abs(change).mean(axis=0) > change_min) & (mixed < mixed_max * nearer)
+    fits &= (weight > weight_min) & (weight < weight_max)
+    return np.where(fits, mixed / nearer, np.inf)
+
+
+def weights(stack: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Share of the last small picture in every one from the first to the last, both included."""
+    pictures = stack[:, first : last + 1].astype(np.float64)
+    change = pictures[:, -1] - pictures[:, 0]
+    return change @ (pictures - pictures[:, :1]) / (change @ change + 1e-6)
+
+
+def climb(
+    stack: np.ndarray,
+    stretch: tuple[int, int, int],
+    between: tuple[float, float],
+    frames: tuple[int, int],
+    error_max: float,
+) -> tuple[int, int, int, int]:
+    """Where the weight of the picture after a stretch climbs along one straight line from nothing to all.
+
+    The stretch grows on each side where the line reaches its end, until both ends of the line lie inside.
+
+    Args:
+        stack: Small pictures side by side, (values, frames) float32.
+        stretch: First and last frame that are looked at, and how far apart they may become.
+        between: Weights that the line is drawn through.
+        frames: How many must lie on it at least, and how many may leave it at most.
+        error_max: Root mean square distance of the weights from the line.
+
+    Returns:
+        The frame before, the first and the last on the line, the frame after; all -1 where there is none.
+    """
+    before, after, length_max = stretch
+    while before >= 0 and after < stack.shape[1] and after - before <= length_max:
+        share = weights(stack, before, after)
+        climbing = np.flatnonzero((share > between[0]) & (share < between[1]))
+        if climbing.size < frames[0] or climbing[-1] - climbing[0] >= climbing.size + frames[1]:
+            break
+        slope, offset = np.polyfit(climbing, share[climbing], 1)
+        if slope <= 0 or np.sqrt(np.mean((share[climbing] - slope * climbing - offset) ** 2)) > error_max:
+            break
+        start, end = before + round(-offset / slope) + 1, before + round((1 - offset) / slope)
+        inside = start > before + 1, end < after
+        if all(inside):
+            return before, start, end, after
+        grown = max((after - before) // 4, 2)
+        before, after = before - grown * (not inside[0]), after + grown * (not inside[1])
+    return -1, -1, -1, -1

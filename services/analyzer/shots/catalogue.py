@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Protocol
 
-from services.analyzer.shots import cut, dissolve, fade, window
+from services.analyzer.shots import cut, dissolve, evidence, fade, window
 
 
 class Find(Protocol):
@@ -13,6 +13,20 @@ class Find(Protocol):
         """Transitions whose frame lies in the range from `start` up to `end`."""
 
 
+class Explain(Protocol):
+    """What a detector's `explained` is."""
+
+    def __call__(self, frames: window.Window, item: window.Transition) -> evidence.Evidence:
+        """Why something that the detector found is a border."""
+
+
+class Reject(Protocol):
+    """What a detector's `rejected` is."""
+
+    def __call__(self, frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+        """What looks like a border in the range from `start` up to `end` and is none."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Detector:
     """A way to find one kind of border.
@@ -20,16 +34,20 @@ class Detector:
     Attributes:
         find: Finds the borders in a range of frames.
         reach: Frames on each side of the range that its decisions look at.
+        explained: Says why there is a border.
+        rejected: Says what is none, and why.
     """
 
     find: Find
     reach: int
+    explained: Explain
+    rejected: Reject
 
 
 DETECTORS = {
-    "cut": Detector(cut.find, cut.REACH),
-    "fade": Detector(fade.find, fade.REACH),
-    "dissolve": Detector(dissolve.find, dissolve.REACH),
+    "cut": Detector(cut.find, cut.REACH, cut.explained, cut.rejected),
+    "fade": Detector(fade.find, fade.REACH, fade.explained, fade.rejected),
+    "dissolve": Detector(dissolve.find, dissolve.REACH, dissolve.explained, dissolve.rejected),
 }
 AROUND = 12  # frames beside a gradual transition that are looked at for its ends
 REACH = max(detector.reach for detector in DETECTORS.values())
@@ -39,6 +57,16 @@ PRECEDENCE = ("fade", "cut", "dissolve")  # a fade explains the cuts inside it, 
 def found(frames: window.Window, start: int, end: int) -> list[window.Transition]:
     """What all detectors find in a range of frames."""
     return [item for detector in DETECTORS.values() for item in detector.find(frames, start, end)]
+
+
+def explained(frames: window.Window, items: list[window.Transition]) -> dict[window.Transition, evidence.Evidence]:
+    """Why what was found is a border."""
+    return {item: DETECTORS[item.kind].explained(frames, item) for item in items if item.score > 0}
+
+
+def rejected(frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+    """What all detectors looked at in a range of frames and refused."""
+    return [item for detector in DETECTORS.values() for item in detector.rejected(frames, start, end)]
 
 
 def doubts(frames: window.Window, items: list[window.Transition]) -> set[int]:

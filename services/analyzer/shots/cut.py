@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from services.analyzer.kernels import pairs
-from services.analyzer.shots import window
+from services.analyzer.shots import evidence, window
 
 REACH = 36  # frames on each side that a decision looks at: what returns after it, and other cuts beside
 RESIDUAL_MIN = 3.0  # grey levels per cell: what less is, is coding noise
@@ -39,6 +39,11 @@ RETURNS = (5, 7, 9, 11)
 STRUCTURE_WEIGHT, TONE_WEIGHT, COLOUR_WEIGHT, BIAS = 6.65, 6.5, 11.7, -4.45
 SURE = 2.0  # evidence beyond which the frames that were not decoded cannot turn a decision
 CONTEXT = 12  # frames on each side that the evidence is taken from
+STRONG_RESIDUAL, STRONG_BROKEN = 12.0, 0.5  # grey levels, share of blocks: of a change that a viewer takes note of
+STRONG_APART = 6  # frames within which only the strongest change is looked at
+LIT_MIN = 6.0  # grey levels of the mean: less is no light that goes on
+AWAY_MAX = 100.0  # what is farther is not told apart; JSON knows no infinity
+CURVE = 16  # frames on each side that the curve shows
 RATIO_LOG_MAX = 1.0  # more than e times the usual change of tone is no better evidence
 
 
@@ -84,9 +89,10 @@ def doubts(frames: window.Window, start: int, end: int) -> set[int]:
     return around & frames.guessed.keys()
 
 
-def _decided(frames: window.Window, start: int, end: int) -> range:
+def _decided(frames: window.Window, start: int, end: int) -> list[int]:
     """Frames that may be cuts in a range or beside it: those just outside may outdo those inside."""
-    return range(max(start - APART_MAX, frames.first + 1), min(end + APART_MAX, frames.end))
+    beside = range(max(start - APART_MAX, frames.first + 1), min(end + APART_MAX, frames.end))
+    return [frame for frame in beside if not _calm(frames.step(frame))]
 
 
 def _calm(step: pairs.Pair) -> bool:
@@ -113,9 +119,13 @@ def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
         return -math.inf
     between, before, after = _spans(frames, frame)
     tone = _tone(frames, between, before, after)
-    within = max(min((frames.pair(*pair).unexplained for pair in span), default=0.0) for span in (before, after))
-    step = _step(frames, frame)
+    step = frames.step(frame)
     residual, unexplained, broken = step.residual, step.unexplained, step.broken
+    within = 0.0
+    for span in (before, after):
+        if _weigh(unexplained, within, broken, tone) <= floor:
+            return -math.inf  # what is found new on the other side can only take evidence away
+        within = max(within, _within(frames, span))
     evidence = _weigh(unexplained, within, broken, tone)
     for pair in between:
         if evidence <= floor or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
@@ -132,6 +142,11 @@ def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
 Span = list[tuple[int, int]]
 
 
+def _within(frames: window.Window, span: Span) -> float:
+    """The least that is new between some frames on one side of a border."""
+    return min((frames.pair(*pair).unexplained for pair in span), default=0.0)
+
+
 def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
     """Pairs of frames across a border, before it and after it, as far as the window has them."""
     spans = (
@@ -145,7 +160,7 @@ def _spans(frames: window.Window, frame: int) -> tuple[Span, Span, Span]:
 
 def _decoded(frames: window.Window, span: Span) -> Span:
     """The pairs without guessed frames; all where there are no others."""
-    return [pair for pair in span if not frames.guessed.keys() & set(pair)] or span
+    return [pair for pair in span if pair[0] not in frames.guessed and pair[1] not in frames.guessed] or span
 
 
 def _tone(frames: window.Window, between: Span, before: Span, after: Span) -> float:
@@ -163,16 +178,9 @@ def _weigh(unexplained: float, within: float, broken: float, tone: float) -> flo
     return STRUCTURE_WEIGHT * math.log((unexplained + 0.03) / (within + 0.05)) + broken**2 * tone + BIAS
 
 
-def _step(frames: window.Window, frame: int) -> pairs.Pair:
-    """How a frame relates to the one before it; across the guessed one where one of them is."""
-    return frames.guessed.get(frame) or frames.guessed.get(frame - 1) or frames.pair(frame - 1, frame)
-
-
 def _candidate(frames: window.Window, frame: int) -> bool:
-    step = _step(frames, frame)
-    if _calm(step):
-        return False
-    if frames.guessed.keys() & {frame - 1, frame}:
+    step = frames.step(frame)
+    if frame - 1 in frames.guessed or frame in frames.guessed:
         return True
     beside = [frames.pair(*pair) for pair in _known(frames, [(frame - 2, frame - 1), (frame, frame + 1)])]
     return any(
@@ -187,11 +195,82 @@ def _known(frames: window.Window, span: Iterable[tuple[int, int]]) -> Iterator[t
 
 def _returns(frames: window.Window, frame: int, unexplained: float, broken: float) -> bool:
     """Whether the old picture comes back soon, or the new one was there shortly before."""
-    ahead = [(frame - 1, frame + apart) for apart in RETURNS]
-    back = [(frame - 1 - apart, frame) for apart in RETURNS]
-    for span in (ahead, back):
-        links = [frames.pair(*pair) for pair in _known(frames, span)]
-        alike = min((link.broken for link in links), default=1.0) < 0.5 * broken
-        if alike and min(link.unexplained for link in links) < 0.6 * unexplained:
-            return True
-    return False
+    return any(_away(frames, span, unexplained, broken) < 1 for span in _later(frame))
+
+
+def _later(frame: int) -> tuple[Span, Span]:
+    """Pairs that show whether the old picture comes back, or the new one was there before."""
+    return [(frame - 1, frame + apart) for apart in RETURNS], [(frame - 1 - apart, frame) for apart in RETURNS]
+
+
+def _away(frames: window.Window, span: Span, unexplained: float, broken: float) -> float:
+    """How far frames half a second away are from being the same picture again: below one they are."""
+    links = [frames.pair(*pair) for pair in _known(frames, span)]
+    if not links:
+        return math.inf
+    shares = min(link.broken for link in links) / (0.5 * broken), min(link.unexplained for link in links) / unexplained
+    return max(shares[0], shares[1] / 0.6)
+
+
+def explained(frames: window.Window, item: window.Transition) -> evidence.Evidence:
+    """What speaks for a cut."""
+    return _evidence(frames, item.frame)
+
+
+def _evidence(frames: window.Window, frame: int) -> evidence.Evidence:
+    """What speaks for a cut on a frame, and what against it."""
+    between, before, after = _spans(frames, frame)
+    links = [frames.step(frame), *(frames.pair(*pair) for pair in between)]
+    residual, unexplained, broken = (
+        min(getattr(link, kind) for link in links) for kind in ("residual", "unexplained", "broken")
+    )
+    within = max(_within(frames, before), _within(frames, after))
+    tone = broken**2 * _tone(frames, between, before, after)
+    away = min(_away(frames, span, max(unexplained, 1e-6), max(broken, 1e-6)) for span in _later(frame))
+    measures = (
+        evidence.Measure("residual", residual, RESIDUAL_MIN),
+        evidence.Measure("broken", broken, BROKEN_MIN),
+        evidence.Measure("new_across", unexplained),
+        evidence.Measure("new_within", within),
+        evidence.Measure("structure", _weigh(unexplained, within, 0.0, 0.0)),
+        evidence.Measure("tone", tone),
+        evidence.Measure("evidence", _weigh(unexplained, within, 0.0, 0.0) + tone, 0.0),
+        evidence.Measure("away", min(away, AWAY_MAX), 1.0),
+    )
+    first, last = max(frame - CURVE, frames.first + 1), min(frame + CURVE + 1, frames.end)
+    steps = [frames.step(near).residual for near in range(first, last)]
+    return evidence.Evidence("cut", measures, evidence.Curve("residual", first, steps, RESIDUAL_MIN))
+
+
+def rejected(frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+    """Frames of a range on which much changes at once, and that are no cuts."""
+    cuts = {item.frame for item in find(frames, start, end)}
+    found = []
+    for frame in range(max(start, frames.first + 1), min(end, frames.end)):
+        step = frames.step(frame)
+        if step.residual < STRONG_RESIDUAL and step.broken < STRONG_BROKEN:
+            continue
+        near = range(max(frame - STRONG_APART, frames.first + 1), min(frame + STRONG_APART + 1, frames.end))
+        strongest = max(near, key=lambda other: (_strength(frames, other), -other))
+        if strongest == frame and cuts.isdisjoint(near):
+            seen = _evidence(frames, frame)
+            reason = _reason(frames, frame, seen)
+            found.append(evidence.Rejected(frame, frame, frame, reason, _strength(frames, frame), seen))
+    return found
+
+
+def _strength(frames: window.Window, frame: int) -> float:
+    step = frames.step(frame)
+    return max(min(step.residual / STRONG_RESIDUAL, 2.0) / 2, min(step.broken, 1.0))
+
+
+def _reason(frames: window.Window, frame: int, seen: evidence.Evidence) -> str:
+    """Why a strong change is no cut: the first thing that speaks against one."""
+    found = {item.name: item for item in seen.measures}
+    back = not (found["residual"].holds and found["broken"].holds and found["away"].holds)
+    if back:
+        place = frame - frames.first
+        return "flash" if abs(frames.mean[place] - frames.mean[place - 1]) >= LIT_MIN else "interruption"
+    if not found["evidence"].holds:
+        return "motion" if found["structure"].value < 0 else "tones"
+    return "flicker"  # no peak, or a stronger change beside it

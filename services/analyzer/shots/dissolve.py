@@ -11,10 +11,12 @@ contrast that of Alattar, "Detecting and Compressing Dissolve Regions in Video S
 """
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from services.analyzer.shots import window
+from services.analyzer.kernels import mixing
+from services.analyzer.shots import evidence, window
 
 SPANS = (5, 8, 12, 18, 27, 40, 60, 90)  # frames from end to end that are tried; each half as long again
 REACH = 2 * SPANS[-1]  # frames on each side that a decision looks at
@@ -32,7 +34,11 @@ DIP_MIN, DIP_MAX = 0.5, 1.6  # of the loss of contrast that mixing two pictures 
 DIP_RANGE = (0.2, 0.8)  # weights of the new picture between which it is looked for: elsewhere it is small
 LENGTH_MIN, LENGTH_MAX = 7, 75  # frames: shorter may be smoke and fire that burn out, longer a camera that moves on
 BLOW_FRAMES, BLOW_FACTOR, BLOW_MIN = 3, 2.0, 2.0  # frames before, and how far above the usual change of a frame
+CURVE = 12  # frames on each side that the curve shows
 FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
+REASONS = {
+    "changed": "title", "dip": "motion", "broken_beside": "same_picture", "broken": "same_picture", "blow": "flash",
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,123 +58,124 @@ class Candidate:
 
 def find(frames: window.Window, start: int, end: int) -> list[window.Transition]:
     """Dissolves whose middle lies in a range of frames; see `cut.find`."""
-    small = _small(frames)
-    found: list[window.Transition] = []
-    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
-        known = any(item.start_frame <= candidate.middle <= item.end_frame for item in found)
-        transition = None if known else _measured(frames, small, candidate)
-        if transition is not None and not any(_overlap(transition, item) for item in found):
-            found.append(transition)
+    found = [_transition(*stretch) for stretch in _found(frames)]
     return sorted((item for item in found if start <= item.frame < end), key=lambda item: item.frame)
 
 
-def _overlap(one: window.Transition, other: window.Transition) -> bool:
-    return one.start_frame <= other.end_frame and other.start_frame <= one.end_frame
+Stretch = tuple[int, int, int, int]  # first and last mixed frame, a frame before and after
 
 
-def _small(frames: window.Window) -> np.ndarray:
-    """Every frame as means of eight by eight cells, (frames, values)."""
-    return np.stack([frames.small(frame) for frame in range(frames.first, frames.end)])
+def _found(frames: window.Window) -> list[Stretch]:
+    small = np.stack(frames.small, axis=1)
+    found: list[Stretch] = []
+    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
+        known = any(first <= candidate.middle <= last for first, last, *_ in found)
+        stretch = None if known else _measured(frames, small, candidate)
+        if stretch is not None and not any(_overlap(stretch, other) for other in found):
+            found.append(stretch)
+    return found
+
+
+def _transition(start: int, end: int, *beyond: int) -> window.Transition:
+    return window.Transition("dissolve", (start + end) // 2, start, end, 1.0)
+
+
+def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
 
 
 def _candidates(frames: window.Window, small: np.ndarray) -> list[Candidate]:
     found = []
     for span in SPANS:
-        if len(small) <= span:
+        if len(frames.pictures) <= span:
             break
-        before, after, middle = small[:-span], small[span:], small[span // 2 : len(small) - span + span // 2]
-        change = after - before
-        power = (change * change).sum(axis=1) + 1e-6
-        weight = ((middle - before) * change).sum(axis=1) / power
-        mixed = np.abs(middle - before - weight[:, None] * change).mean(axis=1)
-        nearer = np.minimum(np.abs(middle - before).mean(axis=1), np.abs(middle - after).mean(axis=1)) + 1e-6
-        fits = (np.abs(change).mean(axis=1) > CHANGE_MIN) & (mixed < MIXED_MAX * nearer)
-        fits &= (weight > WEIGHT_RANGE[0]) & (weight < WEIGHT_RANGE[1])
-        share = np.where(fits, mixed / nearer, np.inf)
-        best = [k for k in np.flatnonzero(fits) if share[k] == share[max(k - span // 4, 0) : k + span // 4 + 1].min()]
-        found += [Candidate(int(k) + span // 2 + frames.first, span, float(share[k])) for k in best]
+        share = mixing.mixtures(small, span, CHANGE_MIN, MIXED_MAX, *WEIGHT_RANGE)
+        for k in np.flatnonzero(np.isfinite(share)).tolist():
+            if share[k] == share[max(k - span // 4, 0) : k + span // 4 + 1].min():
+                found.append(Candidate(k + span // 2 + frames.first, span, float(share[k])))
     return found
 
 
-def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> window.Transition | None:
-    """The dissolve around a candidate, or None where a closer look refutes it.
+def _measured(frames: window.Window, small: np.ndarray, candidate: Candidate) -> Stretch | None:
+    """The dissolve around a candidate, or None where a closer look refutes it."""
+    stretches = _stretches(frames, small, candidate)
+    return next((item for item in stretches if all(test.holds for test in _tests(frames, *item))), None)
+
+
+def _stretches(frames: window.Window, small: np.ndarray, candidate: Candidate) -> Iterator[Stretch]:
+    """Stretches around a candidate along which the weight of the new picture climbs.
 
     The stretch that is looked at grows on each side where the change reaches its end, until both ends lie outside; and
     on both sides where that is no dissolve, for a part of one among things that move may look complete.
     """
     before, after = candidate.middle - candidate.span // 2 - 1, candidate.middle + candidate.span // 2 + 1
-    while frames.first <= before and after < frames.end and after - before <= REACH:  # bounded: it grows every turn
-        line = _line(small[before - frames.first : after + 1 - frames.first])
-        if line is None:
-            return None
-        start, end = before + line[0], before + line[1]
-        inside = start > before + 1, end < after
-        found = _checked(frames, small, (before, start, end, after), line[2]) if all(inside) else None
-        if found is not None:
-            return found
+    while True:  # bounded by `mixing.climb`: the stretch grows every turn
+        stretch = (before - frames.first, after - frames.first, REACH)
+        edges = mixing.climb(small, stretch, CLIMB_RANGE, (CLIMB_FRAMES_MIN, FLASH_FRAMES), LINE_ERROR_MAX)
+        if edges[0] < 0:
+            return
+        before, start, end, after = (edge + frames.first for edge in edges)
+        yield start, end, before, after
         grown = max((after - before) // 4, 2)
-        before -= grown if all(inside) or not inside[0] else 0
-        after += grown if all(inside) or not inside[1] else 0
-    return None
+        before, after = before - grown, after + grown
 
 
-def _line(stack: np.ndarray) -> tuple[int, int, float] | None:
-    """First and last mixed picture of a stack if the weight of its last picture climbs along a line, and its height."""
-    weights = _weights(stack)
-    climbing = np.flatnonzero((weights > CLIMB_RANGE[0]) & (weights < CLIMB_RANGE[1]))
-    if climbing.size < CLIMB_FRAMES_MIN or climbing[-1] - climbing[0] >= climbing.size + FLASH_FRAMES:
-        return None
-    slope, offset = np.polyfit(climbing, weights[climbing], 1)
-    error = np.sort((weights[climbing] - slope * climbing - offset) ** 2)
-    if slope <= 0 or np.sqrt(np.mean(error)) > LINE_ERROR_MAX:
-        return None
-    return round(-offset / slope) + 1, round((1 - offset) / slope), float(weights[-1] - weights[0])
-
-
-def _checked(
-    frames: window.Window, small: np.ndarray, edges: tuple[int, int, int, int], score: float
-) -> window.Transition | None:
-    """The dissolve with these edges: a frame before it, its first and last one, a frame after it."""
-    before, start, end, after = edges
-    changed = np.abs(small[end - frames.first] - small[start - 1 - frames.first]) > CHANGED_LEVELS
-    if not LENGTH_MIN <= end - start + 1 <= LENGTH_MAX or changed.mean() < CHANGED_MIN:
-        return None
-    if min(frames.deviation[frame - frames.first] for frame in (before, after)) < FADE_DEVIATION:
-        return None
+def _tests(frames: window.Window, start: int, end: int, *beyond: int) -> Iterator[evidence.Measure]:
+    """What is asked of a stretch, cheapest first."""
+    yield evidence.Measure("length", end - start + 1, LENGTH_MIN, LENGTH_MAX)
+    apart = np.abs(frames.small[end - frames.first] - frames.small[start - 1 - frames.first])
+    yield evidence.Measure("changed", int(np.count_nonzero(apart > CHANGED_LEVELS)) / apart.size, CHANGED_MIN)
+    contrast = min(frames.deviation[frame - frames.first] for frame in beyond)
+    yield evidence.Measure("contrast", contrast, FADE_DEVIATION)
+    yield evidence.Measure("dip", _dip(frames, start, end), DIP_MIN, DIP_MAX)
     beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
-    if min(frames.pair(*ends).broken for ends in (beside, (start - 1, end))) < BROKEN_MIN:
-        return None
-    if not DIP_MIN <= _dip(frames, start, end) <= DIP_MAX or _burns_out(frames, start, end):
-        return None
-    return window.Transition("dissolve", (start + end) // 2, start, end, score)
+    yield evidence.Measure("broken_beside", frames.pair(*beside).broken, BROKEN_MIN)
+    yield evidence.Measure("broken", frames.pair(start - 1, end).broken, BROKEN_MIN)
+    blow, usual = _blow(frames, start, end)
+    yield evidence.Measure("blow", blow, high=BLOW_FACTOR * usual + BLOW_MIN)
 
 
 def _dip(frames: window.Window, start: int, end: int) -> float:
-    """How much contrast is lost between two pictures, as a share of what mixing them loses.
-
-    A mix with weight w has the variance (1 - w) a + w b - w (1 - w) d, where a and b are the variances of the two
-    pictures and d that of their difference; a picture that moves from one to the other keeps to the first two terms.
-    """
-    ends = [frames.pictures[frame - frames.first].luma.astype(np.float64) for frame in (start - 1, end)]
-    before, after, between = ends[0].var(), ends[1].var(), (ends[1] - ends[0]).var()
-    weights = (np.arange(start, end) - start + 1) / (end - start + 1)
-    seen = np.array(frames.deviation[start - frames.first : end - frames.first]) ** 2
-    middle = (weights >= DIP_RANGE[0]) & (weights <= DIP_RANGE[1])
-    weights, seen = weights[middle], seen[middle]
-    lost = (1 - weights) * before + weights * after - seen
-    return float(np.median(lost / (weights * (1 - weights) * between + 1e-6)))
+    """How much contrast is lost between two pictures, as a share of what mixing them loses."""
+    ends = (frames.pictures[frame - frames.first].luma for frame in (start - 1, end))
+    deviation = np.array(frames.deviation[start - frames.first : end - frames.first])
+    return mixing.dip(*ends, deviation, *DIP_RANGE)
 
 
-def _burns_out(frames: window.Window, start: int, end: int) -> bool:
-    """Whether the change begins with a blow, as fire and flashes do that then fade away."""
+def _blow(frames: window.Window, start: int, end: int) -> tuple[float, float]:
+    """The largest change of a frame where a change begins, as fire and flashes have it, and the usual one within."""
     blow, within = (
         [frames.pair(frame - 1, frame).residual for frame in range(max(first, frames.first + 1), last)]
         for first, last in ((start - BLOW_FRAMES, start + 1), (start + 1, end))
     )
-    return max(blow, default=0.0) > BLOW_FACTOR * float(np.median(within)) + BLOW_MIN
+    return max(blow, default=0.0), float(np.median(within))
 
 
-def _weights(stack: np.ndarray) -> np.ndarray:
-    """Share of the last picture in every one of a stack of small pictures, the first and the last included."""
-    change = stack[-1] - stack[0]
-    return (stack - stack[0]) @ change / float(change @ change + 1e-6)
+def explained(frames: window.Window, item: window.Transition) -> evidence.Evidence:
+    """What speaks for a dissolve."""
+    stretch = next(stretch for stretch in _found(frames) if _transition(*stretch) == item)
+    return _evidence(frames, stretch, tuple(_tests(frames, *stretch)))
+
+
+def _evidence(frames: window.Window, stretch: Stretch, measures: tuple[evidence.Measure, ...]) -> evidence.Evidence:
+    first, last = max(stretch[0] - CURVE, frames.first), min(stretch[1] + CURVE, frames.end - 1)
+    weights = mixing.weights(np.stack(frames.small, axis=1), first - frames.first, last - frames.first)
+    return evidence.Evidence("dissolve", measures, evidence.Curve("weight", first, weights.tolist(), CLIMB_RANGE[0]))
+
+
+def rejected(frames: window.Window, start: int, end: int) -> list[evidence.Rejected]:
+    """Stretches in the middle of a range along which one picture seems to become another, and that are no dissolves."""
+    small = np.stack(frames.small, axis=1)
+    found: list[evidence.Rejected] = []
+    for candidate in sorted(_candidates(frames, small), key=lambda item: (item.mixed, item.middle)):
+        if not start <= candidate.middle < end:
+            continue
+        tried = [(item, tuple(_tests(frames, *item))) for item in _stretches(frames, small, candidate)]
+        for stretch, measures in sorted(tried, key=lambda item: sum(not test.holds for test in item[1]))[:1]:
+            reason = next((REASONS.get(test.name) for test in measures if not test.holds), None)
+            if reason is None or any(_overlap(stretch, (item.start, item.end)) for item in found):
+                continue  # a dissolve; or too short, too long or too faint to be taken for one
+            changed = next(test.value for test in measures if test.name == "changed")
+            seen, frame = _evidence(frames, stretch, measures), (stretch[0] + stretch[1]) // 2
+            found.append(evidence.Rejected(frame, stretch[0], stretch[1], reason, changed, seen))
+    return found

@@ -1,10 +1,10 @@
 """Runs the detectors over a film of any length, a window of frames at a time."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NoReturn
 
 from services.analyzer.kernels import pairs
-from services.analyzer.shots import catalogue, cut, window
+from services.analyzer.shots import catalogue, cut, evidence, window
 
 CORE = 256  # frames that are decided at once; a compromise of memory and of looking at frames again
 
@@ -24,14 +24,17 @@ class Scanner:
     Args:
         core: Frames that are decided at once.
         refine: Decodes frames that were left out, by their numbers; not needed where none are.
+        explain: Whether to keep why there is a border, or none; no frame may be left out then.
     """
 
-    def __init__(self, core: int = CORE, refine: Refine = _nothing) -> None:
-        self._core, self._refine = core, refine
+    def __init__(self, core: int = CORE, refine: Refine = _nothing, *, explain: bool = False) -> None:
+        self._core, self._refine, self._explain = core, refine, explain
         self._frames = window.Window()
         self._decided = 0
         self._found: list[window.Transition] = []
         self._times_s: dict[int, float] = {}
+        self._evidence: dict[window.Transition, evidence.Evidence] = {}
+        self._rejected: list[evidence.Rejected] = []
 
     @property
     def first(self) -> int:
@@ -59,10 +62,28 @@ class Scanner:
             self._decide(self._frames.end)
         return [(item, self._times_s[item.frame]) for item in catalogue.settle(self._found)]
 
+    def explained(self, items: Sequence[window.Transition]) -> tuple[list[evidence.Evidence], list[evidence.Rejected]]:
+        """Why the borders that `finish` gave are there, and what else was looked at and refused."""
+        lost = [
+            evidence.Rejected(item.frame, item.start_frame, item.end_frame, "overlap", 1.0, self._evidence[item])
+            for item in self._found
+            if item.score > 0 and item not in items
+        ]
+        beside = [
+            other
+            for other in self._rejected
+            if not any(item.start_frame - 1 <= other.end and other.start <= item.end_frame + 1 for item in items)
+        ]
+        return [self._evidence[item] for item in items], evidence.strongest([*beside, *lost])
+
     def _decide(self, end: int) -> None:
         found = self._sure(end)
         self._times_s |= {item.frame: self._frames.times[item.frame - self._frames.first] for item in found}
         self._found += found
+        if self._explain:
+            self._evidence |= catalogue.explained(self._frames, found)
+            rejected = catalogue.rejected(self._frames, self._decided, end)
+            self._rejected = evidence.strongest([*self._rejected, *rejected])
         self._decided = end
 
     def _sure(self, end: int) -> list[window.Transition]:
@@ -77,5 +98,4 @@ class Scanner:
             self._settle(doubts)
 
     def _settle(self, doubts: set[int]) -> None:
-        for frame, picture in self._refine(doubts):
-            self._frames.replace(frame, picture)
+        self._frames.replace(self._refine(doubts))

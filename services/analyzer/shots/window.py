@@ -2,15 +2,16 @@
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 
-from services.analyzer.kernels import cpu, pairs, spec
+from services.analyzer.kernels import cpu, mixing, pairs, spec
 
 Kind = Literal["cut", "fade", "dissolve"]
+SMALL = 8  # cells along the side of the blocks that mixing is looked for in
 COARSE = 4  # cells along the side of the blocks that are correlated: what moves a little is still the same picture
-SMOOTHING = np.array([0.25, 0.5, 0.25], np.float32)  # a grey level on the border of a bin belongs to both
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Window:
         times: When they are shown, in seconds.
         mean: Their mean luma.
         deviation: Standard deviation of their luma.
+        small: Means of SMALL by SMALL cells of each, (values,) float32.
+        steps: How each relates to the one before it, across the guessed one where one of them is; None if unknown yet.
         guessed: Frames that were not decoded but guessed from those beside them, and how these two relate.
     """
 
@@ -50,11 +53,13 @@ class Window:
         self.times: list[float] = []
         self.mean: list[float] = []
         self.deviation: list[float] = []
+        self.small: list[np.ndarray] = []
+        self.steps: list[pairs.Pair | None] = []
         self.guessed: dict[int, pairs.Pair] = {}
         self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._small: dict[int, np.ndarray] = {}
-        self._coarse: dict[int, np.ndarray] = {}
+        self._coarse: dict[int, tuple[np.ndarray, float]] = {}
         self._pairs: dict[tuple[int, int], pairs.Pair] = {}
+        self._tones: dict[tuple[int, int], tuple[float, float]] = {}
 
     @property
     def end(self) -> int:
@@ -71,11 +76,16 @@ class Window:
         """
         if step is not None:
             self._pairs[self.end - 1, self.end] = step
+        self._extend(picture, time_s, step)
+
+    def _extend(self, picture: pairs.Picture, time_s: float, step: pairs.Pair | None) -> None:
         mean, deviation = _moments(picture)
         self.pictures.append(picture)
         self.times.append(time_s)
         self.mean.append(mean)
         self.deviation.append(deviation)
+        self.small.append(_means(picture.luma, SMALL))
+        self.steps.append(step)
 
     def append_after_guess(self, picture: pairs.Picture, times_s: tuple[float, float], across: pairs.Pair) -> None:
         """Adds a frame that was not decoded, and then the one after it.
@@ -86,30 +96,35 @@ class Window:
             across: How the second frame relates to the one before the first.
         """
         self._pairs[self.end - 1, self.end + 1] = self.guessed[self.end] = across
-        self.append(pairs.between(self.pictures[-1], picture), times_s[0], None)
-        self.append(picture, times_s[1], None)
+        self._extend(pairs.between(self.pictures[-1], picture), times_s[0], across)
+        self._extend(picture, times_s[1], across)
 
-    def replace(self, frame: int, picture: pairs.Picture) -> None:
-        """Puts a frame that was decoded after all in the place of its guess."""
-        place = frame - self.first
-        self.pictures[place] = picture
-        self.mean[place], self.deviation[place] = _moments(picture)
-        del self.guessed[frame]
-        self._pairs = {key: value for key, value in self._pairs.items() if frame not in key}
-        self._histograms.pop(frame, None)
-        self._small.pop(frame, None)
-        self._coarse.pop(frame, None)
+    def replace(self, decoded: Iterable[tuple[int, pairs.Picture]]) -> None:
+        """Puts frames that were decoded after all, by their numbers, in the place of their guesses."""
+        changed = set()
+        for frame, picture in decoded:
+            place = frame - self.first
+            self.pictures[place] = picture
+            self.mean[place], self.deviation[place] = _moments(picture)
+            self.small[place] = _means(picture.luma, SMALL)
+            self.steps[place : place + 2] = [None, None]  # the frame after a guess is there, and no guess
+            del self.guessed[frame]
+            self._histograms.pop(frame, None)
+            self._coarse.pop(frame, None)
+            changed.add(frame)
+        self._pairs = {key: value for key, value in self._pairs.items() if changed.isdisjoint(key)}
+        self._tones = {key: value for key, value in self._tones.items() if changed.isdisjoint(key)}
 
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
         count = frame - self.first
-        for column in (self.pictures, self.times, self.mean, self.deviation):
+        for column in (self.pictures, self.times, self.mean, self.deviation, self.small, self.steps):
             del column[:count]
         self.first = frame
         self.guessed = {key: value for key, value in self.guessed.items() if key >= frame}
         self._pairs = {key: value for key, value in self._pairs.items() if key[0] >= frame}
+        self._tones = {key: value for key, value in self._tones.items() if key[0] >= frame}
         self._histograms = {key: value for key, value in self._histograms.items() if key >= frame}
-        self._small = {key: value for key, value in self._small.items() if key >= frame}
         self._coarse = {key: value for key, value in self._coarse.items() if key >= frame}
 
     def pair(self, before: int, after: int) -> pairs.Pair:
@@ -120,32 +135,43 @@ class Window:
             known = self._pairs[before, after] = pairs.compare(blocks)
         return known
 
+    def step(self, frame: int) -> pairs.Pair:
+        """How a frame relates to the one before it; across the guessed one where one of them is."""
+        known = self.steps[frame - self.first]
+        if known is None:
+            known = self.steps[frame - self.first] = self.pair(frame - 1, frame)
+        return known
+
     def tones(self, before: int, after: int) -> tuple[float, float]:
         """Distances of the luma and the chroma histograms of two frames, each 0 to 1."""
-        ours, theirs = self._tones_of(before), self._tones_of(after)
-        return float(np.abs(ours[0] - theirs[0]).sum() / 2), float(np.abs(ours[1] - theirs[1]).sum() / 2)
+        known = self._tones.get((before, after))
+        if known is None:
+            luma, chroma = mixing.tones_apart(*self._histograms_of(before), *self._histograms_of(after))
+            picture = self.pictures[after - self.first]
+            known = luma / (8 * picture.luma.size), chroma / (2 * picture.chroma[0].size)
+            self._tones[before, after] = known
+        return known
 
-    def small(self, frame: int) -> np.ndarray:
-        """Means of eight by eight cells of a frame, (values,) float32."""
-        if frame not in self._small:
-            self._small[frame] = _means(self.pictures[frame - self.first].luma, 8)
-        return self._small[frame]
+    def correlation(self, one: int, other: int) -> float:
+        """How alike two frames are at whatever strength, by means of COARSE by COARSE cells: 1 for the same."""
+        (ours, ours_power), (theirs, theirs_power) = self._coarse_of(one), self._coarse_of(other)
+        return float(ours @ theirs) / math.sqrt(ours_power * theirs_power + 1.0)
 
-    def coarse(self, frame: int) -> np.ndarray:
-        """Means of COARSE by COARSE cells of a frame less their mean, (values,) float32."""
-        if frame not in self._coarse:
+    def _coarse_of(self, frame: int) -> tuple[np.ndarray, float]:
+        known = self._coarse.get(frame)
+        if known is None:
             means = _means(self.pictures[frame - self.first].luma, COARSE)
-            self._coarse[frame] = means - means.mean()
-        return self._coarse[frame]
+            means -= means.mean()
+            known = self._coarse[frame] = (means, float(means @ means))
+        return known
 
-    def _tones_of(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    def _histograms_of(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         known = self._histograms.get(frame)
         if known is None:
             picture = self.pictures[frame - self.first]
             luma, chroma = np.zeros(spec.LUMA_BINS, np.int64), np.zeros(spec.CHROMA_BINS**2, np.int64)
             cpu.histograms(picture.luma, picture.chroma, luma, chroma)
-            smooth = np.convolve(luma / picture.luma.size, SMOOTHING, "same")
-            known = self._histograms[frame] = (smooth, chroma / picture.chroma[0].size)
+            known = self._histograms[frame] = (luma, chroma)
         return known
 
 
@@ -158,7 +184,6 @@ def _moments(picture: pairs.Picture) -> tuple[float, float]:
 
 def _means(luma: np.ndarray, side: int) -> np.ndarray:
     """Means of blocks of so many cells along each side, (values,) float32."""
-    rows, columns = (max(size // side, 1) for size in luma.shape)
-    used = luma[: rows * side, : columns * side]
-    blocks = used.reshape(rows, used.shape[0] // rows, columns, used.shape[1] // columns)
-    return blocks.mean(axis=(1, 3), dtype=np.float32).ravel()
+    out = np.empty(max(luma.shape[0] // side, 1) * max(luma.shape[1] // side, 1), np.float32)
+    mixing.block_means(luma, side, out)
+    return out

@@ -108,7 +108,10 @@ class RemoteExecutor:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         spec = task.job.spec
         request = analyzer_pb2.AnalyzeRequest(
-            source_uri=spec.source_uri, output=_output(task), transcript_uri=spec.transcript_uri
+            source_uri=spec.source_uri,
+            output=_output(task),
+            transcript_uri=spec.transcript_uri,
+            evidence=spec.evidence,
         )
         if spec.range is not None:
             request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s

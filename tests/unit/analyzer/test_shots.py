@@ -3,12 +3,16 @@
 import csv
 import itertools
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from benchmarks import shots
-from services.analyzer.shots import catalogue, cut, dissolve, fade
+from media import pool
+from services.analyzer import measure
+from services.analyzer.kernels import pairs
+from services.analyzer.shots import catalogue, cut, dissolve, evidence, fade, scanner
 from tests.unit.analyzer import conftest as made
 
 STILL = ("bottles_noaudio_40s_h264.mp4", "cars_silent_audio_12.5fps_30s.mp4", "two_people_desk_38s_vp9.webm",
@@ -158,7 +162,7 @@ def test_title_that_appears_is_no_dissolve(media_dir: pathlib.Path, monkeypatch:
 def test_fade_of_a_fast_picture_is_exact(monkeypatch: pytest.MonkeyPatch, steady: bool) -> None:
     """A picture that is another one before it is half grown is told by its steady growth; without that it is lost."""
     if not steady:
-        monkeypatch.setattr(fade, "_steady", lambda strength: False)
+        monkeypatch.setattr(fade, "_unsteady", lambda strength: 1.0)
     length, black, pace = 20, 8, 3
     one, other = swept(1, 60, pace), swept(2, 60, pace)
     down = [one[30 + k] * (1 - (k + 1) / length) for k in range(length)]
@@ -186,3 +190,76 @@ def test_detectors_say_how_far_they_look() -> None:
     """The window is as large as the farthest look of any detector."""
     assert catalogue.REACH >= max(cut.REACH, fade.REACH, dissolve.REACH)
     assert set(catalogue.PRECEDENCE) == set(catalogue.DETECTORS)
+
+
+def explained(frames: list, core: int = 256) -> tuple[list, list, list]:
+    """Borders, the evidence of each, and what was refused."""
+    scan, last = scanner.Scanner(core, explain=True), None
+    for index, frame in enumerate(frames):
+        scan.add(frame, index / 25, pairs.compare(pairs.match(last, frame)) if last is not None else None)
+        last = frame
+    items = [item for item, _ in scan.finish()]
+    return items, *scan.explained(items)
+
+
+def joined() -> list:
+    """A cut, a fade through black and a dissolve between still scenes."""
+    one, two, three, four = (made.scene(seed) for seed in range(1, 5))
+    down = [two * (1 - k / 12) for k in range(1, 13)]
+    up = [three * (k / 12) for k in range(1, 13)]
+    mixed = [three + (four - three) * k / 17 for k in range(1, 17)]
+    frames = [*[one] * 40, *[two] * 40, *down, *[one * 0] * 6, *up, *[three] * 60, *mixed, *[four] * 60]
+    return [made.reduced(frame) for frame in frames]
+
+
+def test_evidence_of_a_border_keeps_every_limit() -> None:
+    """Each border says by which detector, what it measured and what it saw; asking changes no border."""
+    items, why, _ = explained(joined())
+    assert ["cut", "fade", "dissolve"] == [item.kind for item in items] == [seen.detector for seen in why]
+    assert made.borders(joined()) == [(item.kind, item.frame, item.start_frame, item.end_frame) for item in items]
+    assert all(test.holds for seen in why for test in seen.measures)
+    for item, seen in zip(items, why, strict=True):
+        curve = seen.curve.value(1000)
+        assert len(curve["values"]) <= evidence.CURVE_VALUES_MAX
+        assert curve["first_frame"] - 1000 < item.start_frame
+        assert curve["first_frame"] - 1000 + curve["frames_per_value"] * len(curve["values"]) > item.end_frame
+    assert max(why[0].curve.values) == why[0].curve.values[items[0].frame - why[0].curve.first]
+
+
+def test_evidence_does_not_depend_on_windows() -> None:
+    """The same borders, numbers and refusals whether frames are decided a few at a time or all at once."""
+    assert explained(joined() + flashed(2), 100_000) == explained(joined() + flashed(2), 64)
+
+
+def test_evidence_of_labelled_films_keeps_every_limit(media_dir: pathlib.Path) -> None:
+    """Real cuts, fades and a dissolve."""
+    for film in ("psd_transitions_24s_h264.mp4", "nasa_2video_2audio_2sub_13s.mp4"):
+        with (media_dir / "real" / film).open("rb") as file:
+            request = {"measures": ["shots"], "evidence": True}
+            value, _ = measure.run(request, pool.Files({"source": file}, {}), lambda report: None)
+        assert [item["kind"] for item in value["transitions"]] == [item["detector"] for item in value["evidence"]]
+        for item in value["evidence"]:
+            assert all((test["at_least"] or -np.inf) <= test["value"] for test in item["measured"])
+            assert all(test["value"] <= (test["at_most"] or np.inf) for test in item["measured"])
+
+
+@pytest.mark.parametrize(
+    ("reason", "frames"), [("flash", lambda: flashed(2)), ("interruption", interrupted)], ids=["flash", "interruption"]
+)
+def test_refused_change_says_why(reason: str, frames: Callable[[], list]) -> None:
+    """A strong change that is no border is told with the reason, and one limit at least that it does not keep."""
+    items, _, refused = explained(frames())
+    assert [] == items
+    assert {reason} == {item.reason for item in refused if item.evidence.detector == "cut"}
+    assert all(not all(test.holds for test in item.evidence.measures) for item in refused)
+
+
+def test_refusals_of_a_film_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many flashes only the strongest are told, in order of time."""
+    frames = [frame for length in (1, 2, 3, 2, 1, 3) for frame in flashed(length)]
+    everything = explained(frames)[2]
+    monkeypatch.setattr(evidence, "REJECTED_MAX", 3)
+    few = explained(frames)[2]
+    assert len(everything) > len(few) == 3
+    assert all(item in everything for item in few)
+    assert sorted(few, key=lambda item: item.frame) == few

@@ -101,6 +101,16 @@ async def test_failed_job_exits_with_one_clear_line(fake, serve, failed, video, 
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("options", [[], ["--evidence"]])
+async def test_analyze_asks_for_evidence_on_request(fake, serve, failed, video, reelsmith, options):
+    """The option arrives at the gateway, and only where it is given."""
+    player = fake(failed)
+    async with serve(player) as address:
+        await reelsmith("analyze", video, *options, "--gateway", address)
+    spec = player.requests[0].spec
+    assert (True, bool(options)) == (spec.analyze_only, spec.evidence)
+
+
 async def test_success_without_a_clip_is_a_failure(fake, serve, finished, video, reelsmith):
     """No clip, no exit code 0."""
     del finished.clips[:], finished.artifacts[:]

@@ -7,6 +7,7 @@ import pytest
 
 from chassis import errors
 from client import analysis, gateway, progress, results, schema, terminal
+from services.analyzer.shots import evidence
 
 ANALYSIS = {
     "schema": "reelsmith.analysis/1",
@@ -92,6 +93,23 @@ def test_analysis_has_every_documented_part(steps):
     assert "reelsmith.analyze/1" == document["schema"]
     assert [{"name": "analyze", "duration_s": 3.0, "attempts": 1}] == document["timings"]["steps"]
     assert 4.0 == document["timings"]["realtime_factor"]
+
+
+def test_analysis_with_evidence_is_valid(steps):
+    """Why borders are there, and why others are not, is checked and kept."""
+    curve = evidence.Curve("residual", 8, [0.5] * 100, 3.0)
+    measures = (evidence.Measure("broken", 0.9, 0.12), evidence.Measure("new_across", 0.5))
+    seen = evidence.Evidence("cut", measures, curve)
+    refused = evidence.Rejected(60, 60, 60, "flash", 1.0, seen).value(0)
+    measured = ANALYSIS | {
+        "transitions": [ANALYSIS["transitions"][0] | {"evidence": seen.value(0)}],
+        "rejected_transitions": [refused],
+    }
+    document = analysis.compose(measured, PROPOSALS, steps[1])
+    jsonschema.validate(document, analysis.SCHEMA)
+    assert [refused] == document["rejected_transitions"]
+    with pytest.raises(errors.DataLoss, match="reason"):
+        analysis.compose(measured | {"rejected_transitions": [refused | {"reason": "odd"}]}, PROPOSALS, steps[1])
 
 
 async def test_analysis_without_a_fitting_clip_has_no_proposals(fake, serve, failed):
