@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from services.analyzer import focus
+from services.analyzer.camera import path
 from services.analyzer.subjects import finder
 
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
 DECIMALS = 6
-CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset")
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset",
+          *path.CURVES)  # fmt: skip
 FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 
@@ -141,6 +143,7 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     frames = [first, *(item["frame"] for item in measured["transitions"]), first + measured["video"]["frame_count"]]
     start_s = measured["start_s"]
     times = [0.0, *measured["borders_s"], measured["duration_s"]]
+    cameras = measured["cameras"] or [None] * (len(frames) - 1)
     return [
         {
             "index": index,
@@ -148,6 +151,7 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
             "end_frame": frames[index + 1],
             "start_s": start_s + times[index],
             "end_s": start_s + times[index + 1],
+            "camera": cameras[index],
         }
         for index in range(len(frames) - 1)
     ]

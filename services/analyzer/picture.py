@@ -1,4 +1,4 @@
-"""Measures the frames of a video one by one: shots, motion, sharpness, exposure and focus."""
+"""Measures the frames of a video one by one: shots, motion, the camera, sharpness, exposure and focus."""
 
 import dataclasses
 import math
@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from services.analyzer import eye, focus, planes, thinning, timeline
+from services.analyzer.camera import path
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
 
@@ -25,6 +26,7 @@ class Pictures:
         exposure: Per interval, mean luma from 0 to 1.
         first_frame: Per interval, the number of the first frame at or after its beginning.
         focus: The focus track, as coded.
+        camera: Motion of the camera per step of its path, in samples of the picture as coded; see `path.Path.finish`.
     """
 
     frame_count: int
@@ -36,6 +38,7 @@ class Pictures:
     exposure: np.ndarray
     first_frame: np.ndarray
     focus: list[focus.Sample]
+    camera: np.ndarray
 
 
 class Meter:
@@ -65,6 +68,7 @@ class Meter:
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
         self._scanner = scanner.Scanner(refine=self._refined) if shots else None
         self._focus = focus.Tracker()
+        self._fitter, self._path = path.Fitter(), path.Path()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
         self._before: pairs.Picture | None = None
@@ -96,7 +100,9 @@ class Meter:
         pair = _compared(blocks)
         self._scan(look.picture, t_s, pair if blocks is step else _compared(step))
         self._focus.add(look.picture, blocks, pair, t_s)
-        motion = _speed(blocks, self._eye.grid, t_s - self._last_s) if blocks is not None else math.nan
+        grid = self._eye.grid
+        self._path.add(t_s, self._fitter.step(look.picture, blocks, pair, grid.cell_rows / grid.cell_columns))
+        motion = _speed(blocks, grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
         self._last, self._last_s = look.picture, t_s
 
@@ -149,6 +155,7 @@ class Meter:
             transitions=[item for item, _ in found],
             borders_s=[time_s for _, time_s in found],
             first_frame=self._frames.finish(duration_s, self.frame_count),
+            camera=self._path.finish(duration_s) * _samples(self._eye.grid),
             focus=focus.smoothed(self._focus.samples, [time_s for _, time_s in found]),
             **curves,
         )
@@ -156,6 +163,13 @@ class Meter:
 
 def _compared(blocks: pairs.Blocks | None) -> pairs.Pair | None:
     return pairs.compare(blocks) if blocks is not None else None
+
+
+def _samples(grid: planes.Grid) -> np.ndarray:
+    """Samples per unit of each part of the motion of the camera, (5,)."""
+    return np.array(
+        [grid.cell_columns, grid.cell_rows, 1, 1, math.sqrt(grid.cell_columns * grid.cell_rows)], np.float32
+    )
 
 
 def _speed(blocks: pairs.Blocks, grid: planes.Grid, step_s: float) -> float:

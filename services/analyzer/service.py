@@ -36,6 +36,11 @@ KINDS = {
     "fade": pb.Transition.KIND_FADE,
     "dissolve": pb.Transition.KIND_DISSOLVE,
 }
+CAMERAS = {
+    name.removeprefix("KIND_").lower(): number
+    for name, number in pb.Camera.Kind.items()
+    if number != pb.Camera.KIND_UNSPECIFIED
+}
 SOURCES = {"embedded": pb.Transcript.SOURCE_EMBEDDED, "sidecar": pb.Transcript.SOURCE_SIDECAR}
 STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
 
@@ -213,6 +218,7 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
             pb.Shot(
                 frames=media_pb2.FrameRange(start_frame=item["start_frame"], end_frame=item["end_frame"]),
                 time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
+                camera=_camera(item["camera"]),
             )
             for item in found["shots"]
         ],
@@ -233,6 +239,10 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
             for item in found["subjects"] or ()
         ],
     )
+
+
+def _camera(found: Mapping[str, Any] | None) -> pb.Camera | None:
+    return pb.Camera(**{**found, "kind": CAMERAS[found["kind"]]}) if found and found["kind"] else None
 
 
 def _transcript(found: Mapping[str, Any]) -> pb.Transcript:

@@ -286,12 +286,52 @@ class Transition(_message.Message):
     def __init__(self, kind: _Optional[_Union[Transition.Kind, str]] = ..., frame: _Optional[int] = ..., start_frame: _Optional[int] = ..., end_frame: _Optional[int] = ...) -> None: ...
 
 class Shot(_message.Message):
-    __slots__ = ("frames", "time")
+    __slots__ = ("frames", "time", "camera")
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
     frames: _media_pb2.FrameRange
     time: _media_pb2.TimeRange
-    def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ...) -> None: ...
+    camera: Camera
+    def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., camera: _Optional[_Union[Camera, _Mapping]] = ...) -> None: ...
+
+class Camera(_message.Message):
+    __slots__ = ("kind", "pan", "tilt", "zoom", "roll", "shake", "object_motion")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Camera.Kind]
+        KIND_STATIC: _ClassVar[Camera.Kind]
+        KIND_PAN_LEFT: _ClassVar[Camera.Kind]
+        KIND_PAN_RIGHT: _ClassVar[Camera.Kind]
+        KIND_TILT_UP: _ClassVar[Camera.Kind]
+        KIND_TILT_DOWN: _ClassVar[Camera.Kind]
+        KIND_ZOOM_IN: _ClassVar[Camera.Kind]
+        KIND_ZOOM_OUT: _ClassVar[Camera.Kind]
+        KIND_HANDHELD: _ClassVar[Camera.Kind]
+    KIND_UNSPECIFIED: Camera.Kind
+    KIND_STATIC: Camera.Kind
+    KIND_PAN_LEFT: Camera.Kind
+    KIND_PAN_RIGHT: Camera.Kind
+    KIND_TILT_UP: Camera.Kind
+    KIND_TILT_DOWN: Camera.Kind
+    KIND_ZOOM_IN: Camera.Kind
+    KIND_ZOOM_OUT: Camera.Kind
+    KIND_HANDHELD: Camera.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PAN_FIELD_NUMBER: _ClassVar[int]
+    TILT_FIELD_NUMBER: _ClassVar[int]
+    ZOOM_FIELD_NUMBER: _ClassVar[int]
+    ROLL_FIELD_NUMBER: _ClassVar[int]
+    SHAKE_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_MOTION_FIELD_NUMBER: _ClassVar[int]
+    kind: Camera.Kind
+    pan: float
+    tilt: float
+    zoom: float
+    roll: float
+    shake: float
+    object_motion: float
+    def __init__(self, kind: _Optional[_Union[Camera.Kind, str]] = ..., pan: _Optional[float] = ..., tilt: _Optional[float] = ..., zoom: _Optional[float] = ..., roll: _Optional[float] = ..., shake: _Optional[float] = ..., object_motion: _Optional[float] = ...) -> None: ...
 
 class Loudness(_message.Message):
     __slots__ = ("integrated_lufs", "true_peak_dbtp", "range_lu", "momentary_max_lufs", "short_term_max_lufs")
