@@ -20,6 +20,8 @@ KEPT = (
     "shots",
     "speech",
     "silence",
+    "black",
+    "frozen",
     "loudness",
     "curve",
     "faults",

@@ -53,6 +53,8 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         "speech": stretches(measured["speech"], start_s),
         "silence": stretches(measured["silence"], start_s),
         "pauses_s": [t_s + start_s for t_s in measured["pauses"]],
+        "black": stretches(measured["black"], start_s),
+        "frozen": stretches(measured["frozen"], start_s),
         "loudness": measured["loudness"],
         "curve": curve(measured["interval_s"], arrays),
         "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
@@ -111,6 +113,7 @@ def video(measured: Mapping[str, Any]) -> dict[str, Any] | None:
         "interlaced": stream["interlaced"],
         "start_pts": found["start_pts"],
         "duration_s": found["duration_s"],
+        "content": measured["content"],
     }
 
 
@@ -152,6 +155,7 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
             "start_s": start_s + times[index],
             "end_s": start_s + times[index + 1],
             "camera": cameras[index],
+            "content": measured["contents"][index],
         }
         for index in range(len(frames) - 1)
     ]

@@ -315,6 +315,10 @@ class Pass:
             "video": self._video(pictures) if pictures.frame_count else None,
             "transitions": [_border(item, self._viewing.before) for item in pictures.transitions],
             "borders_s": pictures.borders_s,
+            "black": pictures.black,
+            "frozen": pictures.frozen,
+            "content": pictures.content and dataclasses.asdict(pictures.content),
+            "contents": [item and dataclasses.asdict(item) for item in pictures.contents],
         }
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}

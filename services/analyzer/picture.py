@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from services.analyzer import eye, focus, planes, thinning, timeline
+from services.analyzer import bars, blank, eye, focus, planes, thinning, timeline
 from services.analyzer.camera import path
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import scanner, window
@@ -26,6 +26,10 @@ class Pictures:
         exposure: Per interval, mean luma from 0 to 1.
         first_frame: Per interval, the number of the first frame at or after its beginning.
         focus: The focus track, as coded.
+        black: Stretches in which the picture is black, in seconds.
+        frozen: Stretches in which it does not change.
+        content: What lies between black bars; None where it is unknown.
+        contents: The same in each shot.
         camera: Motion of the camera per step of its path, in samples of the picture as coded; see `path.Path.finish`.
     """
 
@@ -39,6 +43,10 @@ class Pictures:
     first_frame: np.ndarray
     focus: list[focus.Sample]
     camera: np.ndarray
+    black: list[list[float]]
+    frozen: list[list[float]]
+    content: bars.Content | None
+    contents: list[bars.Content | None]
 
 
 class Meter:
@@ -69,6 +77,7 @@ class Meter:
         self._scanner = scanner.Scanner(refine=self._refined) if shots else None
         self._focus = focus.Tracker()
         self._fitter, self._path = path.Fitter(), path.Path()
+        self._bars, self._blank = bars.Watch(), blank.Watch()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
         self._before: pairs.Picture | None = None
@@ -88,6 +97,7 @@ class Meter:
             self._scan(seen.look.picture, seen.t_s, _compared(blocks))
         else:
             self._count(seen.look, seen.t_s, blocks)
+            self._bars.add(seen.edges, seen.t_s)
         self._frames.add(seen.t_s, self.frame_count)
         self.frame_count += 1
         if self._left_out is not None:
@@ -100,6 +110,7 @@ class Meter:
         pair = _compared(blocks)
         self._scan(look.picture, t_s, pair if blocks is step else _compared(step))
         self._focus.add(look.picture, blocks, pair, t_s)
+        self._blank.add(look, blocks, t_s)
         grid = self._eye.grid
         self._path.add(t_s, self._fitter.step(look.picture, blocks, pair, grid.cell_rows / grid.cell_columns))
         motion = _speed(blocks, grid, t_s - self._last_s) if blocks is not None else math.nan
@@ -149,14 +160,21 @@ class Meter:
         """
         found = self._scanner.finish() if self._scanner is not None else []
         curves = self._curves.finish(duration_s)
+        borders_s = [time_s for _, time_s in found]
+        content, contents = self._bars.finish(borders_s)
+        black, frozen = self._blank.finish(duration_s)
         return Pictures(
             frame_count=self.frame_count,
             duration_s=duration_s,
             transitions=[item for item, _ in found],
-            borders_s=[time_s for _, time_s in found],
+            borders_s=borders_s,
+            black=black,
+            frozen=frozen,
+            content=content,
+            contents=contents,
             first_frame=self._frames.finish(duration_s, self.frame_count),
             camera=self._path.finish(duration_s) * _samples(self._eye.grid),
-            focus=focus.smoothed(self._focus.samples, [time_s for _, time_s in found]),
+            focus=focus.smoothed(self._focus.samples, borders_s),
             **curves,
         )
 

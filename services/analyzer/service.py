@@ -219,11 +219,14 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
                 frames=media_pb2.FrameRange(start_frame=item["start_frame"], end_frame=item["end_frame"]),
                 time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
                 camera=_camera(item["camera"]),
+                content=pb.Content(**item["content"]) if item["content"] else None,
             )
             for item in found["shots"]
         ],
         speech=[media_pb2.TimeRange(**item) for item in found["speech"]],
         silence=[media_pb2.TimeRange(**item) for item in found["silence"]],
+        black=[media_pb2.TimeRange(**item) for item in found["black"]],
+        frozen=[media_pb2.TimeRange(**item) for item in found["frozen"]],
         loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
         transcript=_transcript(found["transcript"]) if found["transcript"] else None,
