@@ -23,6 +23,7 @@ FAR_MAX = 0.45  # of the picture that a bar may cover on each side; beyond it ev
 SHARP_MIN = edges.ONE // 2  # share of the edge that is lit where a bar ends
 STRAY = 2  # lines by which an edge may seem to lie elsewhere at times
 BAR_MIN = 4  # lines; less is no bar but a seam
+SURFACES = {"p010le": "yuv420p10le", "p016le": "yuv420p12le"}  # as a decoder of the processor would give them
 UNEVEN = 0.02  # of the picture by which two opposite bars may differ
 
 
@@ -55,12 +56,12 @@ class Look:
 
 def look(frame: av.VideoFrame) -> Look:
     """Looks at the edges of a frame."""
-    size = frame.width, frame.height
+    size, full = (frame.width, frame.height), planes.full_range(frame)
     if frame.format.name not in planes.PLANAR or frame.planes[0].line_size <= 0:
-        frame = frame.reformat(format="gray")
+        frame = frame.reformat(format=SURFACES.get(frame.sw_format.name if frame.sw_format else "", "yuv420p"))
     bits = frame.format.components[0].bits
     samples, pitch = planes.samples(frame.planes[0], bits)
-    dark = (edges.DARK_FULL if planes.full_range(frame) else edges.DARK) << max(bits - planes.BYTE_BITS, 0)
+    dark = (edges.DARK_FULL if full else edges.DARK) << max(bits - planes.BYTE_BITS, 0)
     reach = [max(int(FAR_MAX * length), 1) for length in size]
     found = np.empty((4, 2), np.int64)
     edges.dark_edges(samples, pitch, *size, dark, *reach, found)

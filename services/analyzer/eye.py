@@ -110,6 +110,7 @@ class Card:
     """
 
     def __init__(self, device: reduction.Device, video: av.video.stream.VideoStream) -> None:
+        self._due = bars.Due()
         self._layout = layout_of(video.codec_context)
         self._grid = planes.grid(self._layout.width, self._layout.height)
         self._size: tuple[int, int, str] | None = None
@@ -157,7 +158,8 @@ class Card:
             pending, held = self._ordered.popleft()
             reduced = pending.finish()
             for one, (frame, t_s, aside) in zip(reduced, held, strict=True):
-                found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside))
+                edges = bars.look(frame) if not aside and self._due.due(t_s) else None
+                found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside, edges=edges))
         return found
 
     def _check(self, frame: av.VideoFrame) -> None:
