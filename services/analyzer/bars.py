@@ -45,28 +45,32 @@ class Look:
         size: Width and height of the frame.
         dark: Dark lines at the left, top, right and bottom.
         lit: How much of the next lines is lit there, in thousandths.
+        edge: Lines before the first that has half of that.
         told: Whether anything is lit within reach of some side.
     """
 
     size: tuple[int, int]
     dark: tuple[int, ...]
     lit: tuple[int, ...]
+    edge: tuple[int, ...]
     told: bool
 
 
-def look(frame: av.VideoFrame) -> Look:
-    """Looks at the edges of a frame."""
-    size, full = (frame.width, frame.height), planes.full_range(frame)
+def look(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Look:
+    """Looks at the edges of a frame, of its own width and height if no smaller ones are given."""
+    size, full = size or (frame.width, frame.height), planes.full_range(frame)
     if frame.format.name not in planes.PLANAR or frame.planes[0].line_size <= 0:
         frame = frame.reformat(format=SURFACES.get(frame.sw_format.name if frame.sw_format else "", "yuv420p"))
     bits = frame.format.components[0].bits
     samples, pitch = planes.samples(frame.planes[0], bits)
     dark = (edges.DARK_FULL if full else edges.DARK) << max(bits - planes.BYTE_BITS, 0)
     reach = [max(int(FAR_MAX * length), 1) for length in size]
-    found = np.empty((4, 2), np.int64)
+    found = np.empty((4, 3), np.int64)
     edges.dark_edges(samples, pitch, *size, dark, *reach, found)
-    lines, lit = found.T.tolist()
-    return Look(size, tuple(lines), tuple(lit), any(one < far for one, far in zip(lines, reach * 2, strict=True)))
+    lines, lit, edge = found.T.tolist()
+    return Look(
+        size, tuple(lines), tuple(lit), tuple(edge), any(one < far for one, far in zip(lines, reach * 2, strict=True))
+    )
 
 
 class Due:
@@ -82,13 +86,13 @@ class Due:
 
 
 class Watch:
-    """Remembers the edges of a film: 24 bytes per look, whatever its length."""
+    """Remembers the edges of a film: 32 bytes per look, whatever its length."""
 
     def __init__(self) -> None:
         self._due = Due()
         self._size: tuple[int, int] | None = None
         self._times = array.array("d")
-        self._seen = array.array("H")  # of each side the dark lines, and how much of the next ones is lit
+        self._seen = array.array("H")  # see `content`
 
     def add(self, found: Look | None, t_s: float) -> None:
         """Takes a frame at a time in seconds, with a look at it where its eye took one: more may be there than is due.
@@ -100,7 +104,7 @@ class Watch:
         self._size = self._size or found.size
         if found.size == self._size:
             self._times.append(t_s)
-            self._seen.extend((*found.dark, *found.lit))
+            self._seen.extend((*found.dark, *found.lit, *found.edge))
 
     def finish(self, borders_s: Sequence[float]) -> tuple[Content | None, list[Content | None]]:
         """What lies between the bars in the whole film and in each shot; None where nothing was seen.
@@ -108,7 +112,7 @@ class Watch:
         Args:
             borders_s: Times of the borders between shots.
         """
-        seen = np.array(self._seen, np.int64).reshape(-1, 2, 4)
+        seen = np.array(self._seen, np.int64).reshape(-1, 3, 4)
         whole = content(seen, self._size, None) if self._size is not None else None
         places = np.searchsorted(np.array(self._times), [-math.inf, *borders_s, math.inf])
         shots = [seen[first:last] for first, last in itertools.pairwise(places)]
@@ -119,7 +123,7 @@ def content(seen: np.ndarray, size: tuple[int, int], usual: Content | None) -> C
     """What lies between the bars of some looks.
 
     Args:
-        seen: (looks, 2, 4): dark lines of each side, and how much of the next ones is lit.
+        seen: (looks, 3, 4): of each side the dark lines, how much of the next ones is lit, and where the edge is.
         size: Width and height of the picture.
         usual: What lies between those of the whole film, where it is known: so where these looks cannot tell.
     """
@@ -129,7 +133,7 @@ def content(seen: np.ndarray, size: tuple[int, int], usual: Content | None) -> C
     for side in range(4):
         dark = seen[:, 0, side]
         outermost = int(dark.min())
-        near = dark[(seen[:, 1, side] > SHARP_MIN) & (dark <= outermost + STRAY)]
+        near = seen[(seen[:, 1, side] > SHARP_MIN) & (dark <= outermost + STRAY), 2, side]
         if near.size:
             lines[side] = int(np.bincount(near).argmax())
         elif usual is not None:

@@ -158,7 +158,8 @@ class Card:
             pending, held = self._ordered.popleft()
             reduced = pending.finish()
             for one, (frame, t_s, aside) in zip(reduced, held, strict=True):
-                edges = bars.look(frame) if not aside and self._due.due(t_s) else None
+                size = self._layout.width, self._layout.height
+                edges = bars.look(frame, size) if not aside and self._due.due(t_s) else None
                 found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside, edges=edges))
         return found
 

@@ -24,9 +24,10 @@ def dark_edges_spec(plane: np.ndarray, dark: int, reach_x: int, reach_y: int) ->
         reach_y: Rows that are looked at from either side, at most.
 
     Returns:
-        (4, 2) int64: for left, top, right and bottom the dark lines, and the largest share that is lit of the next
-        SHARP_LINES, in thousandths; where no line is lit within reach, the reach and 0. Columns are looked at between
-        the dark rows only.
+        (4, 3) int64: for left, top, right and bottom the dark lines; the largest share that is lit of the next
+        SHARP_LINES, in thousandths; and the first of these lines that has half of it, for what a codec does to an edge
+        lights some of the line before. Where no line is lit within reach, the reach, 0 and the reach. Columns are
+        looked at between the dark rows only.
     """
     lit = plane > dark
     top = _inward(lit[:, ::STRIDE], reach_y)
@@ -37,10 +38,13 @@ def dark_edges_spec(plane: np.ndarray, dark: int, reach_x: int, reach_y: int) ->
     return np.array([left, top, right, bottom], np.int64)
 
 
-def _inward(lit: np.ndarray, reach: int) -> tuple[int, int]:
+def _inward(lit: np.ndarray, reach: int) -> tuple[int, int, int]:
     shares = lit[: reach + SHARP_LINES].sum(axis=1) * ONE // max(lit.shape[1], 1)
     first = np.flatnonzero(shares[:reach] >= LIT_MIN)
-    return (int(first[0]), int(shares[first[0] : first[0] + SHARP_LINES].max())) if first.size else (reach, 0)
+    if not first.size:
+        return reach, 0, reach
+    near = shares[first[0] : first[0] + SHARP_LINES]
+    return int(first[0]), int(near.max()), int(first[0] + np.flatnonzero(2 * near >= near.max())[0])
 
 
 _size = types.int64
@@ -57,12 +61,15 @@ def _share(plane, start, step, count, dark):
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
 def _look(plane, first, line_step, reach, lines, step, count, dark, out):
-    out[0], out[1] = reach, 0
+    out[0], out[1], out[2] = reach, 0, reach
     for line in range(reach):
         if _share(plane, first + line * line_step, step, count, dark) >= LIT_MIN:
             out[0] = line
             for near in range(line, min(line + SHARP_LINES, lines)):
                 out[1] = max(out[1], _share(plane, first + near * line_step, step, count, dark))
+            out[2] = line
+            while 2 * _share(plane, first + out[2] * line_step, step, count, dark) < out[1]:
+                out[2] += 1
             return
 
 

@@ -48,7 +48,7 @@ def test_edges_equal_their_specification(seed: int, kind: type) -> None:
         view = (plane[:, :width], plane.T[:width], plane[::-1, :width], plane.T[:width][::-1])[side]
         view[:lines] = noise.integers(0, 25)
     reach = int(noise.integers(1, 8)), int(0.45 * height)
-    found = np.empty((4, 2), np.int64)
+    found = np.empty((4, 3), np.int64)
     edges.dark_edges(plane.ravel(), pitch, width, height, 24, *reach, found)
     np.testing.assert_array_equal(edges.dark_edges_spec(plane[:, :width], 24, *reach), found)
 
@@ -58,7 +58,7 @@ def test_planted_fault_is_noticed(fault: str, monkeypatch: pytest.MonkeyPatch) -
     """A specification that differs in one number is no longer equal."""
     plane = np.random.default_rng(1).integers(0, 200, (64, 64)).astype(np.uint8)
     plane[:20] = np.linspace(0, 30, 64)
-    found = np.empty((4, 2), np.int64)
+    found = np.empty((4, 3), np.int64)
     edges.dark_edges(plane.ravel(), 64, 64, 64, 24, 28, 28, found)
     monkeypatch.setattr(edges, fault, getattr(edges, fault) + (600 if fault == "LIT_MIN" else 1))
     assert not np.array_equal(edges.dark_edges_spec(plane, 24, 28, 28), found)
@@ -91,7 +91,7 @@ def test_shot_too_dark_to_tell_has_the_bars_of_the_film() -> None:
         watch = bars.Watch()
         for index in range(8):
             dark, lit = ((0, 60, 0, 60), (900,) * 4) if index < 4 else ((300, lamp, 400, 200), (30,) * 4)
-            watch.add(bars.Look((800, 452), dark, lit, told=True), index / 2)
+            watch.add(bars.Look((800, 452), dark, lit, dark, told=True), index / 2)
         _, shots = watch.finish([2.0])
         assert [60, expected] == [shot.top for shot in shots]
 
@@ -124,7 +124,7 @@ def test_black_film_tells_nothing(write_film: Callable[..., pathlib.Path]) -> No
 
 def test_looks_that_are_not_due_change_nothing() -> None:
     """An eye that sees a piece of the film looks at its first frame: the document does not depend on pieces."""
-    looks = [bars.Look((100, 100), (0, k, 0, k), (900,) * 4, told=True) for k in range(12)]
+    looks = [bars.Look((100, 100), (0, k, 0, k), (900,) * 4, (0, k, 0, k), told=True) for k in range(12)]
     found = []
     for due in (None, 7):
         watch, eye = bars.Watch(), bars.Due()
