@@ -21,6 +21,8 @@ KEPT = (
     "shots",
     "speech",
     "silence",
+    "black",
+    "frozen",
     "loudness",
     "curve",
     "faults",

@@ -17,7 +17,8 @@ LOUDNESS_LUFS = (-50.0, 0.0)  # what the curve of loudness shows, from bottom to
 BACKGROUND, INK, FAINT, PALE = "#ffffff", "#22272e", "#8b949e", "#eef1f4"
 CURVES = {"highlight": "#e8590c", "motion": "#4dabf7", "loudness": "#69db7c"}
 BANDS = {
-    "shots": ("#ced4da", "#adb5bd"), "faces": ("#74c0fc", "#a5d8ff"), "speech": ("#b197fc",), "silence": ("#ced4da",),
+    "shots": ("#ced4da", "#adb5bd"), "camera": ("#c3fae8", "#96f2d7"),
+    "faces": ("#74c0fc", "#a5d8ff"), "speech": ("#b197fc",), "silence": ("#ced4da",),
     "clips": ("#ffc078", "#ffe066"),
 }  # fmt: skip
 
@@ -119,6 +120,7 @@ def _curves(curve: Mapping[str, Any]) -> Iterator[tuple[str, list[float | None]]
 
 def _bands(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Span]]]:
     yield "shots", [(shot["start_s"], shot["end_s"], "") for shot in document["shots"]]
+    yield "camera", [(shot["start_s"], shot["end_s"], _move(shot)) for shot in document["shots"]]
     if document.get("subjects"):
         faces = sorted(document["subjects"], key=lambda item: item["start_s"])
         yield "faces", [(item["start_s"], item["end_s"], str(item["id"])) for item in faces]
@@ -126,6 +128,10 @@ def _bands(document: Mapping[str, Any]) -> Iterator[tuple[str, list[Span]]]:
         yield name, [(item["start_s"], item["end_s"], "") for item in document[name]]
     proposals = sorted(document["proposals"], key=lambda item: item["start_s"])
     yield "clips", [(item["start_s"], item["end_s"], f"{item['rank']}: {item['score']:.2f}") for item in proposals]
+
+
+def _move(shot: Mapping[str, Any]) -> str:
+    return ((shot.get("camera") or {}).get("kind") or "").replace("_", " ")
 
 
 def write(document: Mapping[str, Any], target: pathlib.Path) -> None:

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from services.analyzer import focus
+from services.analyzer.camera import path
 from services.analyzer.subjects import finder
 
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
 DECIMALS = 6
-CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset")
+CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset",
+          *path.CURVES)  # fmt: skip
 FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 
@@ -54,6 +56,8 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         "speech": stretches(measured["speech"], start_s),
         "silence": stretches(measured["silence"], start_s),
         "pauses_s": [t_s + start_s for t_s in measured["pauses"]],
+        "black": stretches(measured["black"], start_s),
+        "frozen": stretches(measured["frozen"], start_s),
         "loudness": measured["loudness"],
         "curve": curve(measured["interval_s"], arrays),
         "focus": {"interval_s": focus.INTERVAL_S, "samples": samples(measured, arrays)},
@@ -112,6 +116,7 @@ def video(measured: Mapping[str, Any]) -> dict[str, Any] | None:
         "interlaced": stream["interlaced"],
         "start_pts": found["start_pts"],
         "duration_s": found["duration_s"],
+        "content": measured["content"],
     }
 
 
@@ -153,6 +158,7 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
     frames = [first, *(item["frame"] for item in measured["transitions"]), first + measured["video"]["frame_count"]]
     start_s = measured["start_s"]
     times = [0.0, *measured["borders_s"], measured["duration_s"]]
+    cameras = measured["cameras"] or [None] * (len(frames) - 1)
     return [
         {
             "index": index,
@@ -160,6 +166,8 @@ def shots(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
             "end_frame": frames[index + 1],
             "start_s": start_s + times[index],
             "end_s": start_s + times[index + 1],
+            "camera": cameras[index],
+            "content": measured["contents"][index],
         }
         for index in range(len(frames) - 1)
     ]

@@ -9,7 +9,7 @@ import av.video.codeccontext
 import av.video.stream
 
 from media import errors, source
-from services.analyzer import planes
+from services.analyzer import bars, planes
 from services.analyzer.kernels import pairs
 from services.analyzer.kernels.cuda import reduction
 
@@ -30,6 +30,7 @@ class Seen:
         look: What it looks like.
         blocks: Block motion from the frame that the eye saw before; None for its first one.
         aside: Whether it could have been left out, as `Eye.add` was told.
+        edges: What it shows at its edges, where that was looked at.
     """
 
     pts: int | None
@@ -38,6 +39,7 @@ class Seen:
     look: planes.Look
     blocks: pairs.Blocks | None
     aside: bool = False
+    edges: bars.Look | None = None
 
 
 Held = tuple[av.VideoFrame, float, bool]  # a frame, when it is shown, and whether it could have been left out
@@ -69,6 +71,7 @@ class Processor:
 
     def __init__(self) -> None:
         self._reader = planes.Reader()
+        self._due = bars.Due()
         self._last: pairs.Picture | None = None
 
     @property
@@ -81,7 +84,8 @@ class Processor:
         look = self._reader.read(frame)
         blocks = pairs.match(self._last, look.picture) if self._last is not None else None
         self._last = look.picture
-        return [Seen(frame.pts, frame.duration, t_s, look, blocks, aside)]
+        edges = bars.look(frame) if not aside and self._due.due(t_s) else None
+        return [Seen(frame.pts, frame.duration, t_s, look, blocks, aside, edges)]
 
     def picture(self, frame: av.VideoFrame) -> pairs.Picture:
         """See `Eye`."""
@@ -106,6 +110,7 @@ class Card:
     """
 
     def __init__(self, device: reduction.Device, video: av.video.stream.VideoStream) -> None:
+        self._due = bars.Due()
         self._layout = layout_of(video.codec_context)
         self._grid = planes.grid(self._layout.width, self._layout.height)
         self._size: tuple[int, int, str] | None = None
@@ -153,7 +158,9 @@ class Card:
             pending, held = self._ordered.popleft()
             reduced = pending.finish()
             for one, (frame, t_s, aside) in zip(reduced, held, strict=True):
-                found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside))
+                size = self._layout.width, self._layout.height
+                edges = bars.look(frame, size) if not aside and self._due.due(t_s) else None
+                found.append(dataclasses.replace(seen(one, self._layout, frame, t_s), aside=aside, edges=edges))
         return found
 
     def _check(self, frame: av.VideoFrame) -> None:
@@ -170,8 +177,7 @@ class Card:
 def seen(one: reduction.Reduced, layout: reduction.Layout, frame: av.VideoFrame, t_s: float) -> Seen:
     """What a frame was reduced to, in the words of the processor."""
     energy, count = one.gradient
-    full = frame.color_range == planes.FULL_RANGE or frame.format.name.startswith("yuvj")
-    exposure = planes.exposure(one.moments[0] / one.luma.size, full=full)
+    exposure = planes.exposure(one.moments[0] / one.luma.size, full=planes.full_range(frame))
     look = planes.Look(pairs.picture(one.luma, one.chroma), energy / max(count, 1) / (1 << layout.shift), exposure)
     return Seen(frame.pts, frame.duration, t_s, look, one.blocks)
 

@@ -34,6 +34,7 @@ from services.analyzer import (
     viewer,
 )
 from services.analyzer.audio import loudness, meter, music, rhythm, speech
+from services.analyzer.camera import path
 from services.analyzer.shots import window
 from services.analyzer.subjects import finder, mtcnn
 from services.analyzer.subjects import meter as people
@@ -321,11 +322,16 @@ class Pass:
             "video": self._video(pictures) if pictures.frame_count else None,
             "transitions": [_border(item, self._viewing.before) for item in pictures.transitions],
             "borders_s": pictures.borders_s,
+            "black": pictures.black,
+            "frozen": pictures.frozen,
+            "content": pictures.content and dataclasses.asdict(pictures.content),
+            "contents": [item and dataclasses.asdict(item) for item in pictures.contents],
         }
         if self._wanted.evidence:
             value |= _reasons(pictures, self._viewing.before)
         heard, curves = self._heard(sound, pictures.frame_count > 0, duration_s)
         arrays = {**self._seen(pictures), **curves}
+        value["cameras"] = self._filmed(pictures, duration_s, arrays)
         value |= heard | self._met(pictures, heard["speech"] if "speech" in curves else None, arrays)
         value["transcript"] = self._read_words(sound, heard["speech"])
         media["faults"] += self._words.faults if self._words is not None else []
@@ -358,6 +364,16 @@ class Pass:
             found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
             found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
         return found
+
+    def _filmed(self, pictures: picture.Pictures, duration_s: float, arrays: Arrays) -> list[dict[str, Any]] | None:
+        """How the camera moves in each shot, None where nobody looked; its curves go to the arrays."""
+        video = self._opened.video
+        if video is None or not pictures.frame_count or "picture" not in self._wanted.measures:
+            return None
+        view = path.View.of((video.width, video.height), probe.aspect_of(video), probe.rotation_of(self._survey.first))
+        moves, steps = path.finished(view.shown(pictures.camera), pictures.borders_s)
+        arrays |= path.curves(steps, INTERVAL_S, timeline.count_of(duration_s, INTERVAL_S))
+        return [dataclasses.asdict(move) for move in moves]
 
     def _met(self, pictures: picture.Pictures, speech: list | None, arrays: Arrays) -> dict[str, Any]:
         """The people, None where nobody looked; their samples, and a focus that follows them, go to the arrays."""

@@ -1,4 +1,4 @@
-"""Measures the frames of a video one by one: shots, motion, sharpness, exposure and focus."""
+"""Measures the frames of a video one by one: shots, motion, the camera, sharpness, exposure and focus."""
 
 import dataclasses
 import math
@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from services.analyzer import eye, focus, planes, thinning, timeline
+from services.analyzer import bars, blank, eye, focus, planes, thinning, timeline
+from services.analyzer.camera import path
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import evidence, scanner, window
 
@@ -27,6 +28,11 @@ class Pictures:
         focus: The focus track, as coded.
         evidence: Why each border is there, where that was asked for.
         rejected: What looks like a border and is none, where that was asked for.
+        black: Stretches in which the picture is black, in seconds.
+        frozen: Stretches in which it does not change.
+        content: What lies between black bars; None where it is unknown.
+        contents: The same in each shot.
+        camera: Motion of the camera per step of its path, in samples of the picture as coded; see `path.Path.finish`.
     """
 
     frame_count: int
@@ -40,6 +46,11 @@ class Pictures:
     focus: list[focus.Sample]
     evidence: list[evidence.Evidence]
     rejected: list[evidence.Rejected]
+    camera: np.ndarray
+    black: list[list[float]]
+    frozen: list[list[float]]
+    content: bars.Content | None
+    contents: list[bars.Content | None]
 
 
 class Meter:
@@ -72,6 +83,8 @@ class Meter:
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
         self._scanner = scanner.Scanner(refine=self._refined, explain=explain) if shots else None
         self._focus = focus.Tracker()
+        self._fitter, self._path = path.Fitter(), path.Path()
+        self._bars, self._blank = bars.Watch(), blank.Watch()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
         self._before: pairs.Picture | None = None
@@ -91,6 +104,7 @@ class Meter:
             self._scan(seen.look.picture, seen.t_s, _compared(blocks))
         else:
             self._count(seen.look, seen.t_s, blocks)
+            self._bars.add(seen.edges, seen.t_s)
         self._frames.add(seen.t_s, self.frame_count)
         self.frame_count += 1
         if self._left_out is not None:
@@ -103,7 +117,10 @@ class Meter:
         pair = _compared(blocks)
         self._scan(look.picture, t_s, pair if blocks is step else _compared(step))
         self._focus.add(look.picture, blocks, pair, t_s)
-        motion = _speed(blocks, self._eye.grid, t_s - self._last_s) if blocks is not None else math.nan
+        self._blank.add(look, blocks, t_s)
+        grid = self._eye.grid
+        self._path.add(t_s, self._fitter.step(look.picture, blocks, pair, grid.cell_rows / grid.cell_columns))
+        motion = _speed(blocks, grid, t_s - self._last_s) if blocks is not None else math.nan
         self._curves.add(t_s, (motion, look.sharpness, look.exposure))
         self._last, self._last_s = look.picture, t_s
 
@@ -152,21 +169,36 @@ class Meter:
         transitions = [item for item, _ in found]
         why = self._scanner.explained(transitions) if self._scanner is not None and self._explain else ([], [])
         curves = self._curves.finish(duration_s)
+        borders_s = [time_s for _, time_s in found]
+        content, contents = self._bars.finish(borders_s)
+        black, frozen = self._blank.finish(duration_s)
         return Pictures(
             frame_count=self.frame_count,
             duration_s=duration_s,
             transitions=transitions,
             evidence=why[0],
             rejected=why[1],
-            borders_s=[time_s for _, time_s in found],
+            borders_s=borders_s,
+            black=black,
+            frozen=frozen,
+            content=content,
+            contents=contents,
             first_frame=self._frames.finish(duration_s, self.frame_count),
-            focus=focus.smoothed(self._focus.samples, [time_s for _, time_s in found]),
+            camera=self._path.finish(duration_s) * _samples(self._eye.grid),
+            focus=focus.smoothed(self._focus.samples, borders_s),
             **curves,
         )
 
 
 def _compared(blocks: pairs.Blocks | None) -> pairs.Pair | None:
     return pairs.compare(blocks) if blocks is not None else None
+
+
+def _samples(grid: planes.Grid) -> np.ndarray:
+    """Samples per unit of each part of the motion of the camera, (5,)."""
+    return np.array(
+        [grid.cell_columns, grid.cell_rows, 1, 1, math.sqrt(grid.cell_columns * grid.cell_rows)], np.float32
+    )
 
 
 def _speed(blocks: pairs.Blocks, grid: planes.Grid, step_s: float) -> float:

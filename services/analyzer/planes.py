@@ -94,13 +94,13 @@ class Reader:
         bits = frame.format.components[0].bits
         shift = max(bits - BYTE_BITS, 0)
         luma = np.empty((self._grid.rows, self._grid.columns), np.uint8)
-        samples, pitch = _samples(planes[0], bits)
-        cpu.cell_means(samples, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
-        energy, count = cpu.gradient(samples, pitch, frame.width, frame.height, row_step(frame.height))
+        luma_samples, pitch = samples(planes[0], bits)
+        cpu.cell_means(luma_samples, pitch, self._grid.cell_rows, self._grid.cell_columns, shift, luma)
+        energy, count = cpu.gradient(luma_samples, pitch, frame.width, frame.height, row_step(frame.height))
         sharpness = energy / max(count, 1) / (1 << shift)
         chroma = self._chroma(planes, bits)
-        full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
-        return Look(pairs.picture(luma, chroma), sharpness, exposure(cpu.moments(luma)[0] / luma.size, full=full))
+        level = exposure(cpu.moments(luma)[0] / luma.size, full=full_range(frame))
+        return Look(pairs.picture(luma, chroma), sharpness, level)
 
     def _readable(self, frame: av.VideoFrame) -> av.VideoFrame:
         same = (frame.width, frame.height) == self._size
@@ -112,16 +112,21 @@ class Reader:
     def _chroma(self, planes: Sequence[av.video.plane.VideoPlane], bits: int) -> np.ndarray:
         out = np.full((2, self._grid.rows // 2, self._grid.columns // 2), NEUTRAL, np.uint8)
         for plane, cells in zip(planes[1:3], out, strict=False):  # grey pictures have one plane
-            samples, pitch = _samples(plane, bits)
+            chroma, pitch = samples(plane, bits)
             cell_rows, cell_columns = plane.height // cells.shape[0], plane.width // cells.shape[1]
-            cpu.cell_means(samples, pitch, cell_rows, cell_columns, max(bits - BYTE_BITS, 0), cells)
+            cpu.cell_means(chroma, pitch, cell_rows, cell_columns, max(bits - BYTE_BITS, 0), cells)
         return out
 
 
-def _samples(plane: av.video.plane.VideoPlane, bits: int) -> tuple[np.ndarray, int]:
+def samples(plane: av.video.plane.VideoPlane, bits: int) -> tuple[np.ndarray, int]:
     """The samples of a plane, flat, and the samples from one row to the next."""
-    samples = np.frombuffer(plane, np.uint8 if bits <= BYTE_BITS else np.uint16)
-    return samples, plane.line_size // samples.itemsize
+    found = np.frombuffer(plane, np.uint8 if bits <= BYTE_BITS else np.uint16)
+    return found, plane.line_size // found.itemsize
+
+
+def full_range(frame: av.VideoFrame) -> bool:
+    """Whether black is 0 and white 255, and not 16 and 235."""
+    return frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
 
 
 def exposure(level: float, *, full: bool) -> float:

@@ -36,6 +36,11 @@ KINDS = {
     "fade": pb.Transition.KIND_FADE,
     "dissolve": pb.Transition.KIND_DISSOLVE,
 }
+CAMERAS = {
+    name.removeprefix("KIND_").lower(): number
+    for name, number in pb.Camera.Kind.items()
+    if number != pb.Camera.KIND_UNSPECIFIED
+}
 SOURCES = {"embedded": pb.Transcript.SOURCE_EMBEDDED, "sidecar": pb.Transcript.SOURCE_SIDECAR}
 STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
 
@@ -224,11 +229,15 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
             pb.Shot(
                 frames=media_pb2.FrameRange(start_frame=item["start_frame"], end_frame=item["end_frame"]),
                 time=media_pb2.TimeRange(start_s=item["start_s"], end_s=item["end_s"]),
+                camera=_camera(item["camera"]),
+                content=pb.Content(**item["content"]) if item["content"] else None,
             )
             for item in found["shots"]
         ],
         speech=[media_pb2.TimeRange(**item) for item in found["speech"]],
         silence=[media_pb2.TimeRange(**item) for item in found["silence"]],
+        black=[media_pb2.TimeRange(**item) for item in found["black"]],
+        frozen=[media_pb2.TimeRange(**item) for item in found["frozen"]],
         loudness=pb.Loudness(**found["loudness"]) if found["loudness"] else None,
         curve=pb.Curve(interval_s=found["curve"]["interval_s"], highlight=found["curve"]["highlight"]),
         transcript=_transcript(found["transcript"]) if found["transcript"] else None,
@@ -244,6 +253,10 @@ def _analysis(done: analyses.Analysis) -> pb.Analysis:
             for item in found["subjects"] or ()
         ],
     )
+
+
+def _camera(found: Mapping[str, Any] | None) -> pb.Camera | None:
+    return pb.Camera(**{**found, "kind": CAMERAS[found["kind"]]}) if found and found["kind"] else None
 
 
 def _transcript(found: Mapping[str, Any]) -> pb.Transcript:

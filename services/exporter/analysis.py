@@ -16,12 +16,16 @@ class Malformed(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shot:
-    """An unbroken take: frames and seconds from the first frame of the video, end exclusive."""
+    """An unbroken take: frames and seconds from the first frame of the video, end exclusive.
+
+    `content` is what lies between black bars, in pixels as stored: left, top, right, bottom; None where unknown.
+    """
 
     start_frame: int
     end_frame: int
     start_s: float
     end_s: float
+    content: tuple[int, int, int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,13 +79,15 @@ class Analysis:
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
         """Reads what `to_value` wrote."""
-        shots = tuple(Shot(int(a), int(b), float(c), float(d)) for a, b, c, d in value["shots"])
+        shots = tuple(Shot(int(a), int(b), float(c), float(d), e and tuple(e)) for a, b, c, d, e in value["shots"])
         return cls(shots=shots, focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]))
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values, to hand to a worker."""
         return {
-            "shots": [[shot.start_frame, shot.end_frame, shot.start_s, shot.end_s] for shot in self.shots],
+            "shots": [
+                [shot.start_frame, shot.end_frame, shot.start_s, shot.end_s, shot.content] for shot in self.shots
+            ],
             "focus": [[sample.t_s, sample.x, sample.y, sample.weight] for sample in self.focus],
         }
 
@@ -106,8 +112,13 @@ def load(data: bytes) -> dict[str, Any]:
 
 def _shots(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shot]:
     for entry in entries:
+        content = entry.get("content")
         yield Shot(
-            int(entry["start_frame"]), int(entry["end_frame"]), _finite(entry["start_s"]), _finite(entry["end_s"])
+            int(entry["start_frame"]),
+            int(entry["end_frame"]),
+            _finite(entry["start_s"]),
+            _finite(entry["end_s"]),
+            content and tuple(int(content[side]) for side in ("left", "top", "right", "bottom")),
         )
 
 

@@ -16,6 +16,32 @@ class Canvas:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Rectangle:
+    """A part of a stored picture, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def shares(self, size: tuple[int, int], rotation: int) -> tuple[float, float, float, float]:
+        """Left, top, width and height as shares of the picture as shown.
+
+        Args:
+            size: width and height of the stored picture in pixels.
+            rotation: degrees by which the picture is to be turned anticlockwise, a multiple of 90.
+        """
+        left, width = self.left / size[0], self.width / size[0]
+        top, height = self.top / size[1], self.height / size[1]
+        return {
+            0: (left, top, width, height),
+            90: (top, 1 - left - width, height, width),
+            180: (1 - left - width, 1 - top - height, width, height),
+            270: (1 - top - height, left, height, width),
+        }[rotation % 360]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Picture:
     """A decoded picture after it was turned upright. Its pixels need not be square."""
 

@@ -33,6 +33,10 @@ class Style:
     rotation: int
     pixel_aspect: Fraction | None
     deinterlace: bool
+    content: geometry.Rectangle | None = None
+    """What of the stored pictures is used, where they have the size that it was found for; None for all."""
+    size: tuple[int, int] | None = None
+    """That size."""
 
 
 class Framer:
@@ -57,12 +61,15 @@ class Framer:
         self._graph = graph = av.filter.Graph()
         graph.threads = 1  # the encoder has use for the cores; and a frame's filters are done in a millisecond
         self._source = source_of(graph, frame)
+        cut = style.content if (frame.width, frame.height) == style.size else None
+        width, height = (cut.width, cut.height) if cut else (frame.width, frame.height)
+        inside = [graph.add("crop", f"w={width}:h={height}:x={cut.left}:y={cut.top}:exact=1")] if cut else []
         turned = [graph.add(name, options or None) for name, options in TURNS[style.rotation % 360]]
-        upright = geometry.upright(frame.width, frame.height, style.pixel_aspect, style.rotation)
+        upright = geometry.upright(width, height, style.pixel_aspect, style.rotation)
         built = layouts.build(style.layout, graph, upright, style.canvas, color.scaling(_tags(frame)))
         ending = [graph.add("setsar", "1"), graph.add("setparams", TAGS), graph.add("format", "pix_fmts=yuv420p")]
         self._sink = graph.add("buffersink")
-        graph.link_nodes(self._source, *turned, built.head)
+        graph.link_nodes(self._source, *inside, *turned, built.head)
         graph.link_nodes(built.tail, *ending, self._sink)
         graph.configure()
         self._aim = built.aim

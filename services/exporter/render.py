@@ -11,7 +11,21 @@ import av.container
 import numpy as np
 
 from media import pool, sink
-from services.exporter import analysis, camera, cut, encoders, geometry, loudness, mp4, path, picture, prints, sound
+from services.exporter import (
+    analysis,
+    bars,
+    camera,
+    cut,
+    encoders,
+    geometry,
+    layouts,
+    loudness,
+    mp4,
+    path,
+    picture,
+    prints,
+    sound,
+)
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
 MUXER = {
@@ -65,6 +79,20 @@ class Job:
         )
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the stored picture in pixels."""
+        return self.facts["width"], self.facts["height"]
+
+    @property
+    def content(self) -> geometry.Rectangle | None:
+        """What of the stored picture lies between black bars; None for all of it."""
+        if not len(self.times_s):
+            return None
+        span_s = float(self.times_s[0]), float(self.times_s[-1])
+        follows = layouts.CATALOGUE[self.layout].FOLLOWS
+        return bars.content(self.found.shots, span_s, self.size, crops=follows)
+
+    @property
     def silent(self) -> bool:
         """Whether the clip gets no sound at all."""
         return self.facts["audio"] is None and not self.preset["silent_track"]
@@ -85,11 +113,10 @@ def run(
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
         _write(job, source, container, track, middles, seen, report)
-    upright = _upright(job)
     value = {
         "frames": len(job.shown),
         "sound": _sound_facts(track),
-        "crop": path.keys(job.shown, middles, upright.shown, geometry.window(upright, job.canvas)),
+        "crop": path.keys(job.shown, *_placed(job, middles)),
         "followed": bool(job.found.focus),
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
@@ -98,14 +125,28 @@ def run(
 
 def aim(job: Job) -> np.ndarray:
     """Where the window is in every source frame: float64 (n, 2)."""
-    window = geometry.window(_upright(job), job.canvas)
-    return camera.plan(job.found, job.times_s, window)
+    window = geometry.window(_upright(job, job.content), job.canvas)
+    return camera.plan(bars.within(job.found, _shares(job)), job.times_s, window)
 
 
-def _upright(job: Job) -> geometry.Picture:
+def _shares(job: Job) -> tuple[float, float, float, float]:
+    """Where the used part lies in the shown picture."""
+    return job.content.shares(job.size, job.facts["rotation"]) if job.content else (0.0, 0.0, 1.0, 1.0)
+
+
+def _placed(job: Job, middles: np.ndarray) -> tuple[np.ndarray, tuple[int, int], tuple[float, float]]:
+    """Middles of the window, size of the picture in pixels, and window, all of the whole shown picture."""
+    left, top, width, height = _shares(job)
+    window = geometry.window(_upright(job, job.content), job.canvas)
+    return middles * (width, height) + (left, top), _upright(job).shown, (window[0] * width, window[1] * height)
+
+
+def _upright(job: Job, part: geometry.Rectangle | None = None) -> geometry.Picture:
+    """The shown picture, or a part of it."""
     facts = job.facts
     aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
-    return geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"])
+    width, height = (part.width, part.height) if part else job.size
+    return geometry.upright(width, height, aspect, facts["rotation"])
 
 
 def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
@@ -195,7 +236,7 @@ def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tupl
     facts = job.facts
     aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
     framer = picture.Framer(
-        picture.Style(job.canvas, job.layout, facts["rotation"], aspect, facts["interlaced"]),
+        picture.Style(job.canvas, job.layout, facts["rotation"], aspect, facts["interlaced"], job.content, job.size),
     )
     uses = np.bincount(job.shown, minlength=len(job.pts))
     number = 0

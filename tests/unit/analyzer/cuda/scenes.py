@@ -60,6 +60,10 @@ class Forgetful:
         Plane = collections.namedtuple("Plane", ("buffer_ptr", "line_size"))
         self.planes = [Plane(plane.buffer_ptr, plane.line_size) for plane in frame.planes]
 
+    def reformat(self, format: str) -> av.VideoFrame:
+        """What is left of it on the processor: nothing that was decoded."""
+        return av.VideoFrame(self.width, self.height, format)
+
 
 @contextlib.contextmanager
 def opened(path: str, library: str) -> Iterator[tuple[source.Source, backend.Card]]:

@@ -196,7 +196,7 @@ class AnalyzeResult(_message.Message):
     def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm", "subjects")
+    __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm", "subjects", "black", "frozen")
     MEDIA_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
@@ -209,6 +209,8 @@ class Analysis(_message.Message):
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    BLACK_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
     media: MediaInfo
     frame_count: int
     duration_s: float
@@ -221,7 +223,9 @@ class Analysis(_message.Message):
     transcript: Transcript
     tempo_bpm: float
     subjects: _containers.RepeatedCompositeFieldContainer[Subject]
-    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., subjects: _Optional[_Iterable[_Union[Subject, _Mapping]]] = ...) -> None: ...
+    black: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
+    frozen: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
+    def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., subjects: _Optional[_Iterable[_Union[Subject, _Mapping]]] = ..., black: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., frozen: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ...) -> None: ...
 
 class Transcript(_message.Message):
     __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times")
@@ -288,12 +292,66 @@ class Transition(_message.Message):
     def __init__(self, kind: _Optional[_Union[Transition.Kind, str]] = ..., frame: _Optional[int] = ..., start_frame: _Optional[int] = ..., end_frame: _Optional[int] = ...) -> None: ...
 
 class Shot(_message.Message):
-    __slots__ = ("frames", "time")
+    __slots__ = ("frames", "time", "camera", "content")
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
+    CAMERA_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
     frames: _media_pb2.FrameRange
     time: _media_pb2.TimeRange
-    def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ...) -> None: ...
+    camera: Camera
+    content: Content
+    def __init__(self, frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., camera: _Optional[_Union[Camera, _Mapping]] = ..., content: _Optional[_Union[Content, _Mapping]] = ...) -> None: ...
+
+class Content(_message.Message):
+    __slots__ = ("left", "top", "right", "bottom")
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    RIGHT_FIELD_NUMBER: _ClassVar[int]
+    BOTTOM_FIELD_NUMBER: _ClassVar[int]
+    left: int
+    top: int
+    right: int
+    bottom: int
+    def __init__(self, left: _Optional[int] = ..., top: _Optional[int] = ..., right: _Optional[int] = ..., bottom: _Optional[int] = ...) -> None: ...
+
+class Camera(_message.Message):
+    __slots__ = ("kind", "pan", "tilt", "zoom", "roll", "shake", "object_motion")
+    class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        KIND_UNSPECIFIED: _ClassVar[Camera.Kind]
+        KIND_STATIC: _ClassVar[Camera.Kind]
+        KIND_PAN_LEFT: _ClassVar[Camera.Kind]
+        KIND_PAN_RIGHT: _ClassVar[Camera.Kind]
+        KIND_TILT_UP: _ClassVar[Camera.Kind]
+        KIND_TILT_DOWN: _ClassVar[Camera.Kind]
+        KIND_ZOOM_IN: _ClassVar[Camera.Kind]
+        KIND_ZOOM_OUT: _ClassVar[Camera.Kind]
+        KIND_HANDHELD: _ClassVar[Camera.Kind]
+    KIND_UNSPECIFIED: Camera.Kind
+    KIND_STATIC: Camera.Kind
+    KIND_PAN_LEFT: Camera.Kind
+    KIND_PAN_RIGHT: Camera.Kind
+    KIND_TILT_UP: Camera.Kind
+    KIND_TILT_DOWN: Camera.Kind
+    KIND_ZOOM_IN: Camera.Kind
+    KIND_ZOOM_OUT: Camera.Kind
+    KIND_HANDHELD: Camera.Kind
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PAN_FIELD_NUMBER: _ClassVar[int]
+    TILT_FIELD_NUMBER: _ClassVar[int]
+    ZOOM_FIELD_NUMBER: _ClassVar[int]
+    ROLL_FIELD_NUMBER: _ClassVar[int]
+    SHAKE_FIELD_NUMBER: _ClassVar[int]
+    OBJECT_MOTION_FIELD_NUMBER: _ClassVar[int]
+    kind: Camera.Kind
+    pan: float
+    tilt: float
+    zoom: float
+    roll: float
+    shake: float
+    object_motion: float
+    def __init__(self, kind: _Optional[_Union[Camera.Kind, str]] = ..., pan: _Optional[float] = ..., tilt: _Optional[float] = ..., zoom: _Optional[float] = ..., roll: _Optional[float] = ..., shake: _Optional[float] = ..., object_motion: _Optional[float] = ...) -> None: ...
 
 class Loudness(_message.Message):
     __slots__ = ("integrated_lufs", "true_peak_dbtp", "range_lu", "momentary_max_lufs", "short_term_max_lufs")
