@@ -1,5 +1,6 @@
 """Fixtures that every test may use: the test videos, and tools that may be missing."""
 
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -59,3 +60,15 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[suites.Suite]:
     """One suite for all tests that leave it whole."""
     with suites.running(tmp_path_factory.mktemp("suite")) as suite:
         yield suite
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory, tool_missing: Callable[[str], NoReturn]) -> pathlib.Path:
+    """A folder with a model of speech recognition, `tiny`, which hears the same German words in any sound."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        tool_missing("reelsmith[asr] is not installed")
+    from tests import tiny_whisper  # needs the engine
+
+    folder = tmp_path_factory.mktemp("models")
+    tiny_whisper.write(folder / "tiny", [(0.4, " Guten Tag.", 1.6), (2.4, " Die Rakete startet!", 4.0)], "de")
+    return folder

@@ -10,6 +10,7 @@ from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
 from services.analyzer import analyses, backend, placement, service, warm, weights
 from services.analyzer import settings as settings_module
+from services.analyzer.recognition import recognizer
 
 
 async def main() -> None:
@@ -31,11 +32,13 @@ async def main() -> None:
     async with (
         client.Clients(registry, settings) as clients,
         pool.Pool(pooled) as processor,
-        placement.Placement(processor, carded, settings.backend) as workers,
+        placement.Placement(processor, carded, settings.backend) as measuring,
+        recognizer.Recognizer(settings.recognition) as recognizing,
     ):
         watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
         path = settings.state_dir / "analyzer.config.json"
         async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
+            workers = analyses.Workers(measuring, recognizing)
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )

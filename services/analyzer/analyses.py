@@ -12,10 +12,12 @@ from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.analyzer import document, measure, placement, progress, warm, weights
 from services.analyzer.proposals import material, proposing
+from services.analyzer.recognition import recognizer
 
 ANALYSIS, INFO, PROPOSALS = "analysis.json", "media_info.json", "proposals.json"
 FOLDER = "metadata"
 TRANSCRIPTS = (".srt", ".vtt")  # endings of files beside a source
+MEASURING_SHARE = 0.3  # of an analysis whose speech has to be recognized: that takes longer than all else
 ANALYSIS_BYTES_MAX = 256 << 20  # a hundred hours; larger is no analysis of ours
 
 Listener = Callable[[progress.Progress], None]
@@ -39,6 +41,14 @@ class Limits:
     analyze_deadline_s: float
     heartbeat_s: float
     every_frame: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Workers:
+    """What tasks run on: `measuring` takes probes and analyses, `recognizing` writes down what is said."""
+
+    measuring: placement.Placement
+    recognizing: recognizer.Recognizer
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,13 +109,14 @@ class Analyzer:
 
     def __init__(
         self,
-        workers: placement.Placement,
+        workers: Workers,
         store: sessions.Sessions,
         sources: sessions.Sources,
         configuration: Configuration,
         limits: Limits,
     ) -> None:
-        self._pool, self._store, self._sources = workers, store, sources
+        self._pool, self._store, self._sources = workers.measuring, store, sources
+        self._recognizer = workers.recognizing
         self._configuration, self._limits = configuration, limits
         self._shelf = material.Shelf()
 
@@ -151,7 +162,6 @@ class Analyzer:
         """
         _check(order)
         session = await asyncio.to_thread(self._store.get, order.target.session_id)
-        meter = progress.Meter()
         request = {
             "measures": list(order.measures),
             "start_s": order.start_s,
@@ -166,16 +176,7 @@ class Analyzer:
                 inputs["transcript"] = stack.enter_context(found[1])
                 request |= {"transcript": found[0], "transcript_named": bool(order.transcript_uri)}
             measured, sha256 = await self._with_hash(
-                order.source_uri,
-                lambda file: self._pool.run(
-                    warm.TASKS["measure"],
-                    request,
-                    pictures=measure.fits_card(order.measures),
-                    inputs={"source": file, **inputs},
-                    deadline_s=self._limits.analyze_deadline_s,
-                    heartbeat_s=self._limits.heartbeat_s,
-                    on_progress=lambda report: listener(meter.take(report)),
-                ),
+                order.source_uri, lambda file: self._measured(order, request, {"source": file, **inputs}, listener)
             )
         name = sessions.display_name(order.source_uri)
         found = await asyncio.to_thread(document.analysis, name, sha256, measured.value, measured.arrays)
@@ -184,11 +185,43 @@ class Analyzer:
         media = {**measured.value["media"], "sha256": sha256}
         return Analysis(found, media, artifact, measured.value["timings"])
 
+    async def _measured(
+        self, order: Order, request: Mapping[str, Any], inputs: Mapping[str, BinaryIO], listener: Listener
+    ) -> pool.Result:
+        """The outcome of the task; what is said is written down where no text was found."""
+        hears = self._recognizer.status.available and not order.transcript_uri and _asks(order, "transcript")
+        meter = progress.Meter(MEASURING_SHARE if hears else 1.0)
+        measured = await self._pool.run(
+            warm.TASKS["measure"],
+            request,
+            pictures=measure.fits_card(order.measures),
+            inputs=inputs,
+            deadline_s=self._limits.analyze_deadline_s,
+            heartbeat_s=self._limits.heartbeat_s,
+            on_progress=lambda report: listener(meter.take(report)),
+        )
+        found = measured.value
+        if hears and found["transcript"] is None and found["speech"]:
+            meter.next()
+            spoken = {
+                "speech": found["speech"],
+                "pauses_s": found["pauses"],
+                "begin_s": found["begin_s"],
+                "start_s": order.start_s,
+                "end_s": order.end_s,
+            }
+            heard = await self._recognizer.transcribe(
+                inputs["source"], spoken, lambda report: listener(meter.take(report))
+            )
+            found["transcript"] = heard["transcript"]
+            found["timings"].append(heard["timing"])
+        return measured
+
     def _words(self, order: Order) -> tuple[str, BinaryIO] | None:
         """The file with what is said, and its name: the one that was named, else one beside the source."""
         if order.transcript_uri:
             return sessions.display_name(order.transcript_uri), self._sources.open(order.transcript_uri)
-        if order.measures and "transcript" not in order.measures:
+        if not _asks(order, "transcript"):
             return None
         return self._sources.beside(order.source_uri, TRANSCRIPTS)
 
@@ -239,6 +272,10 @@ class Analyzer:
                 finally:
                     await asyncio.wait((hashing,))  # the thread reads from the file until it is done
                 return result, hashing.result()
+
+
+def _asks(order: Order, name: str) -> bool:
+    return not order.measures or name in order.measures
 
 
 def _check(order: Order) -> None:

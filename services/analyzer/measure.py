@@ -389,11 +389,13 @@ class Pass:
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
         if sound is None:
-            return {"speech": [], "silence": [], "pauses": [], "loudness": None, "tempo_bpm": None}, {}
+            found = {"speech": [], "silence": [], "pauses": [], "loudness": None, "tempo_bpm": None, "begin_s": None}
+            return found, {}
         shift_s = sound.start_s - self._origin_s() - self._wanted.start_s if seen else 0.0
         voice = speech.speech(sound.voice, sound.energies) if sound.voice is not None else []
         measured = sound.loudness
         found = {
+            "begin_s": sound.start_s - shift_s,  # time stamp that these times count from
             "speech": _placed(voice, shift_s, duration_s),
             "silence": _placed(speech.silence(sound.energies), shift_s, duration_s),
             "pauses": [t + shift_s for t in speech.pauses(voice, sound.energies) if 0 <= t + shift_s <= duration_s],

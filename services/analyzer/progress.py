@@ -24,17 +24,24 @@ class Meter:
     """Turns reports of workers into progress that never goes back.
 
     Args:
+        share: Of the first task in the whole, where another may follow.
         clock: Gives the time in seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, share: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._done, self._share = 0.0, share
         self._begin_s = clock()
         self._fraction = 0.0
 
+    def next(self) -> None:
+        """From now on the reports are those of the second task, which is the rest."""
+        self._done, self._share = self._share, 1.0 - self._share
+
     def take(self, report: Mapping[str, Any]) -> Progress:
-        """The progress after a report of `measure.run`."""
-        self._fraction = max(self._fraction, min(float(report.get("fraction", 0.0)), NEARLY))
+        """The progress after a report of a task."""
+        fraction = self._done + self._share * min(float(report.get("fraction", 0.0)), 1.0)
+        self._fraction = max(self._fraction, min(fraction, NEARLY))
         past_s = self._clock() - self._begin_s
         return Progress(
             fraction=self._fraction,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format
@@ -15,9 +15,10 @@ from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
-from media import artifacts, limits
-from services.analyzer import analyses, document, placement, progress
+from media import artifacts, limits, pool
+from services.analyzer import analyses, document, progress
 from services.analyzer.proposals import proposing
+from services.analyzer.recognition import recognizer
 
 NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
 LIST_MAX = 1000  # keywords or excluded stretches in one request; nobody means more
@@ -41,7 +42,11 @@ CAMERAS = {
     for name, number in pb.Camera.Kind.items()
     if number != pb.Camera.KIND_UNSPECIFIED
 }
-SOURCES = {"embedded": pb.Transcript.SOURCE_EMBEDDED, "sidecar": pb.Transcript.SOURCE_SIDECAR}
+SOURCES = {
+    "embedded": pb.Transcript.SOURCE_EMBEDDED,
+    "sidecar": pb.Transcript.SOURCE_SIDECAR,
+    "recognition": pb.Transcript.SOURCE_RECOGNITION,
+}
 STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
 
 
@@ -53,8 +58,8 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
         workers: What tasks run on, for capabilities.
     """
 
-    def __init__(self, analyzer: analyses.Analyzer, workers: placement.Placement) -> None:
-        self._analyzer, self._workers = analyzer, workers
+    def __init__(self, analyzer: analyses.Analyzer, workers: analyses.Workers) -> None:
+        self._analyzer, self._workers, self._recognizer = analyzer, workers.measuring, workers.recognizing
 
     async def check(self) -> None:
         """Says whether sources can be measured here.
@@ -110,12 +115,7 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
             devices=status.devices,
             decoders=limits.DECODERS,
             formats=limits.FORMATS,
-            capacity=media_pb2.Capacity(
-                workers=sum(one.workers for one in pools),
-                busy_workers=sum(one.busy for one in pools),
-                queued_calls=sum(one.waiting for one in pools),
-                queue_limit=pools[0].queue_limit,  # what waits does so for the processor
-            ),
+            capacity=_capacity(pools),
             protections=[
                 media_pb2.Protection(name=one.name, active=one.active, detail=one.detail)
                 for one in self._workers.protections()
@@ -123,7 +123,29 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
             version=document.VERSION,
             backend_detail=status.detail,
             device_decoders=status.decoders,
+            recognition=_recognition(self._recognizer),
         )
+
+
+def _capacity(pools: Sequence[pool.Pool]) -> media_pb2.Capacity:
+    return media_pb2.Capacity(
+        workers=sum(one.workers for one in pools),
+        busy_workers=sum(one.busy for one in pools),
+        queued_calls=sum(one.waiting for one in pools),
+        queue_limit=pools[0].queue_limit,  # what waits does so for the processor
+    )
+
+
+def _recognition(one: recognizer.Recognizer) -> pb.Recognition:
+    status = one.status
+    return pb.Recognition(
+        available=status.available,
+        detail=status.detail,
+        model=status.model,
+        sha256=status.sha256,
+        languages=status.languages,
+        capacity=_capacity(one.pools) if one.pools else None,
+    )
 
 
 def _source(uri: str) -> str:
@@ -260,6 +282,7 @@ def _camera(found: Mapping[str, Any] | None) -> pb.Camera | None:
 
 
 def _transcript(found: Mapping[str, Any]) -> pb.Transcript:
+    model = found["model"]
     return pb.Transcript(
         source=SOURCES[found["source"]],
         format=found["format"],
@@ -269,6 +292,8 @@ def _transcript(found: Mapping[str, Any]) -> pb.Transcript:
         cues=len(found["cues"]),
         sentences=len(found["sentences"]),
         word_times=found["words"] is not None,
+        model=model["name"] if model else "",
+        language_probability=model["language_probability"] if model else None,
     )
 
 

@@ -1,12 +1,14 @@
 """What the analyzer is told by its environment."""
 
 import os
+import pathlib
 from typing import ClassVar
 
 import pydantic
 
 from chassis import settings
 from services.analyzer import analyses, placement
+from services.analyzer.recognition import recognizer
 
 
 class Settings(settings.WorkerSettings):
@@ -41,6 +43,53 @@ class Settings(settings.WorkerSettings):
         default=False,
         description="Whether to decode also the frames that the result does not depend on; slower, and the same.",
     )
+
+    asr_model: str = pydantic.Field(
+        default="",
+        description="A Whisper model in CTranslate2's format that recognizes speech where a source brings no text: a "
+        "path, or the name of a folder in the folder of models. None by default, and none is ever downloaded.",
+    )
+    models_dir: pathlib.Path = pydantic.Field(
+        default_factory=lambda: pathlib.Path.home() / ".local" / "share" / "reelsmith-models",
+        description="The folder of models.",
+    )
+    asr_model_sha256: str = pydantic.Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="What SHA-256 of `model.bin`, or of the whole model as GetCapabilities says it, must be.",
+    )
+    asr_language: str = pydantic.Field(
+        default="",
+        pattern="^([a-z]{2,3})?$",
+        description="Language that is spoken, such as `de`; found out for each source by default.",
+    )
+    asr_threads: int = pydantic.Field(
+        default_factory=lambda: min(os.cpu_count() or 2, 8), ge=1, le=64, description="Threads that recognize a source."
+    )
+    asr_workers: int = pydantic.Field(
+        default=1, ge=1, le=64, description="Sources that are recognized side by side; each loads the model."
+    )
+    asr_heartbeat_s: float = pydantic.Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        description="Longest time in seconds for half a minute of speech before the worker is killed.",
+    )
+
+    @property
+    def recognition(self) -> recognizer.Settings:
+        """What recognizes speech."""
+        return recognizer.Settings(
+            model=self.asr_model,
+            folder=self.models_dir,
+            sha256=self.asr_model_sha256,
+            language=self.asr_language,
+            threads=self.asr_threads,
+            workers=self.asr_workers,
+            queue_limit=self.queue_limit,
+            deadline_s=self.analyze_deadline_s,
+            heartbeat_s=self.asr_heartbeat_s,
+        )
 
     @property
     def limits(self) -> analyses.Limits:

@@ -2,7 +2,7 @@
 
 import array
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import av
 import numpy as np
@@ -19,6 +19,8 @@ GAP_MAX_S = 3600.0  # longer holes are nonsense and are not filled
 SAMPLE_MAX = 16.0  # 24 dB above full scale: louder is damage, not sound
 PIECE_SAMPLES = 16_384  # that are measured at once; a third of a second
 VOICE_STEP = round(speech.STEP_S * silero.RATE_HZ)
+
+Ear = Callable[[np.ndarray, float], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class Meter:
         loud: Whether to measure loudness.
         voice: Whether to look for speech.
         notes: Whether to look for music and its rhythm.
+        ear: Is given the mono mix at silero.RATE_HZ in pieces of seconds, and the time stamp of each.
     """
 
-    def __init__(self, *, loud: bool, voice: bool, notes: bool = False) -> None:
+    def __init__(self, *, loud: bool, voice: bool, notes: bool = False, ear: Ear | None = None) -> None:
         self._loud = loud
+        self._ear, self._given = ear, 0
         self._detector = silero.Detector() if voice else None
         self._music, self._rhythm = (music.Meter(), rhythm.Meter()) if notes else (None, None)
         self._format: tuple[str, int] | None = None
@@ -162,6 +166,9 @@ class Meter:
         self._mono, self._waiting = [rest], rest.size
         squares = samples[: count // VOICE_STEP * VOICE_STEP].astype(np.float64) ** 2
         self._energies.extend(squares.reshape(-1, VOICE_STEP).mean(axis=1, dtype=np.float64).astype(np.float32))
+        if self._ear is not None:
+            self._ear(samples, self._start_s + self._given / silero.RATE_HZ)
+            self._given += samples.size
         if self._detector is not None:
             self._voice.extend(self._detector.run(samples))
         if self._music is not None and self._rhythm is not None:

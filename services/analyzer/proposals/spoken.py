@@ -1,6 +1,7 @@
 """Finds when words are spoken."""
 
 import dataclasses
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence, Set
@@ -13,7 +14,10 @@ REACTION = re.compile(
     r"[\[(][^\[\]()]{0,60}(?:laugh|chuckl|giggl|applau|clapping|cheer|whoop|lacht|lachen|gel\u00e4chter|beifall|jubel"
     r"|rires|rient|acclam|risas|r\u00eden|aplaus|risate|applaus)[^\[\]()]{0,60}[\])]"
 )
-WIDE = 0x2E80  # first letter of the scripts of East Asia, which put no space between words
+# Letters beside which words begin and end without a sign: Thai and Lao, Burmese, Khmer, and those of East Asia.
+UNMARKED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0010ffff"
+KOREAN = "\u3130-\u318f\uac00-\ud7af"  # parts its words by spaces, and ties endings to them
+SPACE = re.compile(f"(?<=[{UNMARKED}])(?<![{KOREAN}]) (?=[{UNMARKED}])(?![{KOREAN}])")  # means nothing
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Script:
     """A transcript that can be searched.
 
     Attributes:
-        text: Its pieces, each after a space, in one case.
+        text: Its pieces, each after a space where the script has such, in one case.
         first: Where each piece begins in the text, (n,).
         size: Letters of each piece, (n,).
         spans: When each begins and ends, in seconds, (n, 2).
@@ -37,7 +41,9 @@ class Script:
         """A transcript in pieces, such as words or cues, and when each begins and ends."""
         texts = [plain(piece) for piece in pieces]
         size = np.array([len(text) for text in texts], np.int64)
-        return cls(" ".join(texts), np.cumsum(size + 1) - size - 1, size, spans)
+        spaces = ["", *(_space(one, other) for one, other in itertools.pairwise(texts))][: len(texts)]
+        first = np.cumsum(size + np.array([len(space) for space in spaces], np.int64)) - size
+        return cls("".join(map("".join, zip(spaces, texts, strict=True))), first, size, spans)
 
     def times(self, keywords: Sequence[str]) -> np.ndarray:
         """When any of some words or phrases is spoken, in seconds, sorted; case and form of letters do not count."""
@@ -59,12 +65,18 @@ class Script:
 
 
 def plain(text: str) -> str:
-    """Text in one case, one form of each letter, one kind of apostrophe, and single spaces."""
+    """Text in one case, one form of each letter, one kind of apostrophe, and no space that means nothing."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    return " ".join(folded.split())
+    single = " ".join(folded.split())
+    return single if single.isascii() else SPACE.sub("", single)
+
+
+def _space(one: str, other: str) -> str:
+    """What belongs between two pieces of text."""
+    return "" if not one.isascii() and SPACE.search(f"{one[-1:]} {other[:1]}") else " "  # most text is told fast
 
 
 def _pattern(keyword: str) -> str:
-    before = r"(?<!\w)" if ord(keyword[0]) < WIDE else ""
-    after = r"(?!\w)" if ord(keyword[-1]) < WIDE else ""
+    before = "" if re.match(f"[{UNMARKED}]", keyword[0]) else r"(?<!\w)"
+    after = "" if re.match(f"[{UNMARKED}]", keyword[-1]) else r"(?!\w)"
     return f"{before}{re.escape(keyword)}{after}"

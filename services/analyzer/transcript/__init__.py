@@ -1,1 +1,1 @@
-"""What is said in a source, as text with times: from its own text tracks, or from a file beside it."""
+"""What is said in a source, as text with times: from its own text tracks, a file beside it, or recognition."""

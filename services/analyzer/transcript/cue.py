@@ -19,11 +19,12 @@ WORD = re.compile(rf"[^\s{WIDE_STOPS}]+[{WIDE_STOPS}]*[{re.escape(CLOSERS)}]*|[{
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Word:
-    """A spoken word; times in seconds."""
+    """A spoken word; times in seconds. Its probability is known where it was recognized."""
 
     start_s: float
     end_s: float
     text: str
+    probability: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ def moved(cues: Sequence[Cue], shift_s: float) -> list[Cue]:
             cue.start_s + shift_s,
             cue.end_s + shift_s,
             cue.text,
-            tuple(Word(word.start_s + shift_s, word.end_s + shift_s, word.text) for word in cue.words),
+            tuple(
+                dataclasses.replace(word, start_s=word.start_s + shift_s, end_s=word.end_s + shift_s)
+                for word in cue.words
+            ),
         )
         for cue in cues
     ]

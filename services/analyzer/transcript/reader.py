@@ -104,7 +104,7 @@ class Reader:
             return None
         shift_s = (axis.begin_s if found.source == "sidecar" else 0.0) - axis.origin_s
         cues = [one for one in cue.moved(found.cues, shift_s) if one.end_s > axis.start_s and one.start_s < axis.end_s]
-        return _value(found, cues, _spans(cues, heard, axis.start_s)) if cues else None
+        return documented(found, cues, heard, axis.start_s) if cues else None
 
     def _note_damage(self) -> None:
         if self._tracks.damaged:
@@ -112,6 +112,33 @@ class Reader:
             self.faults.append({"code": "DAMAGED_TEXT", "detail": detail})
         if self._tracks.full:
             self.faults.append({"code": "TOO_MUCH_TEXT", "detail": "the text tracks hold more than a film can say"})
+
+
+def documented(found: script.Script, cues: list[cue.Cue], heard: Heard | None, start_s: float) -> dict[str, Any]:
+    """A transcript as JSON can say it.
+
+    Args:
+        found: The transcript.
+        cues: Those of its cues that are wanted, in seconds of the analysis.
+        heard: What was heard; None without sound.
+        start_s: Where the measured part begins, in seconds of the analysis.
+    """
+    return {
+        "source": found.source,
+        "format": found.format,
+        "language": found.language or None,
+        "stream": found.stream,
+        "name": found.name or None,
+        "sha256": found.sha256 or None,
+        "model": dataclasses.asdict(found.model) if found.model is not None else None,
+        "cues": [{"start_s": one.start_s, "end_s": one.end_s, "text": one.text} for one in cues],
+        "words": [_word(word) for one in cues for word in one.words] or None,
+        "sentences": [{"start_s": one_s, "end_s": other_s} for one_s, other_s in _spans(cues, heard, start_s)],
+    }
+
+
+def _word(word: cue.Word) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(word).items() if value is not None}
 
 
 def _spans(cues: list[cue.Cue], heard: Heard | None, start_s: float) -> list[Span]:
@@ -123,18 +150,3 @@ def _spans(cues: list[cue.Cue], heard: Heard | None, start_s: float) -> list[Spa
     speech = [(one_s - heard.shift_s, other_s - heard.shift_s) for one_s, other_s in heard.speech]
     placed = sentences.heard(near, speech, heard.energies, heard.step_s)
     return [(one_s + shift_s, other_s + shift_s) for one_s, other_s in placed]
-
-
-def _value(found: script.Script, cues: list[cue.Cue], spans: list[Span]) -> dict[str, Any]:
-    words = [dataclasses.asdict(word) for one in cues for word in one.words]
-    return {
-        "source": found.source,
-        "format": found.format,
-        "language": found.language or None,
-        "stream": found.stream,
-        "name": found.name or None,
-        "sha256": found.sha256 or None,
-        "cues": [{"start_s": one.start_s, "end_s": one.end_s, "text": one.text} for one in cues],
-        "words": words or None,
-        "sentences": [{"start_s": start_s, "end_s": end_s} for start_s, end_s in spans],
-    }

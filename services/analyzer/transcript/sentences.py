@@ -31,7 +31,7 @@ def spans(cues: Sequence[cue.Cue]) -> list[Span]:
             found.append((first.start_s, last.end_s))
             first = None
         first, last = first or word, word
-        if _ends(word.text):
+        if ends(word.text):
             found.append((first.start_s, last.end_s))
             first = None
     if first is not None and last is not None:
@@ -55,17 +55,18 @@ def heard(found: Sequence[Span], speech: Sequence[Span], energies: np.ndarray, s
     return _apart(placed)
 
 
-def _words(cues: Sequence[cue.Cue]) -> Iterator[cue.Word]:
-    for one in cues:
-        yield from cue.words(one)
-
-
-def _ends(text: str) -> bool:
+def ends(text: str) -> bool:
+    """Whether a word ends a sentence, by what follows its letters."""
     bare = text.rstrip(cue.CLOSERS)
     if not bare.endswith(STOPS):
         return False
     name = bare.rstrip(".").lstrip(OPENERS).lower()
     return not (bare.endswith(".") and (name in SHORTENED or (len(name) == 1 and name.isalpha() and name != "i")))
+
+
+def _words(cues: Sequence[cue.Cue]) -> Iterator[cue.Word]:
+    for one in cues:
+        yield from cue.words(one)
 
 
 def _edge(time_s: float, edges: np.ndarray, smooth: np.ndarray, step_s: float) -> float:

@@ -281,6 +281,11 @@ def test_keyword_is_unknown_without_a_transcript_or_keywords() -> None:
     ("ma|chine learning|machine|learning", "machine  learning", 1), ("a.b axb", "a.b", 1), ("C++ and C", "c++", 1),
     ("\u4eca\u65e5\u306f\u5929\u6c17", "\u5929\u6c17", 1), ("caf\u0065\u0301", "caf\u00e9", 1),
     ("", "a", 0), ("a", " ", 0),
+    ("\u6771|\u4eac|\u306b|\u884c\u304f", "\u6771\u4eac", 1),  # Japanese and Chinese, a piece per letter
+    ("\u4eba\u5de5 \u667a\u80fd|\u4eba\u5de5\u667a\u80fd", "\u4eba\u5de5\u667a\u80fd", 2),
+    ("\u0e2a\u0e27|\u0e31\u0e2a\u0e14\u0e35\u0e04", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35", 1),  # Thai
+    ("\uc778\uacf5|\uc9c0\ub2a5\uc774", "\uc778\uacf5 \uc9c0\ub2a5", 1),  # Korean has spaces
+    ("\uc778\uacf5|\uc9c0\ub2a5", "\uc778\uacf5\uc9c0\ub2a5", 0), ("AI|\u306e|\u672a\u6765", "ai", 1),
 ])  # fmt: skip
 def test_words_are_found_whole(text: str, keyword: str, count: int) -> None:
     """Whatever their case, form and script; phrases across pieces of text; signs mean themselves."""
@@ -315,6 +320,8 @@ def test_word_is_found_at_its_time() -> None:
     """In its piece, by the share of the letters before it."""
     script = spoken.Script.of(["one two", "three four"], np.array([(0.0, 7.0), (10.0, 20.0)]))
     assert [4.0, 16.0] == script.times(["two", "four"]).tolist()
+    letters = spoken.Script.of(list("\u4eca\u65e5\u306f\u6771\u4eac"), np.array([(k, k + 0.5) for k in range(5)]))
+    assert [3.0] == letters.times(["\u6771\u4eac"]).tolist()
 
 
 def test_clips_begin_and_end_with_sentences() -> None:

@@ -228,15 +228,17 @@ class Analysis(_message.Message):
     def __init__(self, media: _Optional[_Union[MediaInfo, _Mapping]] = ..., frame_count: _Optional[int] = ..., duration_s: _Optional[float] = ..., transitions: _Optional[_Iterable[_Union[Transition, _Mapping]]] = ..., shots: _Optional[_Iterable[_Union[Shot, _Mapping]]] = ..., speech: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., silence: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., loudness: _Optional[_Union[Loudness, _Mapping]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., transcript: _Optional[_Union[Transcript, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., subjects: _Optional[_Iterable[_Union[Subject, _Mapping]]] = ..., black: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., frozen: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ...) -> None: ...
 
 class Transcript(_message.Message):
-    __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times")
+    __slots__ = ("source", "format", "language", "stream", "name", "cues", "sentences", "word_times", "model", "language_probability")
     class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         SOURCE_UNSPECIFIED: _ClassVar[Transcript.Source]
         SOURCE_EMBEDDED: _ClassVar[Transcript.Source]
         SOURCE_SIDECAR: _ClassVar[Transcript.Source]
+        SOURCE_RECOGNITION: _ClassVar[Transcript.Source]
     SOURCE_UNSPECIFIED: Transcript.Source
     SOURCE_EMBEDDED: Transcript.Source
     SOURCE_SIDECAR: Transcript.Source
+    SOURCE_RECOGNITION: Transcript.Source
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -245,6 +247,8 @@ class Transcript(_message.Message):
     CUES_FIELD_NUMBER: _ClassVar[int]
     SENTENCES_FIELD_NUMBER: _ClassVar[int]
     WORD_TIMES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     source: Transcript.Source
     format: str
     language: str
@@ -253,7 +257,9 @@ class Transcript(_message.Message):
     cues: int
     sentences: int
     word_times: bool
-    def __init__(self, source: _Optional[_Union[Transcript.Source, str]] = ..., format: _Optional[str] = ..., language: _Optional[str] = ..., stream: _Optional[int] = ..., name: _Optional[str] = ..., cues: _Optional[int] = ..., sentences: _Optional[int] = ..., word_times: _Optional[bool] = ...) -> None: ...
+    model: str
+    language_probability: float
+    def __init__(self, source: _Optional[_Union[Transcript.Source, str]] = ..., format: _Optional[str] = ..., language: _Optional[str] = ..., stream: _Optional[int] = ..., name: _Optional[str] = ..., cues: _Optional[int] = ..., sentences: _Optional[int] = ..., word_times: _Optional[bool] = ..., model: _Optional[str] = ..., language_probability: _Optional[float] = ...) -> None: ...
 
 class Subject(_message.Message):
     __slots__ = ("id", "shot", "time", "score", "speaking")
@@ -467,7 +473,7 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("backend", "devices", "decoders", "formats", "capacity", "protections", "version", "backend_detail", "device_decoders")
+    __slots__ = ("backend", "devices", "decoders", "formats", "capacity", "protections", "version", "backend_detail", "device_decoders", "recognition")
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
     DECODERS_FIELD_NUMBER: _ClassVar[int]
@@ -477,6 +483,7 @@ class GetCapabilitiesResponse(_message.Message):
     VERSION_FIELD_NUMBER: _ClassVar[int]
     BACKEND_DETAIL_FIELD_NUMBER: _ClassVar[int]
     DEVICE_DECODERS_FIELD_NUMBER: _ClassVar[int]
+    RECOGNITION_FIELD_NUMBER: _ClassVar[int]
     backend: str
     devices: _containers.RepeatedScalarFieldContainer[str]
     decoders: _containers.RepeatedScalarFieldContainer[str]
@@ -486,4 +493,21 @@ class GetCapabilitiesResponse(_message.Message):
     version: str
     backend_detail: str
     device_decoders: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, backend: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., decoders: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., protections: _Optional[_Iterable[_Union[_media_pb2.Protection, _Mapping]]] = ..., version: _Optional[str] = ..., backend_detail: _Optional[str] = ..., device_decoders: _Optional[_Iterable[str]] = ...) -> None: ...
+    recognition: Recognition
+    def __init__(self, backend: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ..., decoders: _Optional[_Iterable[str]] = ..., formats: _Optional[_Iterable[str]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., protections: _Optional[_Iterable[_Union[_media_pb2.Protection, _Mapping]]] = ..., version: _Optional[str] = ..., backend_detail: _Optional[str] = ..., device_decoders: _Optional[_Iterable[str]] = ..., recognition: _Optional[_Union[Recognition, _Mapping]] = ...) -> None: ...
+
+class Recognition(_message.Message):
+    __slots__ = ("available", "detail", "model", "sha256", "languages", "capacity")
+    AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    available: bool
+    detail: str
+    model: str
+    sha256: str
+    languages: int
+    capacity: _media_pb2.Capacity
+    def __init__(self, available: _Optional[bool] = ..., detail: _Optional[str] = ..., model: _Optional[str] = ..., sha256: _Optional[str] = ..., languages: _Optional[int] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ...) -> None: ...
