@@ -7,7 +7,8 @@ fills in. Where the sentences are known, every place inside of one is worth less
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class Candidates:
     start_s: np.ndarray
     end_s: np.ndarray
     quality: np.ndarray
+
+    def of(self, places: np.ndarray) -> Self:
+        """Some of them."""
+        return type(self)(self.start_s[places], self.end_s[places], self.quality[places])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -149,18 +154,17 @@ def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     return Places(t_s[kept], quality[kept])
 
 
-def find(source: material.Material, range_s: tuple[float, float], exclusions: np.ndarray) -> Iterator[Candidates]:
+def find(source: material.Material, range_s: tuple[float, float]) -> Iterator[Candidates]:
     """The possible clips, at first from the best places alone, then with more and more leeway.
 
     Args:
         source: What is known of the source.
         range_s: Least and largest length in seconds.
-        exclusions: Stretches that no clip may touch, (n, 2) in seconds.
     """
     shortest_s, longest_s = range_s
     for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0)):
         starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
-        yield _allowed(_paired(starts, ends, shortest_s, longest_s), exclusions)
+        yield _paired(starts, ends, shortest_s, longest_s)
 
 
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:
@@ -211,8 +215,9 @@ def _better(quality: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarr
     return np.where(quality[one] >= quality[other], one, other)
 
 
-def _allowed(found: Candidates, exclusions: np.ndarray) -> Candidates:
+def clear_of(found: Candidates, spans: Iterable[tuple[float, float]], gap_s: float = 0.0) -> np.ndarray:
+    """Which candidates keep a distance from all of some stretches of time, (n,)."""
     free = np.ones(found.start_s.size, bool)
-    for start_s, end_s in exclusions:
-        free &= (found.end_s <= start_s) | (found.start_s >= end_s)
-    return Candidates(found.start_s[free], found.end_s[free], found.quality[free])
+    for start_s, end_s in spans:
+        free &= (found.end_s + gap_s <= start_s + 1e-9) | (found.start_s >= end_s + gap_s - 1e-9)
+    return free

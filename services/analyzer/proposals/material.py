@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from services.analyzer import document, timeline
-from services.analyzer.proposals import spoken
+from services.analyzer.proposals import spoken, wording
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
@@ -43,6 +43,9 @@ class Material:
         pauses_s: Quiet moments within long speech, in seconds.
         sentences: What is said, sentence by sentence, (n, 2) in seconds; empty where there is no transcript.
         script: The transcript; None where there is none.
+        said: What its words do; the same.
+        music: Share of the time in which music plays, per interval, nan where it cannot be told; None where nobody
+            listened.
     """
 
     start_s: float
@@ -59,6 +62,8 @@ class Material:
     pauses_s: np.ndarray
     sentences: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
     script: spoken.Script | None = None
+    said: wording.Wording | None = None
+    music: np.ndarray | None = None
 
     @property
     def end_s(self) -> float:
@@ -84,6 +89,8 @@ class Material:
     def _from_value(cls, found: Mapping[str, Any]) -> Self:
         curve, video, shots = found["curve"], found["video"], found["shots"]
         heard, said = curve["speech"] is not None, found.get("transcript")
+        sentences = _spans(said["sentences"] if said else [])
+        script, told = _script(said, sentences) if said else (None, None)
         material = cls(
             start_s=float(found["source"].get("start_s") or 0.0),
             duration_s=float(found["source"]["duration_s"]),
@@ -97,8 +104,10 @@ class Material:
             speech=_spans(found["speech"]) if heard else None,
             silence=_spans(found["silence"]),
             pauses_s=_numbers(found.get("pauses_s") or []),
-            sentences=_spans(said["sentences"] if said else []),
-            script=_script(said["words"] or said["cues"]) if said else None,
+            sentences=sentences,
+            script=script,
+            said=told,
+            music=_gapped(curve["music"]) if curve.get("music") is not None else None,
         )
         if found.get("subjects") is not None:
             seen = _spans(found["subjects"]) - material.start_s
@@ -196,9 +205,20 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     return numbers
 
 
-def _script(pieces: Sequence[Mapping[str, Any]]) -> spoken.Script:
+def _gapped(values: Sequence[Any]) -> np.ndarray:
+    """A curve that is unknown in places: nan there."""
+    known = np.array([value is not None for value in values], bool)
+    numbers = np.full(known.size, np.nan)
+    numbers[known] = _numbers([value for value in values if value is not None])
+    return numbers
+
+
+def _script(said: Mapping[str, Any], sentences: np.ndarray) -> tuple[spoken.Script, wording.Wording]:
     """By words where they have times, else by cues."""
-    return spoken.Script.of([str(piece["text"]) for piece in pieces], _spans(pieces))
+    pieces = said["words"] or said["cues"]
+    texts = [str(piece["text"]) for piece in pieces]
+    script = spoken.Script.of(texts, _spans(pieces))
+    return script, wording.Wording.of(script, texts, sentences, str(said.get("language") or ""))
 
 
 def _spans(values: Sequence[Mapping[str, Any]]) -> np.ndarray:

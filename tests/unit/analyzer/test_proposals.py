@@ -102,7 +102,7 @@ def test_score_is_the_sum_of_its_terms() -> None:
     """Contributions add up to the score; unknown terms add nothing and take no weight from the others."""
     for proposal in proposing.propose(source(), proposing.Order()):
         known = [term for term in proposal.terms if term.state == "measured"]
-        assert {"faces", "reaction", "keyword"} == {term.name for term in proposal.terms} - {
+        assert {"faces", "reaction", "keyword", "opening", "closing"} == {term.name for term in proposal.terms} - {
             term.name for term in known
         }
         assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
@@ -125,7 +125,7 @@ def test_weights_decide() -> None:
 def test_same_input_gives_same_bytes() -> None:
     """Nothing depends on time or order."""
     order = proposing.Order(keywords=("a",), exclusions=((3.0, 4.0),))
-    one, other = (document.encode(proposing.document(proposing.propose(source(), order), order, 7)) for _ in range(2))
+    one, other = (document.encode(proposing.document(proposing.decide(source(), order), order, 7)) for _ in range(2))
     assert one == other
     assert ("reelsmith.proposals/1", 7) == (json.loads(one)["schema"], json.loads(one)["config_version"])
 
@@ -155,7 +155,7 @@ def test_sound_alone_is_enough() -> None:
     for proposal in proposing.propose(heard, proposing.Order()):
         assert proposal.start_frame is None
         unknown = {term.name for term in proposal.terms if term.state == "unknown"}
-        assert {"motion", "pace", "faces", "reaction", "keyword"} == unknown
+        assert {"motion", "pace", "faces", "reaction", "keyword", "opening", "closing"} == unknown
 
 
 def test_pictures_alone_are_enough() -> None:
@@ -167,7 +167,7 @@ def test_pictures_alone_are_enough() -> None:
     found = proposing.propose(seen, proposing.Order(shortest_s=8.5, longest_s=28))
     for proposal in found:
         unknown = {term.name for term in proposal.terms if term.state == "unknown"}
-        assert {"energy", "speech_density", "faces", "reaction", "keyword"} == unknown
+        assert {"energy", "speech_density", "faces", "reaction", "keyword", "opening", "closing"} == unknown
     edges = [edge for span in spans(found) for edge in span]
     assert sum(edge % 9.0 < 1e-6 for edge in edges) >= len(edges) / 2
 
