@@ -37,17 +37,19 @@ SETS: Mapping[str, Mapping[str, float]] = {
     },
 }  # fmt: skip
 SOURCE_MIN_S = 60.0  # a shorter source has no shares to speak of
-# What tells a genre, least and largest: shares of the time, borders of shots per minute, picture widths per second.
+MOVING = 0.1  # picture widths per second: something crosses the picture within ten seconds
+# What tells a genre, least and largest: shares of the time, and borders of shots per minute. Shares of the time, not
+# means, for a genre is what a source is throughout: one that is still for half of the time is no match.
 TRAITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "talk": {"speech": (0.55, 1.0), "music": (0.0, 0.5), "cuts": (0.0, 12.0), "motion": (0.0, 0.15)},
-    "gaming": {"speech": (0.1, 0.55), "faces": (0.6, 1.0), "cuts": (0.0, 1.0), "motion": (0.15, np.inf)},
-    "sport": {"speech": (0.0, 0.55), "music": (0.0, 0.3), "faces": (0.0, 0.25), "motion": (0.15, np.inf)},
+    "talk": {"speech": (0.55, 1.0), "music": (0.0, 0.5), "cuts": (0.0, 12.0), "moving": (0.0, 0.3)},
+    "gaming": {"speech": (0.1, 0.55), "faces": (0.6, 1.0), "cuts": (0.0, 1.0), "moving": (0.6, 1.0)},
+    "sport": {"speech": (0.0, 0.55), "music": (0.0, 0.3), "faces": (0.0, 0.25), "moving": (0.6, 1.0)},
     "film": {"speech": (0.1, 0.55), "music": (0.0, 0.7), "faces": (0.25, 1.0), "cuts": (5.0, np.inf)},
     "music": {"speech": (0.0, 0.2), "music": (0.7, 1.0)},
 }
 UNITS = {
     "speech": "speech {:.0%} of the time", "music": "music {:.0%}", "faces": "a face {:.0%}",
-    "cuts": "{:.1f} borders of shots per minute", "motion": "motion of {:.2f} picture widths per second",
+    "moving": "motion {:.0%}", "cuts": "{:.1f} borders of shots per minute",
 }  # fmt: skip
 
 
@@ -78,8 +80,10 @@ def told(source: material.Material) -> Verdict:
 def _measured(source: material.Material) -> dict[str, float]:
     """The traits of a source; those that are not known are missing."""
     sums, edges = terms.Sums(source), (np.array([source.start_s]), np.array([source.end_s]))
-    means = {name: sums.mean(name, *edges) for name in ("speech", "faces", "motion")}
+    means = {name: sums.mean(name, *edges) for name in ("speech", "faces")}
     found = {name: float(mean[0]) for name, mean in means.items() if mean is not None}
+    if "motion" in source.curves:
+        found["moving"] = float((source.curves["motion"] >= MOVING).mean())
     if source.first_frame is not None:
         found["cuts"] = 60 * source.shots_s.size / source.duration_s
     if source.music is not None and np.isfinite(source.music).any():

@@ -8,7 +8,7 @@ import numpy as np
 from services.analyzer.proposals import candidates
 
 EXCLUDED, OVERLAPS, TOO_NEAR, TOO_ALIKE, LOWER = "excluded", "overlaps", "too_near", "too_alike", "lower_score"
-SHARED_MAX = 0.5  # of its time that a clip may share with one that was told before: more is the same clip once more
+SHARED_MAX = 0.5  # of the shorter one that two clips may share: more is the same clip once more
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,19 +36,22 @@ class Rules:
 
 
 def best(found: candidates.Candidates, scores: np.ndarray, chosen: Sequence[int], count: int) -> list[int]:
-    """Indices of the best candidates that were not chosen, best first; no two share more than half of the shorter."""
+    """Indices of the best candidates that were left out, best first, without those that are the same clip once more."""
     still = scores.copy()
-    still[list(chosen)] = -1.0
+    for index in chosen:
+        still[_same(found, index)] = -1.0
     told: list[int] = []
-    length_s = found.end_s - found.start_s
-    while len(told) < count:  # ends, for each turn tells one
-        index = int(still.argmax())
-        if still[index] < 0:
-            break
-        told.append(index)
-        shared_s = np.minimum(found.end_s, found.end_s[index]) - np.maximum(found.start_s, found.start_s[index])
-        still[shared_s > SHARED_MAX * np.minimum(length_s, length_s[index])] = -1.0
+    while len(told) < count and still.max() >= 0:  # ends, for each turn tells one
+        told.append(int(still.argmax()))
+        still[_same(found, told[-1])] = -1.0
     return told
+
+
+def _same(found: candidates.Candidates, index: int) -> np.ndarray:
+    """Which candidates share more than half of the shorter of both with one, (n,)."""
+    length_s = found.end_s - found.start_s
+    shared_s = np.minimum(found.end_s, found.end_s[index]) - np.maximum(found.start_s, found.start_s[index])
+    return shared_s > SHARED_MAX * np.minimum(length_s, length_s[index])
 
 
 def reason(

@@ -62,10 +62,7 @@ def test_only_the_first_seconds_open() -> None:
     source = said((10.2, 11, "Why?"), (50, 51, "They left."))
     assert 0.5 == value("opening", source, (10.0, 40.0))[0]
     assert (0.0, "nothing is said in the first 3 s") == value("opening", source, (5.0, 40.0))
-    assert (0.0, True) == (
-        value("opening", source, (12.0, 40.0))[0],
-        "nothing" in value("opening", source, (12, 40))[1],
-    )
+    assert (0.0, "nothing is said in the first 3 s") == value("opening", source, (12.0, 40.0))
     assert value("opening", test_proposals.source(), (0.0, 30.0)) == (None, "there is no transcript")
 
 
