@@ -17,6 +17,7 @@ from services.analyzer.proposals import material
 LEAD_S = 0.25  # of quiet that is kept before the first and after the last word, where there is as much
 GRID_S = 1.0  # apart: places of last resort
 CLEAR_S = 5.0  # around a better place that the grid leaves free at first
+FRAME_S = 1e-3  # times nearer than this are the same frame
 NEAR_S = 0.35  # a border of shots as near to a pause as this is one place with it
 APART_S = 0.2  # places nearer than this to a better one are left out
 ENDS_MAX = 12  # ends that are tried for one start: the best of each length class
@@ -24,6 +25,8 @@ ENDS_MAX = 12  # ends that are tried for one start: the best of each length clas
 SOURCE_END, PAUSE_AND_SHOT, SENTENCE, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0, 1.0, 0.95, 0.8, 0.75, 0.6, 0.3, 0.15
 TORN = 0.5  # of its worth that a place keeps inside a sentence
 EDGE_S = 0.1  # that a place may reach into a sentence: subtitles are no more exact
+SLIVER_S = 0.5  # of another shot at the edge of a clip: less is seen as a flash
+SLIVERED = 0.5  # of its worth that a place keeps where it leaves a sliver
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,10 +68,12 @@ class Leeway:
     Attributes:
         run_s: Speech that goes on for so long may be cut at its quietest moments.
         clear_s: The grid leaves out what is nearer than this to a better place.
+        slivers: Whether a place may leave a sliver of another shot where the border itself would do.
     """
 
     run_s: float
     clear_s: float
+    slivers: bool = False
 
 
 def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
@@ -83,7 +88,11 @@ def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
     inside = (t_s >= source.start_s) & (t_s <= source.end_s) & spared
     t_s, quality = _both(t_s[inside], quality[inside])
     torn = _within(source.sentences, t_s, EDGE_S) & (quality != SENTENCE)
-    return _thinned(t_s, np.where(torn, TORN * quality, quality))
+    quality = np.where(torn, TORN * quality, quality)
+    sliver, needless = _slivers(source, t_s, ends)
+    quality = np.where(sliver, SLIVERED * quality, quality)
+    kept = ~needless | leeway.slivers
+    return _thinned(t_s[kept], quality[kept])
 
 
 def _source_edge(source: material.Material, ends: bool) -> tuple[np.ndarray, float]:
@@ -94,7 +103,8 @@ def _offers(source: material.Material, run_s: float, ends: bool) -> list[tuple[n
     hush = source.silence[:, 0] + LEAD_S / 2 if ends else source.silence[:, 1] - LEAD_S / 2
     pauses = source.pauses_s[_run_lengths(source) >= run_s]
     words, sentences = (_words(source, spans, ends) for spans in (source.speech, source.sentences))
-    return [(sentences, SENTENCE), (words, PAUSE), (source.shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
+    shots_s = source.exits_s if ends else source.entries_s
+    return [(sentences, SENTENCE), (words, PAUSE), (shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
 
 
 def _run_lengths(source: material.Material) -> np.ndarray:
@@ -139,6 +149,23 @@ def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return t_s, np.where((quality == SHOT) & (near < NEAR_S), PAUSE_AND_SHOT, quality)
 
 
+def _slivers(source: material.Material, t_s: np.ndarray, ends: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which places leave a sliver of another shot, or cut into a transition; and where its border would do as well."""
+    if not source.exits_s.size:
+        return np.zeros(t_s.shape, bool), np.zeros(t_s.shape, bool)
+    if ends:
+        last = np.searchsorted(source.exits_s, t_s - FRAME_S) - 1
+        near = np.maximum(last, 0)
+        sliver = (last >= 0) & (t_s < source.entries_s[near] + SLIVER_S - FRAME_S)
+        border = source.exits_s[near]
+    else:
+        following = np.searchsorted(source.entries_s, t_s + FRAME_S)
+        near = np.minimum(following, source.exits_s.size - 1)
+        sliver = (following < source.exits_s.size) & (t_s > source.exits_s[near] - SLIVER_S + FRAME_S)
+        border = source.entries_s[near]
+    return sliver, sliver & ~_within(source.speech, border, 1e-9)
+
+
 def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     """The best places of each neighbourhood; the earlier one where two are alike."""
     order = np.lexsort((t_s, -quality))
@@ -162,7 +189,7 @@ def find(source: material.Material, range_s: tuple[float, float]) -> Iterator[Ca
         range_s: Least and largest length in seconds.
     """
     shortest_s, longest_s = range_s
-    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0)):
+    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, slivers=True)):
         starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
         yield _paired(starts, ends, shortest_s, longest_s)
 

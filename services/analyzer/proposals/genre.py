@@ -18,22 +18,27 @@ SETS: Mapping[str, Mapping[str, float]] = {
     "talk": {
         "hook": 0.5, "energy": 0.5, "speech_density": 2.0, "motion": 0.25, "faces": 1.0, "pace": 0.25, "reaction": 1.5,
         "completeness": 2.0, "novelty": 0.25, "duration_fit": 0.5, "keyword": 2.0, "opening": 2.0, "closing": 2.0,
+        "presence": 2.0,
     },
     "gaming": {
         "hook": 1.5, "energy": 2.0, "speech_density": 0.5, "motion": 1.0, "faces": 0.25, "pace": 0.25, "reaction": 1.5,
         "completeness": 1.0, "novelty": 1.5, "duration_fit": 0.5, "keyword": 2.0, "opening": 0.5, "closing": 0.5,
+        "presence": 2.0,
     },
     "sport": {
         "hook": 1.5, "energy": 2.0, "speech_density": 0.25, "motion": 2.0, "faces": 0.25, "pace": 0.5, "reaction": 1.5,
         "completeness": 1.0, "novelty": 1.0, "duration_fit": 0.5, "keyword": 2.0, "opening": 0.25, "closing": 0.5,
+        "presence": 2.0,
     },
     "film": {
         "hook": 1.5, "energy": 1.0, "speech_density": 0.75, "motion": 1.0, "faces": 1.5, "pace": 1.0, "reaction": 0.25,
         "completeness": 2.0, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0, "opening": 0.75, "closing": 1.0,
+        "presence": 2.0,
     },
     "music": {
         "hook": 2.0, "energy": 2.0, "speech_density": 0.0, "motion": 1.0, "faces": 1.0, "pace": 1.0, "reaction": 1.0,
         "completeness": 1.0, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0, "opening": 0.0, "closing": 0.0,
+        "presence": 2.0,
     },
 }  # fmt: skip
 SOURCE_MIN_S = 60.0  # a shorter source has no shares to speak of

@@ -44,6 +44,8 @@ class Material:
         sentences: What is said, sentence by sentence, (n, 2) in seconds; empty where there is no transcript.
         script: The transcript; None where there is none.
         said: What its words do; the same.
+        changes_s: When the shot before each border begins to go, and when the one after it is there as a whole, (n, 2)
+            in seconds; None where all borders are cuts.
         music: Share of the time in which music plays, per interval, nan where it cannot be told; None where nobody
             listened.
     """
@@ -63,12 +65,23 @@ class Material:
     sentences: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
     script: spoken.Script | None = None
     said: wording.Wording | None = None
+    changes_s: np.ndarray | None = None
     music: np.ndarray | None = None
 
     @property
     def end_s(self) -> float:
         """Where the analyzed part ends, in seconds."""
         return self.start_s + self.duration_s
+
+    @property
+    def exits_s(self) -> np.ndarray:
+        """Where clips may end at borders of shots: before anything of the next one is seen."""
+        return self.shots_s if self.changes_s is None else self.changes_s[:, 0]
+
+    @property
+    def entries_s(self) -> np.ndarray:
+        """Where clips may begin at borders of shots: when nothing of the last one is seen any more."""
+        return self.shots_s if self.changes_s is None else self.changes_s[:, 1]
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -107,6 +120,7 @@ class Material:
             sentences=sentences,
             script=script,
             said=told,
+            changes_s=_changes(found, _rate(video)),
             music=_gapped(curve["music"]) if curve.get("music") is not None else None,
         )
         if found.get("subjects") is not None:
@@ -194,6 +208,18 @@ def _rate(video: Mapping[str, Any] | None) -> float | None:
         return None
     rate = float(video["frame_rate"])
     return rate if math.isfinite(rate) and rate > 0 else None
+
+
+def _changes(found: Mapping[str, Any], rate: float | None) -> np.ndarray | None:
+    """When each border of shots begins and ends; None where that cannot be told."""
+    shots, transitions = found["shots"][1:], found.get("transitions") or []
+    if rate is None or not shots or len(transitions) != len(shots):
+        return None
+    borders_s, frames = (_numbers([shot[name] for shot in shots]) for name in ("start_s", "start_frame"))
+    first, last = (_numbers([item[name] for item in transitions]) for name in ("start_frame", "end_frame"))
+    after = np.where(last > first, np.maximum(last + 1 - frames, 0), 0)  # the last frame that changes is inclusive
+    edges = np.stack([borders_s + np.minimum(first - frames, 0) / rate, borders_s + after / rate], axis=1)
+    return np.maximum.accumulate(edges, axis=0)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

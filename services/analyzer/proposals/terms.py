@@ -14,14 +14,17 @@ import numpy as np
 from services.analyzer import highlight
 from services.analyzer.proposals import candidates, material, wording
 
+SILENT_LUFS = -60.0  # nobody hears what is quieter, at any usual volume
+BLACK = 0.02  # of white, on average
+STILL = 1e-3  # picture widths per second: a pixel in a second of a common picture
 HOOK_S = 3.0  # seconds in which viewers decide to stay
 EARLY_S = 0.3  # that a word of the opening may come before the clip: times within a cue are estimates
 OPEN_S = 0.1  # that a sentence may go on beyond the end of a clip that closes with it
 NAMES = ("hook", "energy", "speech_density", "motion", "faces", "pace", "reaction", "completeness", "novelty",
-         "duration_fit", "keyword", "opening", "closing")  # fmt: skip
+         "duration_fit", "keyword", "opening", "closing", "presence")  # fmt: skip
 WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "faces": 1.0, "pace": 0.5,
            "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0,
-           "opening": 1.0, "closing": 1.0}  # fmt: skip
+           "opening": 1.0, "closing": 1.0, "presence": 2.0}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,8 +75,10 @@ class Sums:
     def mean(self, name: str, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray | None:
         """The mean of a curve between times in seconds; None where the curve is unknown."""
         values = self._source.curves.get(name)
-        if values is None or not values.size:
-            return None
+        return None if values is None or not values.size else self.of(values, start_s, end_s)
+
+    def of(self, values: np.ndarray, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+        """The mean of a number per interval between times in seconds."""
         total = np.concatenate([[0.0], np.cumsum(values)])
         area = self._until(total, values, end_s) - self._until(total, values, start_s)
         return area * self._source.interval_s / np.maximum(end_s - start_s, 1e-9)
@@ -143,6 +148,7 @@ def measure(source: material.Material, found: candidates.Candidates, wish: Wish)
         "reaction": lambda: _reaction(source, found),
         "opening": lambda: _opening(source, found),
         "closing": lambda: _closing(source, found),
+        "presence": lambda: _presence(source, sums, found),
     }  # fmt: skip
     return [known[name]() for name in NAMES]
 
@@ -251,6 +257,21 @@ def _closing(source: material.Material, found: candidates.Candidates) -> Values:
         return "its last sentence is finished" if closed[place] else unstopped
 
     return Values("closing", value, value, "", words)
+
+
+def _presence(source: material.Material, sums: Sums, found: candidates.Candidates) -> Values:
+    """How much of the time there is something to see and to hear: nothing is black, or silent, or silent and still."""
+    parts, loudness = [], source.curves.get("loudness_lufs")
+    silent = loudness is not None and loudness <= SILENT_LUFS
+    if "exposure" in source.curves and "motion" in source.curves:
+        still = (source.curves["motion"] <= STILL) & (silent if loudness is not None else True)
+        parts.append((source.curves["exposure"] > BLACK) & ~still)
+    if loudness is not None:
+        parts.append(~np.asarray(silent))
+    if not parts:
+        return Values("presence", None, None, "nothing was measured")
+    share = sums.of(np.mean(parts, axis=0), found.start_s, found.end_s)
+    return _shared("presence", share, "{:.0%} of it is neither black nor silent nor still", "")
 
 
 def _distinct(sorted_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
