@@ -8,18 +8,15 @@ Each kind is from 0 to 1, and the likeness of two clips is the mean of the kinds
 - nearness: 1 side by side, half of it for every minute between them.
 """
 
-import math
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from services.analyzer.proposals import candidates, material, terms
+from services.analyzer.proposals import candidates, material, terms, wording
 
 CONTENT = ("energy", "speech_density", "motion", "faces", "pace")  # terms that say what a clip is like, not how good
 APART = 1 / 3  # mean distance of two random numbers
 HALVED_S = 60.0  # a scene or a topic is of this order
-WORDS_SIZE = 256  # places that words are hashed to; the cosine of unlike clips strays by 0.06 for it
 
 
 def matrix(source: material.Material, found: candidates.Candidates, values: Sequence[terms.Values]) -> np.ndarray:
@@ -32,7 +29,7 @@ def matrix(source: material.Material, found: candidates.Candidates, values: Sequ
     """
     kinds = [_near(found), _look(values)]
     if source.said is not None:
-        kinds.append(_words(source, found))
+        kinds.append(_words(source.said, found))
     return np.round(np.mean([kind for kind in kinds if kind is not None], axis=0), 9)
 
 
@@ -49,23 +46,11 @@ def _look(values: Sequence[terms.Values]) -> np.ndarray | None:
     return np.maximum(1 - apart / APART, 0.0)
 
 
-def _words(source: material.Material, found: candidates.Candidates) -> np.ndarray:
-    """Cosines; words go to a place each and count up or down there, so that collisions cancel out on average."""
-    if source.said is None or not source.said.words_s.size:
-        return np.zeros((found.start_s.size,) * 2)
-    texts, times_s = source.said.texts, source.said.words_s
-    sentence = np.searchsorted(source.sentences[:, 0], times_s, side="right")
-    within: dict[str, set[int]] = {}
-    for text, place in zip(texts, sentence.tolist(), strict=True):
-        within.setdefault(text, set()).add(place)
-    total = int(sentence.max()) + 1
-    weight = {text: math.log((1 + total) / len(places)) for text, places in within.items()}
-    hashes = {text: zlib.crc32(text.encode()) for text in weight}
-    column = np.array([hashes[text] // 2 % WORDS_SIZE for text in texts])
-    signed = np.array([weight[text] * (1 - 2 * (hashes[text] % 2)) for text in texts])
-    counts = np.zeros((found.start_s.size, WORDS_SIZE))
-    first, last = np.searchsorted(times_s, found.start_s), np.searchsorted(times_s, found.end_s)
+def _words(said: wording.Wording, found: candidates.Candidates) -> np.ndarray:
+    """Cosines of the counted words."""
+    counts = np.zeros((found.start_s.size, wording.PLACES))
+    first, last = (np.searchsorted(said.words_s, edges) for edges in (found.start_s, found.end_s))
     for row, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        counts[row] = np.bincount(column[begin:end], signed[begin:end], WORDS_SIZE)
+        counts[row] = np.bincount(said.places[begin:end], said.counts[begin:end], wording.PLACES)
     counts /= np.maximum(np.linalg.norm(counts, axis=1, keepdims=True), 1e-12)
-    return np.clip(counts @ counts.T, 0.0, 1.0)
+    return np.clip(np.einsum("ik,jk->ij", counts, counts), 0.0, 1.0)  # no BLAS: the same on every machine

@@ -13,7 +13,7 @@ SCHEMA = "reelsmith.proposals/1"
 COUNT, COUNT_MAX = 5, 100
 SHORTEST_S, LONGEST_S = 15.0, 60.0
 TARGET_SHARE = 2 / 3  # of a target that a clip may be short of: 15, 30 and 60 s do not meet
-POOL_MAX = 600  # clips that a varied set is chosen from: all pairs are looked at
+POOL_MAX = 256  # clips that a varied set is chosen from: all pairs are looked at
 WHOLE_MIN_S = 1.0  # a source that is shorter than this makes no clip
 
 
@@ -230,11 +230,10 @@ def _best(
 
 
 def _varied(source: material.Material, order: Order, choice: Choice, places: np.ndarray) -> list[int]:
-    """A less alike set, from the best clip of each start: the pool is a few hundred, so that all pairs can be seen."""
-    first = choice.found.start_s[places]
-    ranked = places[np.lexsort((places, -np.round(choice.scores[places], selection.DECIMALS), first))]
-    heads = ranked[np.concatenate([[True], np.diff(choice.found.start_s[ranked]) > 0])]
-    strongest = heads[np.lexsort((heads, -np.round(choice.scores[heads], selection.DECIMALS)))][:POOL_MAX]
+    """A less alike set, from the best clip that begins in each of so many stretches of the source."""
+    slots = ((choice.found.start_s[places] - source.start_s) * (POOL_MAX / source.duration_s)).astype(np.int64)
+    ranked = np.lexsort((places, -np.round(choice.scores[places], selection.DECIMALS), slots))
+    strongest = places[ranked[np.concatenate([[True], np.diff(slots[ranked]) > 0])]]
     pool = np.union1d(strongest, choice.chosen)
     found, values = choice.found.of(pool), [term.of(pool) for term in choice.values]
     alike = likeness.matrix(source, found, values)

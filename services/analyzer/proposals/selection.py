@@ -89,13 +89,13 @@ def worth(chosen: list[int], scores: np.ndarray, cost: np.ndarray) -> float:
 
 def _grown(seed: int, count: int, scores: np.ndarray, cost: np.ndarray, clash: np.ndarray) -> list[int] | None:
     """A set that grows from one clip by the one that adds most; None where there is no room for all."""
-    found = [seed]
+    found, gain = [seed], np.where(clash[seed], -np.inf, scores - cost[seed])
     while len(found) < count:  # ends, for each turn adds one
-        gain = np.where(clash[found].any(axis=0), -np.inf, scores - cost[found].sum(axis=0))
-        nearest = int(gain.argmax())
-        if gain[nearest] == -np.inf:
+        following = int(gain.argmax())
+        if gain[following] == -np.inf:
             return None
-        found.append(nearest)
+        found.append(following)
+        gain = np.where(clash[following], -np.inf, gain - cost[following])
     return found
 
 
@@ -103,15 +103,9 @@ def _exchanged(chosen: list[int], scores: np.ndarray, cost: np.ndarray, clash: n
     """A set that no exchange of one clip makes better."""
     found = list(chosen)
     for _ in range(EXCHANGES_MAX * len(found)):
-        spent, blocked = cost[found].sum(axis=0), clash[found].sum(axis=0)
-        gains = np.array([
-            np.where(
-                blocked == clash[index],
-                scores - spent + cost[index] - scores[index] + spent[index],
-                -np.inf,
-            )
-            for index in found
-        ])  # fmt: skip
+        spent = cost[found].sum(axis=0)
+        gains = (scores - spent) + cost[found] - (scores[found] - spent[found])[:, None]
+        gains[clash[found].sum(axis=0) != clash[found]] = -np.inf  # it clashes with another than the one that goes
         place, other = np.unravel_index(gains.argmax(), gains.shape)
         if gains[place, other] <= GAIN_MIN:
             break

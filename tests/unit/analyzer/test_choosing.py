@@ -130,7 +130,7 @@ def test_same_words_make_clips_alike() -> None:
     """Rare words that both say count; words that are said everywhere do not, and neither do other words."""
     one = worded("the rocket engine starts|the bread is baked|the rocket engine stops|the river and the sea")
     found = candidates.Candidates(np.arange(0, 40, 10.0), np.arange(10, 50, 10.0), np.ones(4))
-    matrix = likeness._words(one, found)
+    matrix = likeness._words(one.said, found)
     assert matrix[0, 2] > 0.4
     assert max(matrix[0, 1], matrix[0, 3], matrix[1, 3]) < 0.2
     np.testing.assert_allclose(np.diag(matrix), 1.0)
