@@ -65,6 +65,8 @@ def plain(text: str) -> str:
 
 
 def _pattern(keyword: str) -> str:
-    before = r"(?<!\w)" if ord(keyword[0]) < WIDE else ""
+    """A whole word. What must not stand before it is looked for behind it: patterns that begin with text are fast."""
+    word = re.escape(keyword)
+    before = rf"(?<!\w{word})" if ord(keyword[0]) < WIDE else ""
     after = r"(?!\w)" if ord(keyword[-1]) < WIDE else ""
-    return f"{before}{re.escape(keyword)}{after}"
+    return f"{word}{before}{after}"
