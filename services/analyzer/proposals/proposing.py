@@ -23,8 +23,14 @@ class NothingFits(ValueError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """One set of clips: how many at most, their range of lengths, their best length, None for the middle, and whether a
-    source that is too short for it is proposed whole."""
+    """One set of clips.
+
+    Attributes:
+        count: How many at most.
+        range_s: Their shortest and longest length in seconds.
+        target_s: Their best length; None for the middle of the range.
+        whole: Whether a source that is too short for them is proposed whole.
+    """
 
     count: int
     range_s: tuple[float, float]
@@ -85,9 +91,7 @@ class Order:
         if not self.targets:
             return [Part(self.count, (self.shortest_s, self.longest_s))]
         least_s = min(target.target_s for target in self.targets)
-        return [
-            Part(target.count, target.range_s, target.target_s, target.target_s == least_s) for target in self.targets
-        ]
+        return [Part(one.count, one.range_s, one.target_s, whole=one.target_s == least_s) for one in self.targets]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

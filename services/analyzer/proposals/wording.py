@@ -22,14 +22,8 @@ from services.analyzer.proposals import spoken
 PHRASES: Mapping[str, Mapping[str, Sequence[str]]] = json.loads(
     pathlib.Path(__file__).with_name("phrases.json").read_text()
 )
-NAMED = {
-    "eng": "en",
-    "deu": "de",
-    "ger": "de",
-    "fra": "fr",
-    "fre": "fr",
-    "spa": "es",
-}  # ISO 639-2 as containers have it
+# The codes of ISO 639-2, as containers have them.
+NAMED = {"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es"}
 LISTED = ("second person", "contrast", "promise", "strong word")
 SIGNS = ("question", "exclamation", "number", "name", *LISTED)
 WEAK = "weak"  # a beginning such as "and so" that leans on what was said before
@@ -177,7 +171,7 @@ def _counted(texts: Sequence[str], sentence: np.ndarray) -> tuple[np.ndarray, np
     for text, number in zip(texts, sentence.tolist(), strict=True):
         within.setdefault(text, set()).add(number)
     total = 1 + len(set(sentence.tolist()))
-    hashes = {text: zlib.crc32(text.encode()) for text in within}
+    hashes = {text: zlib.crc32(text.encode(errors="replace")) for text in within}
     weights = {text: math.log(total / len(numbers)) for text, numbers in within.items()}
     places = np.array([hashes[text] // 2 % PLACES for text in texts], np.int64)
     return places, np.array([weights[text] * (1 - 2 * (hashes[text] % 2)) for text in texts], np.float64)
