@@ -26,6 +26,8 @@ SOURCE_END, PAUSE_AND_SHOT, SENTENCE, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0
 TORN = 0.5  # of its worth that a place keeps inside a sentence
 EDGE_S = 0.1  # that a place may reach into a sentence: subtitles are no more exact
 SLIVER_S = 0.5  # of another shot at the edge of a clip: less is seen as a flash
+BREAK_S = 3.0  # of nothing to see or to hear: longer than fades and pauses are
+EMPTY = 0.5  # of its worth that a place keeps where a clip would begin or end with nothing
 SLIVERED = 0.5  # of its worth that a place keeps where it leaves a sliver
 
 
@@ -68,12 +70,13 @@ class Leeway:
     Attributes:
         run_s: Speech that goes on for so long may be cut at its quietest moments.
         clear_s: The grid leaves out what is nearer than this to a better place.
-        slivers: Whether a place may leave a sliver of another shot where the border itself would do.
+        poor: Whether a place may leave a sliver of another shot where the border itself would do, and may begin or end
+            a clip with nothing to see or to hear; and whether a clip may reach over a long stretch of that.
     """
 
     run_s: float
     clear_s: float
-    slivers: bool = False
+    poor: bool = False
 
 
 def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
@@ -90,8 +93,9 @@ def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
     torn = _within(source.sentences, t_s, EDGE_S) & (quality != SENTENCE)
     quality = np.where(torn, TORN * quality, quality)
     sliver, needless = _slivers(source, t_s, ends)
-    quality = np.where(sliver, SLIVERED * quality, quality)
-    kept = ~needless | leeway.slivers
+    empty = _empty(source, t_s, ends)
+    quality = np.where(sliver, SLIVERED * quality, quality) * np.where(empty, EMPTY, 1.0)
+    kept = ~(needless | empty) | leeway.poor
     return _thinned(t_s[kept], quality[kept])
 
 
@@ -166,6 +170,15 @@ def _slivers(source: material.Material, t_s: np.ndarray, ends: bool) -> tuple[np
     return sliver, sliver & ~_within(source.speech, border, 1e-9)
 
 
+def _empty(source: material.Material, t_s: np.ndarray, ends: bool) -> np.ndarray:
+    """Which places begin or end a clip with nothing: black, or still and silent; silent where there is no picture."""
+    present = source.present
+    if present is None or not present.size:
+        return np.zeros(t_s.shape, bool)
+    inside_s = t_s - source.start_s + (-source.interval_s / 2 if ends else source.interval_s / 2)
+    return ~present[np.clip(inside_s / source.interval_s, 0, present.size - 1).astype(np.int64)]
+
+
 def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     """The best places of each neighbourhood; the earlier one where two are alike."""
     order = np.lexsort((t_s, -quality))
@@ -189,9 +202,26 @@ def find(source: material.Material, range_s: tuple[float, float]) -> Iterator[Ca
         range_s: Least and largest length in seconds.
     """
     shortest_s, longest_s = range_s
-    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, slivers=True)):
+    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, poor=True)):
         starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
-        yield _paired(starts, ends, shortest_s, longest_s)
+        found = _paired(starts, ends, shortest_s, longest_s)
+        yield found if leeway.poor else found.of(np.flatnonzero(~_broken(source, found)))
+
+
+def _broken(source: material.Material, found: Candidates) -> np.ndarray:
+    """Which candidates reach over a long stretch of nothing: what lies behind it is another piece, (n,)."""
+    if source.present is None or not source.present.size:
+        return np.zeros(found.start_s.shape, bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], ~source.present, [0]])))
+    mask = np.zeros(source.present.size)
+    for first, end in edges.reshape(-1, 2)[np.diff(edges.reshape(-1, 2)).ravel() * source.interval_s >= BREAK_S]:
+        mask[first:end] = source.interval_s
+    total = np.concatenate([[0.0], np.cumsum(mask)])
+    first, end = (
+        np.clip(np.rint((t_s - source.start_s) / source.interval_s), 0, mask.size).astype(np.int64)
+        for t_s in (found.start_s, found.end_s)
+    )
+    return total[end] - total[first] > NEAR_S + source.interval_s
 
 
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:

@@ -17,6 +17,9 @@ from services.analyzer.proposals import spoken, wording
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
 
+SILENT_LUFS = -60.0  # nobody hears what is quieter, at any usual volume
+BLACK = 0.02  # of white, on average
+STILL = 1e-3  # picture widths per second: a pixel in a second of a common picture
 KEPT_BYTES_MAX = 32 << 20  # of an analysis that is kept: fifty hours; larger ones are read each time
 
 
@@ -72,6 +75,25 @@ class Material:
     def end_s(self) -> float:
         """Where the analyzed part ends, in seconds."""
         return self.start_s + self.duration_s
+
+    @property
+    def heard(self) -> np.ndarray | None:
+        """Whether anything is heard, per interval; None where nobody listened."""
+        loudness = self.curves.get("loudness_lufs")
+        return None if loudness is None else loudness > SILENT_LUFS
+
+    @property
+    def seen(self) -> np.ndarray | None:
+        """Whether there is anything to see, per interval: a picture that is not black, nor still without a sound."""
+        if "exposure" not in self.curves or "motion" not in self.curves:
+            return None
+        moves, heard = self.curves["motion"] > STILL, self.heard
+        return (self.curves["exposure"] > BLACK) & (moves if heard is None else moves | heard)
+
+    @property
+    def present(self) -> np.ndarray | None:
+        """Whether there is anything at all, per interval: to see, or to hear where there is no picture."""
+        return self.heard if self.seen is None else self.seen
 
     @property
     def exits_s(self) -> np.ndarray:

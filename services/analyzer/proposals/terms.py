@@ -14,9 +14,6 @@ import numpy as np
 from services.analyzer import highlight
 from services.analyzer.proposals import candidates, material, wording
 
-SILENT_LUFS = -60.0  # nobody hears what is quieter, at any usual volume
-BLACK = 0.02  # of white, on average
-STILL = 1e-3  # picture widths per second: a pixel in a second of a common picture
 HOOK_S = 3.0  # seconds in which viewers decide to stay
 EARLY_S = 0.3  # that a word of the opening may come before the clip: times within a cue are estimates
 OPEN_S = 0.1  # that a sentence may go on beyond the end of a clip that closes with it
@@ -260,14 +257,8 @@ def _closing(source: material.Material, found: candidates.Candidates) -> Values:
 
 
 def _presence(source: material.Material, sums: Sums, found: candidates.Candidates) -> Values:
-    """How much of the time there is something to see and to hear: nothing is black, or silent, or silent and still."""
-    parts, loudness = [], source.curves.get("loudness_lufs")
-    silent = loudness is not None and loudness <= SILENT_LUFS
-    if "exposure" in source.curves and "motion" in source.curves:
-        still = (source.curves["motion"] <= STILL) & (silent if loudness is not None else True)
-        parts.append((source.curves["exposure"] > BLACK) & ~still)
-    if loudness is not None:
-        parts.append(~np.asarray(silent))
+    """How much of the time there is something to see and to hear, each half of it where both were measured."""
+    parts = [part for part in (source.seen, source.heard) if part is not None]
     if not parts:
         return Values("presence", None, None, "nothing was measured")
     share = sums.of(np.mean(parts, axis=0), found.start_s, found.end_s)

@@ -188,7 +188,7 @@ def test_one_long_speech_is_cut_at_its_pauses() -> None:
 def test_no_place_leaves_a_sliver_of_another_shot() -> None:
     """Where a border lies beside a pause, the cut is the place and not the frames behind it; the last resort may."""
     spoken_s = np.array([[1.0, 8.99], [9.7, 20.0], [28.0, 35.0], [36.0, 44.0]])
-    strict, last = (candidates.Leeway(60.0, 5.0, slivers=slivers) for slivers in (False, True))
+    strict, last = (candidates.Leeway(60.0, 5.0, poor=poor) for poor in (False, True))
     for ends, border_s, beside_s in ((True, 9.0, 9.24), (False, 36.0, 35.76)):
         found, control = (candidates.places(source(speech=spoken_s), one, ends=ends).t_s for one in (strict, last))
         assert (border_s in found, border_s in control) == (True, True)
@@ -224,6 +224,32 @@ def analysis_with_a_dissolve() -> dict:
         ],
         "curve": {"interval_s": 0.5, "first_frame": None, "speech": None, "music": [None] * 12 + [1.0] * 12},
     }  # fmt: skip
+
+
+def test_no_clip_begins_or_ends_with_nothing() -> None:
+    """Black after the last shot, or before the first, stays outside where there is another place; else it may be in."""
+    noise, black = source(60.0).curves, np.arange(120) >= 100
+    curves = {**noise, "exposure": 0.4 * ~black, "motion": noise["motion"] * ~black}
+    shots = {"shots_s": np.array([20.0, 50.0]), "shot_frames": np.array([500.0, 1250.0])}
+    dark = source(60.0, curves=curves, speech=np.array([[1.0, 30.0]]), **shots)
+    leeways = (candidates.Leeway(60.0, 5.0, poor=poor) for poor in (False, True))
+    strict, last = (candidates.places(dark, leeway, ends=True) for leeway in leeways)
+    assert (False, True) == tuple((found.t_s > 50.5).any() for found in (strict, last))
+    assert 50.0 in strict.t_s
+    assert all(end_s <= 50.0 for _, end_s in spans(proposing.propose(dark, proposing.Order(count=1))))
+    nothing = {**noise, "exposure": np.zeros(120), "motion": np.zeros(120)}
+    assert proposing.propose(source(60.0, curves=nothing), proposing.Order(count=1))
+
+
+def test_no_clip_reaches_over_a_long_black() -> None:
+    """What lies behind five seconds of black is another piece; one second is a fade, and stays within a clip."""
+    noise = source(60.0).curves
+    for black_s, reaches in ((5, False), (1, True)):
+        lit = 0.4 * ((np.arange(120) < 50) | (np.arange(120) >= 50 + 2 * black_s))
+        one = source(60.0, curves={**noise, "exposure": lit})
+        first, *_, last = candidates.find(one, (15.0, 40.0))
+        over = [((found.start_s < 24) & (found.end_s > 31)).any() for found in (first, last)]
+        assert [reaches, True] == over
 
 
 @pytest.mark.parametrize(("exposure", "motion", "loudness", "share"), [
