@@ -225,7 +225,7 @@ async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> No
             assert not any(start + 0.02 < edge < end - 0.02 for start, end in spoken)
         assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
         unknown = {term.name for term in proposal.terms if term.state == pb.Term.STATE_UNKNOWN}
-        assert {"reaction", "keyword"} == unknown
+        assert {"reaction", "keyword", "opening", "closing"} == unknown
     ordered = sorted(response.proposals, key=lambda item: item.time.start_s)
     assert all(one.time.end_s <= other.time.start_s for one, other in itertools.pairwise(ordered))
     assert (0, "metadata/proposals.json") == (response.config_version, response.artifact.path)
