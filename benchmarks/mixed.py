@@ -9,7 +9,8 @@ is usable where all of this holds, judged by the plan and by the samples of the 
 
 - its length is as asked, and it overlaps no other;
 - neither edge lies inside a word: farther inside labelled speech than the labels are exact;
-- neither edge leaves a sliver of another shot: it is at a border, or half a second from each that is inside;
+- neither edge leaves a sliver of another shot: it is at a border, or half a second from each one inside;
+  a whole shot that is shorter is none;
 - black and frozen pictures are a tenth of it at most, and at least half of it is louder than -50 dBFS;
 - for half of its time at least there is a face, motion or speech in it.
 
@@ -228,9 +229,9 @@ def faults(known: Truth, start_s: float, end_s: float) -> list[str]:
         found.append("length")
     if any(a + EXACT_S < edge < b - EXACT_S for a, b in known.words for edge in (start_s, end_s)):
         found.append("word")
-    apart = np.abs(known.borders[:, None] - [start_s, end_s])
-    inside = (known.borders[:, None] - [start_s, end_s]) * [1, -1] > 0
-    if ((apart > 0.5 / RATE) & (apart < SLIVER_S - EQUAL_S) & inside).any():
+    ahead_s = known.borders[:, None] * [1, -1] - [start_s, -end_s]  # of each border, inwards from each edge
+    at_border = (np.abs(ahead_s) < 0.5 / RATE).any(axis=0)
+    if (((ahead_s > 0) & (ahead_s < SLIVER_S - EQUAL_S)).any(axis=0) & ~at_border).any():
         found.append("sliver")
     part = slice(round(start_s * RATE), round(end_s * RATE))
     shares = (known.dead[part].mean(), known.loud[part].mean(), known.lively[part].mean())
