@@ -143,6 +143,8 @@ def test_near_and_same_looking_clips_are_alike() -> None:
     values = [terms_module.Values("motion", np.array([0.1, 0.1, 0.5]), np.zeros(3), "")]
     np.testing.assert_allclose([1.0, 0.0], likeness._look(values)[[0, 0], [1, 2]])
     assert likeness._look([terms_module.Values("hook", np.zeros(3), np.zeros(3), "")]) is None
+    both = likeness.matrix(source(), found, values)
+    np.testing.assert_allclose([1.0, 0.25, 0.5**1.5 / 2], both[[0, 1, 0], [1, 2, 2]])
 
 
 THREE = (proposing.Target(15.0, 4), proposing.Target(30.0, 3), proposing.Target(60.0, 2))
@@ -251,10 +253,11 @@ def shown(duration_s: float = 600.0, **levels: float) -> material.Material:
     (shown(speech=0.05, music=0.95, motion=0.1, faces=0.3, shot_s=5.0), "music"),
     (shown(speech=0.05, music=0.3, motion=0.02, faces=0.1), ""),
     (shown(motion=0.4), ""),
+    (shown(speech=0.3, music=0.1, motion=0.4, faces=0.25, shot_s=6.0), ""),
     (shown(30.0, speech=0.9, music=0.0, motion=0.02, faces=0.8), ""),
 ])  # fmt: skip
 def test_genre_is_told_where_the_analysis_shows_it(found: material.Material, name: str) -> None:
-    """With the measures that told it; not where nothing fits, something was not measured, or too little is there."""
+    """With the measures that told it; not where none or several fit, something was not measured, or little is there."""
     verdict = genre.told(found)
     assert name == verdict.name
     assert ("speech 90% of the time" in verdict.reason) == (name == "talk")
