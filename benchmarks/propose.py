@@ -6,6 +6,7 @@ The analysis is made up, as long and as full as a talk of that length: every cur
 shot and a sentence per six, two subtitles per sentence. Medians of processor time over alternating runs.
 """
 
+import dataclasses
 import functools
 import json
 import statistics
@@ -19,6 +20,7 @@ from services.analyzer import document, focus
 from services.analyzer.proposals import material, proposing, terms
 
 RUNS = 15
+LENGTHS = tuple(proposing.Target(target_s, 5) for target_s in (15.0, 30.0, 60.0))
 INTERVAL_S, SHOT_S, CUE_S, RATE = 0.5, 6.0, 3.0, 25
 
 
@@ -82,6 +84,15 @@ def main(hours: float) -> None:
         "parsing the JSON alone": lambda order: json.loads(content),
         "the first proposals": lambda order: proposing.propose(material.Material.parse(content), order),
         "again, with other weights": lambda order: proposing.propose(shelf.material(content), order),
+        "the same, diversity 0.5": lambda order: proposing.propose(
+            shelf.material(content), dataclasses.replace(order, diversity=0.5)
+        ),
+        "the same, 20 left-out clips told": lambda order: proposing.decide(
+            shelf.material(content), dataclasses.replace(order, explain=20)
+        ),
+        "the same, 5 clips each of 15, 30 and 60 s": lambda order: proposing.propose(
+            shelf.material(content), dataclasses.replace(order, targets=LENGTHS)
+        ),
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for order in orders:

@@ -70,10 +70,13 @@ def compose(analysis: dict[str, Any], proposals: dict[str, Any], job: jobs.Job) 
     Raises:
         errors.DataLoss: The parts do not make a valid document.
     """
+    asked = proposals.get("request", {})
     document = {
         "schema": "reelsmith.analyze/1",
         **{name: analysis[name] for name in KEPT if name in analysis},
         "proposals": proposals.get("proposals"),
+        "left_out": proposals.get("left_out", []),
+        "genre": {"name": asked.get("genre", ""), "reason": asked.get("genre_reason", "")},
         "timings": timings(job, (analysis.get("source") or {}).get("duration_s")),
     }
     wrong = schema.problems(document, SCHEMA)

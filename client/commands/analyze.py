@@ -27,6 +27,15 @@ def analyze(
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
     evidence: Annotated[bool, typer.Option("--evidence", help="Say why there is a border of shots, or none.")] = False,
+    genre: options.Genre = "",
+    diversity: options.Diversity = 0.0,
+    duration: options.Durations = None,
+    apart: options.Apart = False,
+    gap_s: options.Gap = 0.0,
+    exclude: options.Exclude = None,
+    explain: Annotated[
+        int, typer.Option(min=0, max=100, help="How many clips that were left out to tell, and why.")
+    ] = 0,
     transcript: options.Transcript = None,
     gateway: options.Gateway = "",
 ) -> None:
@@ -35,8 +44,8 @@ def analyze(
     Starts a private suite for the run where none is up.
 
     The document has source, video, audio, transitions, shots, speech,
-    silence, loudness, transcript, curve, proposals and timings, as described in
-    client/analysis.schema.json. With --evidence each transition says what was
+    silence, loudness, transcript, curve, proposals, left_out, genre and timings, as
+    described in client/analysis.schema.json. With --evidence each transition says what was
     measured, its limits and the curve around it, and the strongest changes that
     are no borders say why; every frame is decoded for that.
     """
@@ -49,6 +58,13 @@ def analyze(
         duration_max_s=max_s,
         keywords=keyword or (),
         evidence=evidence,
+        genre=genre,
+        diversity=diversity,
+        durations=map(options.duration, duration or ()),
+        durations_apart=apart,
+        gap_min_s=gap_s,
+        exclusions=map(options.stretch, exclude or ()),
+        explain=explain,
     )
     wanted = Wanted(json_file, plot_file)
     terminal.run(_analyze(follow.Files(video, transcript), spec, wanted, gateway), as_json=json_file == STDOUT)
@@ -97,15 +113,25 @@ def summarize(document: dict[str, Any]) -> None:
     length = wording.position(source["duration_s"] or 0)
     terminal.say(f"{source['name']}: {length}, {_picture(document)}, {_sound(document)}")
     terminal.say(f"{wording.position(speech_s)} of speech")
-    if not document["proposals"]:
-        return
-    table = rich.table.Table("clip", "from", "to", "score", "because of")
-    for proposal in document["proposals"]:
-        terms = sorted(proposal["terms"], key=lambda term: -term["contribution"])[:3]
-        because = ", ".join(f"{term['name']} {term['contribution']:.2f}" for term in terms if term["contribution"])
-        edges = wording.position(proposal["start_s"]), wording.position(proposal["end_s"])
-        table.add_row(str(proposal["rank"]), *edges, f"{proposal['score']:.3f}", because)
-    terminal.out.print(table)
+    if document["genre"]["reason"]:
+        terminal.say(f"genre {document['genre']['name'] or 'not told'}: {document['genre']['reason']}")
+    _tabulate("because of", [(item, _because(item)) for item in document["proposals"]])
+    _tabulate("left out because it", [(item["clip"], item["detail"]) for item in document["left_out"]])
+
+
+def _tabulate(heading: str, told: list[tuple[dict[str, Any], str]]) -> None:
+    """Prints clips with a word about each; nothing where there are none."""
+    table = rich.table.Table("clip", "from", "to", "score", heading)
+    for item, words in told:
+        edges = wording.position(item["start_s"]), wording.position(item["end_s"])
+        table.add_row(str(item["rank"] or ""), *edges, f"{item['score']:.3f}", words)
+    if told:
+        terminal.out.print(table)
+
+
+def _because(proposal: dict[str, Any]) -> str:
+    terms = sorted(proposal["terms"], key=lambda term: -term["contribution"])[:3]
+    return ", ".join(f"{term['name']} {term['contribution']:.2f}" for term in terms if term["contribution"])
 
 
 def _picture(document: dict[str, Any]) -> str:

@@ -2,10 +2,16 @@
 
 import enum
 import pathlib
+import re
 from typing import Annotated
 
 import typer
 from reelsmith.exporter.v1 import exporter_pb2 as exporter
+from reelsmith.media.v1 import media_pb2 as media
+
+DURATION = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)(?::(\d{1,3}))?")
+_TIME = r"((?:\d{1,3}:){0,2}\d{1,6}(?:\.\d{1,3})?)"
+STRETCH = re.compile(f"{_TIME}-{_TIME}")
 
 
 class Aspect(enum.StrEnum):
@@ -39,6 +45,35 @@ def layout(chosen: Layout | None) -> exporter.Layout:
     return exporter.Layout.Value(f"LAYOUT_{name}")
 
 
+def duration(text: str) -> media.ClipDuration:
+    """`SECONDS` or `SECONDS:COUNT` as the API has it.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    found = DURATION.fullmatch(text)
+    if not found:
+        raise typer.BadParameter(f"--duration {text}: SECONDS or SECONDS:COUNT, such as 30:3")
+    return media.ClipDuration(target_s=float(found[1]), count=int(found[2] or 0))
+
+
+def stretch(text: str) -> media.TimeRange:
+    """`FROM-TO` as the API has it, each in seconds or as `[H:]M:S`.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    found = STRETCH.fullmatch(text)
+    if not found:
+        raise typer.BadParameter(f"--exclude {text}: FROM-TO, in seconds or as 1:02:03, such as 0:00-1:30")
+    start_s, end_s = map(_seconds, found.groups())
+    return media.TimeRange(start_s=start_s, end_s=end_s)
+
+
+def _seconds(text: str) -> float:
+    return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
+
+
 Video = Annotated[
     pathlib.Path,
     typer.Argument(
@@ -52,6 +87,23 @@ Transcript = Annotated[
         exists=True, dir_okay=False, readable=True, resolve_path=True,
     ),
 ]  # fmt: skip
+Genre = Annotated[
+    str, typer.Option(metavar="NAME", help="Weigh clips as talk, gaming, sport, film or music; auto lets VIDEO tell.")
+]
+Diversity = Annotated[
+    float, typer.Option(min=0, max=1, help="How much clips are to differ: 0 only the best, 1 as much as can be.")
+]
+Durations = Annotated[
+    list[str] | None,
+    typer.Option("--duration", metavar="S[:N]", help="N clips of up to S seconds, instead of --min, --max and --count; "
+                 "may be repeated."),
+]  # fmt: skip
+Apart = Annotated[bool, typer.Option("--apart", help="Clips of different --duration do not overlap either.")]
+Gap = Annotated[float, typer.Option("--gap", min=0, max=3600, metavar="S", help="Least time between clips, seconds.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FROM-TO", help="A stretch to leave out, such as 0:00-1:30; may be repeated."),
+]
 Gateway = Annotated[str, typer.Option(metavar="HOST:PORT", help="The gateway; the suite of this user by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Out = Annotated[pathlib.Path, typer.Option(help="Folder that gets a folder for the job.", file_okay=False)]

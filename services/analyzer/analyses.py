@@ -11,7 +11,7 @@ from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.analyzer import document, measure, placement, progress, warm, weights
-from services.analyzer.proposals import material, proposing
+from services.analyzer.proposals import genre, material, proposing
 from services.analyzer.recognition import recognizer
 
 ANALYSIS, INFO, PROPOSALS = "analysis.json", "media_info.json", "proposals.json"
@@ -94,6 +94,16 @@ class Analysis:
     media: Mapping[str, Any]
     artifact: artifacts.Artifact
     timings: list[Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proposed:
+    """The clips, the order with all that was filled in, the stored proposals, the version of the configuration."""
+
+    decision: proposing.Decision
+    order: proposing.Order
+    artifact: artifacts.Artifact
+    config_version: int
 
 
 class Analyzer:
@@ -227,7 +237,7 @@ class Analyzer:
 
     async def propose(
         self, target: Target, analysis_path: str, order: proposing.Order, overrides: Mapping[str, float]
-    ) -> tuple[list[proposing.Proposal], artifacts.Artifact, int]:
+    ) -> Proposed:
         """Proposes clips from a stored analysis.
 
         Args:
@@ -236,27 +246,28 @@ class Analyzer:
             order: Which clips are wanted; its weights are replaced.
             overrides: Weights that replace those of the configuration.
 
-        Returns:
-            The clips, best first; the stored proposals; the version of the configuration.
-
         Raises:
             errors.FailedPrecondition: The file is no analysis of this version, or nothing fits.
+            errors.InvalidArgument: There is no such genre, or a weight cannot be used.
         """
         configuration, version = self._configuration()
-        weighed = {**weights.configured(configuration), **weights.checked(overrides)}
-        order = dataclasses.replace(order, weights=weighed)
+        if order.genre != genre.AUTO:
+            weights.configured(configuration, order.genre)  # refuses an unknown genre before a file is read
+        checked = weights.checked(overrides)
         session = await asyncio.to_thread(self._store.get, target.session_id)
         path = analysis_path or f"{FOLDER}/{ANALYSIS}"
         content = await asyncio.to_thread(session.read, path, ANALYSIS_BYTES_MAX)
         try:
-            found = await asyncio.to_thread(lambda: proposing.propose(self._shelf.material(content), order))
+            found = await asyncio.to_thread(self._shelf.material, content)
+            order = _weighed(order, found, configuration, checked)
+            decision = await asyncio.to_thread(proposing.decide, found, order)
         except material.Malformed as error:
             raise errors.FailedPrecondition(f"{path}: {error}", reason="NOT_AN_ANALYSIS") from error
         except proposing.NothingFits as error:
             raise errors.FailedPrecondition(str(error), reason="NOTHING_FITS") from error
-        encoded = document.encode(proposing.document(found, order, version))
+        encoded = document.encode(proposing.document(decision, order, version))
         artifact = await asyncio.to_thread(session.write_bytes, target.path(PROPOSALS), encoded)
-        return found, artifact, version
+        return Proposed(decision, order, artifact, version)
 
     async def _with_hash(self, source_uri: str, start: Callable[[Any], Any]) -> tuple[pool.Result, str]:
         """Runs a task on a source while its hash is computed; each reads through a file of its own."""
@@ -276,6 +287,18 @@ class Analyzer:
 
 def _asks(order: Order, name: str) -> bool:
     return not order.measures or name in order.measures
+
+
+def _weighed(
+    order: proposing.Order,
+    source: material.Material,
+    configuration: Mapping[str, Any],
+    overrides: Mapping[str, float],
+) -> proposing.Order:
+    """The order with its genre told, where it is to be, and the weights that are in force for it."""
+    verdict = genre.told(source) if order.genre == genre.AUTO else genre.Verdict(order.genre, "")
+    weighed = {**weights.configured(configuration, verdict.name), **overrides}
+    return dataclasses.replace(order, weights=weighed, genre=verdict.name, genre_reason=verdict.reason)
 
 
 def _check(order: Order) -> None:

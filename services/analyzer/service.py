@@ -17,11 +17,12 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, live, relay
 from media import artifacts, limits, pool
 from services.analyzer import analyses, document, progress
-from services.analyzer.proposals import proposing
+from services.analyzer.proposals import proposing, runners
 from services.analyzer.recognition import recognizer
 
 NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
 LIST_MAX = 1000  # keywords or excluded stretches in one request; nobody means more
+TARGETS_MAX, EXPLAIN_MAX = 10, 100  # as the API says
 
 MEASURES = {
     pb.MEASURE_SHOTS: "shots",
@@ -46,6 +47,13 @@ SOURCES = {
     "embedded": pb.Transcript.SOURCE_EMBEDDED,
     "sidecar": pb.Transcript.SOURCE_SIDECAR,
     "recognition": pb.Transcript.SOURCE_RECOGNITION,
+}
+REASONS = {
+    runners.EXCLUDED: pb.LeftOutClip.REASON_EXCLUDED,
+    runners.OVERLAPS: pb.LeftOutClip.REASON_OVERLAPS,
+    runners.TOO_NEAR: pb.LeftOutClip.REASON_TOO_NEAR,
+    runners.TOO_ALIKE: pb.LeftOutClip.REASON_TOO_ALIKE,
+    runners.LOWER: pb.LeftOutClip.REASON_LOWER_SCORE,
 }
 STATES = {"measured": pb.Term.STATE_MEASURED, "unknown": pb.Term.STATE_UNKNOWN}
 
@@ -96,13 +104,21 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
         self, request: pb.ProposeClipsRequest, context: aio.ServicerContext
     ) -> pb.ProposeClipsResponse:
         """Proposes clips from a stored analysis."""
-        found, artifact, version = await self._analyzer.propose(
+        done = await self._analyzer.propose(
             _target(request.output), request.analysis_path, _wanted(request), dict(request.weights)
         )
         return pb.ProposeClipsResponse(
-            proposals=[_proposal(item) for item in found],
-            artifact=_artifact(artifact, media_pb2.ARTIFACT_ROLE_PROPOSALS),
-            config_version=version,
+            proposals=[_proposal(item) for item in done.decision.proposals],
+            artifact=_artifact(done.artifact, media_pb2.ARTIFACT_ROLE_PROPOSALS),
+            config_version=done.config_version,
+            genre=done.order.genre,
+            genre_reason=done.order.genre_reason,
+            left_out=[
+                pb.LeftOutClip(
+                    clip=_proposal(item.clip), reason=REASONS[item.reason], ranks=item.ranks, detail=item.detail
+                )
+                for item in done.decision.left_out
+            ],
         )
 
     async def GetCapabilities(
@@ -185,6 +201,9 @@ def _wanted(request: pb.ProposeClipsRequest) -> proposing.Order:
     shortest_s = request.duration_min_s or min(proposing.SHORTEST_S, request.duration_max_s or math.inf)
     longest_s = request.duration_max_s or max(proposing.LONGEST_S, shortest_s)
     exclusions = tuple((item.start_s, item.end_s) for item in request.exclusions[: LIST_MAX + 1])
+    targets = tuple(
+        proposing.Target(one.target_s, one.count or proposing.COUNT) for one in request.durations[: TARGETS_MAX + 1]
+    )
     rules = (
         ("count", 0 <= request.count <= proposing.COUNT_MAX, f"must lie between 1 and {proposing.COUNT_MAX}"),
         ("duration_min_s", math.isfinite(shortest_s) and shortest_s > 0, "must be above 0"),
@@ -193,6 +212,11 @@ def _wanted(request: pb.ProposeClipsRequest) -> proposing.Order:
         ("keywords", len(request.keywords) <= LIST_MAX, f"may have {LIST_MAX} entries at most"),
         ("exclusions", len(exclusions) <= LIST_MAX, f"may have {LIST_MAX} entries at most"),
         ("exclusions", all(map(math.isfinite, sum(exclusions, ()))), "must be finite numbers"),
+        ("diversity", 0 <= request.diversity <= 1, "must lie between 0 and 1"),
+        ("durations", len(targets) <= TARGETS_MAX, f"may have {TARGETS_MAX} entries at most"),
+        ("durations", all(math.isfinite(one.target_s) and one.target_s > 0 for one in targets), "must be above 0 s"),
+        ("durations", all(0 < one.count <= proposing.COUNT_MAX for one in targets), "must have 1 to 100 clips each"),
+        ("explain", 0 <= request.explain <= EXPLAIN_MAX, f"must lie between 0 and {EXPLAIN_MAX}"),
     )
     for field, kept, rule in rules:
         if not kept:
@@ -204,6 +228,11 @@ def _wanted(request: pb.ProposeClipsRequest) -> proposing.Order:
         keywords=tuple(request.keywords),
         exclusions=exclusions,
         gap_s=request.gap_min_s,
+        diversity=request.diversity,
+        targets=targets,
+        targets_apart=request.durations_apart,
+        explain=request.explain,
+        genre=request.genre,
     )
 
 
@@ -302,6 +331,7 @@ def _proposal(item: proposing.Proposal) -> pb.Proposal:
         rank=item.rank,
         time=media_pb2.TimeRange(start_s=item.start_s, end_s=item.end_s),
         score=item.score,
+        target_s=item.target_s,
         terms=[
             pb.Term(
                 name=term.name,

@@ -34,6 +34,8 @@ def spec(text: str) -> specs.Spec:
             "range": specs.TimeRange(**stretch) if stretch else None,
             "keywords": tuple(data["keywords"]),
             "clips": tuple(specs.TimeRange(**clip) for clip in data["clips"]),
+            "durations": tuple(specs.Duration(**one) for one in data.get("durations", ())),
+            "exclusions": tuple(specs.TimeRange(**one) for one in data.get("exclusions", ())),
         }
     )
 

@@ -96,8 +96,14 @@ def _nothing_proposed(spec: specs.Spec) -> jobs.Failure:
     return jobs.Failure(
         code="FAILED_PRECONDITION",
         reason="NO_PROPOSALS",
-        message=f"No stretch of the source makes a clip of {spec.duration_min_s:g} to {spec.duration_max_s:g} seconds.",
+        message=f"No stretch of the source makes a clip of {_lengths(spec)} seconds.",
     )
+
+
+def _lengths(spec: specs.Spec) -> str:
+    if not spec.durations:
+        return f"{spec.duration_min_s:g} to {spec.duration_max_s:g}"
+    return ", ".join(f"about {one.target_s:g}" for one in spec.durations)
 
 
 def rerun(steps: Sequence[jobs.Step]) -> frozenset[str]:

@@ -221,6 +221,13 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         clips=tuple(_range(clip) for clip in message.clips),
         transcript_uri=message.transcript_uri,
         evidence=message.evidence,
+        genre=message.genre,
+        diversity=message.diversity,
+        durations=tuple(specs.Duration(one.target_s, one.count) for one in message.durations),
+        durations_apart=message.durations_apart,
+        gap_min_s=message.gap_min_s,
+        exclusions=tuple(_range(stretch) for stretch in message.exclusions),
+        explain=message.explain,
     )
 
 
@@ -251,6 +258,13 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         clips=[_range_message(clip) for clip in spec.clips],
         transcript_uri=spec.transcript_uri,
         evidence=spec.evidence,
+        genre=spec.genre,
+        diversity=spec.diversity,
+        durations=[media_pb2.ClipDuration(target_s=one.target_s, count=one.count) for one in spec.durations],
+        durations_apart=spec.durations_apart,
+        gap_min_s=spec.gap_min_s,
+        exclusions=[_range_message(stretch) for stretch in spec.exclusions],
+        explain=spec.explain,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
 DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
 DURATION_LIMIT_S = 3600.0  # an hour is no short clip
+DURATIONS_MAX, EXCLUSIONS_MAX, EXPLAIN_MAX = 10, 100, 100  # as the API says
 PRIORITY_LIMIT = 100
 TITLE_LENGTH_MAX = 200  # fits one line of a list
 URI_LENGTH_MAX = 4096  # the longest path that Linux takes
@@ -31,6 +32,14 @@ class TimeRange:
 
     start_s: float
     end_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Duration:
+    """A length that clips are wanted of, in seconds, and how many at most; 0 is the default."""
+
+    target_s: float
+    count: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +68,13 @@ class Spec:
     clips: tuple[TimeRange, ...] = ()
     transcript_uri: str = ""
     evidence: bool = False
+    genre: str = ""
+    diversity: float = 0.0
+    durations: tuple[Duration, ...] = ()
+    durations_apart: bool = False
+    gap_min_s: float = 0.0
+    exclusions: tuple[TimeRange, ...] = ()
+    explain: int = 0
 
 
 def resolved(spec: Spec) -> Spec:
@@ -70,6 +86,7 @@ def resolved(spec: Spec) -> Spec:
         duration_min_s=spec.duration_min_s or DURATION_MIN_DEFAULT_S,
         duration_max_s=spec.duration_max_s or DURATION_MAX_DEFAULT_S,
         preset=spec.preset or "default",
+        durations=tuple(Duration(one.target_s, one.count or COUNT_DEFAULT) for one in spec.durations),
     )
 
 
@@ -79,6 +96,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_source_violations(spec),
         *_number_violations(spec),
         *_duration_violations(spec),
+        *_choice_violations(spec),
         *_text_violations(spec),
         *_map_violations(spec),
         *_clip_violations(spec),
@@ -133,6 +151,29 @@ def _duration_violations(spec: Spec) -> Iterator[Violation]:
             yield name, f"must be above 0 and at most {DURATION_LIMIT_S:g} seconds, is {value:g}"
     if longest < shortest:
         yield "duration_max_s", f"must be at least duration_min_s, which is {shortest:g}; is {longest:g}"
+
+
+def _choice_violations(spec: Spec) -> Iterator[Violation]:
+    """How clips are chosen: genre, difference, lengths, distance, exclusions."""
+    if spec.genre and not NAME.fullmatch(spec.genre):
+        yield "genre", "must have 1 to 64 of `a-z 0-9 _ -`"
+    if not 0 <= spec.diversity <= 1:
+        yield "diversity", f"must be 0 to 1, is {spec.diversity:g}"
+    if not 0 <= spec.explain <= EXPLAIN_MAX:
+        yield "explain", f"must be 0 to {EXPLAIN_MAX}, is {spec.explain}"
+    if not 0 <= spec.gap_min_s <= DURATION_LIMIT_S:
+        yield "gap_min_s", f"must be 0 to {DURATION_LIMIT_S:g} seconds, is {spec.gap_min_s:g}"
+    if len(spec.durations) > DURATIONS_MAX or sum(one.count for one in spec.durations) > COUNT_MAX:
+        yield "durations", f"must be at most {DURATIONS_MAX}, and {COUNT_MAX} clips in all"
+    for index, one in enumerate(spec.durations[:DURATIONS_MAX]):
+        if not 0 < one.target_s <= DURATION_LIMIT_S:
+            yield f"durations[{index}].target_s", f"must be above 0 and at most {DURATION_LIMIT_S:g} seconds"
+        if one.count < 0:
+            yield f"durations[{index}].count", f"must be 1 to {COUNT_MAX}, is {one.count}"
+    if len(spec.exclusions) > EXCLUSIONS_MAX:
+        yield "exclusions", f"must be at most {EXCLUSIONS_MAX}, are {len(spec.exclusions)}"
+    for index, stretch in enumerate(spec.exclusions[:EXCLUSIONS_MAX]):
+        yield from _range_violations(f"exclusions[{index}]", stretch)
 
 
 def _text_violations(spec: Spec) -> Iterator[Violation]:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator
 
 import grpc
+from google.protobuf import json_format
 from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
 from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.media.v1 import media_pb2
@@ -121,6 +122,7 @@ class FakeAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
         session = request.output.session_id
         self.fake.sessions.get(session).stat(request.analysis_path)
         orders = self.fake.orders("", session, "propose")
+        self.fake.note("asked", json_format.MessageToJson(request, indent=None, preserving_proto_field_name=True))
         async for _ in self.fake.obey(orders, session, "propose"):
             pass
         proposals = [

@@ -240,12 +240,39 @@ async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> No
             assert not any(start + 0.02 < edge < end - 0.02 for start, end in spoken)
         assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
         unknown = {term.name for term in proposal.terms if term.state == pb.Term.STATE_UNKNOWN}
-        assert {"reaction", "keyword"} == unknown
+        assert {"reaction", "keyword", "opening", "closing"} == unknown
     ordered = sorted(response.proposals, key=lambda item: item.time.start_s)
     assert all(one.time.end_s <= other.time.start_s for one, other in itertools.pairwise(ordered))
     assert (0, "metadata/proposals.json") == (response.config_version, response.artifact.path)
     again = await stub.ProposeClips(proposal_request(session, count=4, duration_min_s=5, duration_max_s=15))
     assert response.artifact.sha256 == again.artifact.sha256
+
+
+async def test_clips_are_chosen_as_asked(stub, uri, session) -> None:
+    """By genre, of several lengths, apart, different; what was left out is told with its reason; the file says all."""
+    await analyzed(stub, uri(SPOKEN), session)
+    lengths = [media_pb2.ClipDuration(target_s=6, count=2), media_pb2.ClipDuration(target_s=12, count=1)]
+    wanted = {"durations": lengths, "durations_apart": True, "genre": "talk", "diversity": 0.5, "explain": 5}
+    request = proposal_request(session, gap_min_s=0.5, **wanted)
+    request.exclusions.add(start_s=20, end_s=24)
+    response = await stub.ProposeClips(request)
+    assert {6.0, 12.0} == {item.target_s for item in response.proposals}
+    assert sum(item.target_s == 6 for item in response.proposals) == 2
+    ordered = sorted((item.time.start_s, item.time.end_s) for item in response.proposals)
+    assert all(one[1] + 0.5 <= other[0] + 1e-6 for one, other in itertools.pairwise(ordered))
+    assert all(end <= 20 or start >= 24 for start, end in ordered)
+    assert ("talk", "", 2.0) == (
+        response.genre,
+        response.genre_reason,
+        next(term.weight for term in response.proposals[0].terms if term.name == "closing"),
+    )
+    assert {pb.LeftOutClip.REASON_EXCLUDED, pb.LeftOutClip.REASON_OVERLAPS} <= {one.reason for one in response.left_out}
+    assert all(item.detail and item.clip.rank == 0 for item in response.left_out)
+    kept = json.loads(session.read(response.artifact.path, 1 << 20))
+    assert ("talk", 0.5, True) == tuple(kept["request"][name] for name in ("genre", "diversity", "durations_apart"))
+    assert [list(item.ranks) for item in response.left_out] == [item["ranks"] for item in kept["left_out"]]
+    told = await stub.ProposeClips(proposal_request(session, genre="auto"))
+    assert ("", "a source of 42 s is too short to tell its genre") == (told.genre, told.genre_reason)
 
 
 async def test_short_source_gives_one_clip_of_all(stub, uri, session) -> None:
@@ -314,6 +341,15 @@ async def test_mistakes_have_their_own_status(stub, uri, session) -> None:
         (proposal_request(session, duration_min_s=9, duration_max_s=3), "INVALID_ARGUMENT", "BAD_REQUEST"),
         (proposal_request(session, weights={"moton": 1}), "INVALID_ARGUMENT", "BAD_WEIGHTS"),
         (proposal_request(session, weights={"motion": -1}), "INVALID_ARGUMENT", "BAD_WEIGHTS"),
+        (proposal_request(session, genre="tlak"), "INVALID_ARGUMENT", "NO_SUCH_GENRE"),
+        (proposal_request(session, diversity=1.5), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (proposal_request(session, explain=101), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (proposal_request(session, durations=[media_pb2.ClipDuration()]), "INVALID_ARGUMENT", "BAD_REQUEST"),
+        (
+            proposal_request(session, durations=[media_pb2.ClipDuration(target_s=9, count=-1)]),
+            "INVALID_ARGUMENT",
+            "BAD_REQUEST",
+        ),
         (proposal_request(session, analysis_path="../secret"), "INVALID_ARGUMENT", "PATH_REFUSED"),
         (proposal_request(session, analysis_path="metadata/none.json"), "NOT_FOUND", "NOT_FOUND"),
         (proposal_request(session, exclusions=everything), "FAILED_PRECONDITION", "NOTHING_FITS"),
@@ -364,8 +400,19 @@ async def test_weights_change_live_and_survive_the_configuration_service(new_pro
 
         await testing.wait_until(changed, 60, "the weight has changed")
         assert (2.0, 1) == await weight(weights={"motion": 2.0})
+        assert (0.25, 1) == await weight(genre="talk")
+        request = config_pb2.UpdateConfigRequest(expected_version=1)
+        json_format.ParseDict({"analyzer": {"genres": {"talk": {"motion": 0.75}}}}, request.config.document)
+        request.update_mask.paths.append("analyzer.genres.talk.motion")
+        await config_pb2_grpc.ConfigServiceStub(config_channel).UpdateConfig(request)
+
+        async def changed_genre() -> bool:
+            return (0.75, 2) == await weight(genre="talk")
+
+        await testing.wait_until(changed_genre, 60, "the weight of the genre has changed")
         config.stop(signal.SIGKILL)
-        assert await changed()
+        assert await changed_genre()
+        assert (7.5, 2) == await weight()
 
 
 async def test_several_analyses_share_the_workers(stub, uri, root) -> None:

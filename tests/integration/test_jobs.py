@@ -206,6 +206,29 @@ async def test_job_runs_all_its_steps_and_ends_with_its_files(start) -> None:
     )
 
 
+async def test_ways_to_choose_clips_reach_the_analyzer(start) -> None:
+    """Everything that a caller says of the choice is said to the analyzer, and the job tells it again."""
+    suite = await start()
+    stretch = media_pb2.TimeRange(start_s=0, end_s=9)
+    lengths = [media_pb2.ClipDuration(target_s=15, count=3), media_pb2.ClipDuration(target_s=60)]
+    wanted = {"genre": "auto", "diversity": 0.5, "gap_min_s": 2.0, "durations_apart": True, "explain": 7}
+    accepted = await suite.submit(
+        suite.source(), keywords=["rocket"], weights={"motion": 2}, exclusions=[stretch], durations=lengths, **wanted
+    )
+    await suite.events(accepted.id)
+    (line,) = [text for text in (suite.home / "journal").read_text().splitlines() if " asked " in text]
+    asked = json.loads(line.partition(" asked ")[2])
+    assert wanted == {name: asked[name] for name in wanted}
+    assert ([{"target_s": 15, "count": 3}, {"target_s": 60, "count": 5}], ["rocket"], {"motion": 2}) == (
+        asked["durations"], asked["keywords"], asked["weights"]
+    )  # fmt: skip
+    assert [9] == [item["end_s"] for item in asked["exclusions"]]
+    spec = (await suite.job(accepted.id)).spec
+    assert [(15, 3), (60, 5)] == [(one.target_s, one.count) for one in spec.durations]
+    assert wanted == {name: getattr(spec, name) for name in wanted}
+    assert [stretch] == list(spec.exclusions)
+
+
 async def test_watch_resumes_where_it_stopped(start) -> None:
     """A watch from a sequence number tells what came later, once and in order."""
     suite = await start()

@@ -7,7 +7,8 @@ fills in. Where the sentences are known, every place inside of one is worth less
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from services.analyzer.proposals import material
 LEAD_S = 0.25  # of quiet that is kept before the first and after the last word, where there is as much
 GRID_S = 1.0  # apart: places of last resort
 CLEAR_S = 5.0  # around a better place that the grid leaves free at first
+FRAME_S = 1e-3  # times nearer than this are the same frame
 NEAR_S = 0.35  # a border of shots as near to a pause as this is one place with it
 APART_S = 0.2  # places nearer than this to a better one are left out
 ENDS_MAX = 12  # ends that are tried for one start: the best of each length class
@@ -23,6 +25,10 @@ ENDS_MAX = 12  # ends that are tried for one start: the best of each length clas
 SOURCE_END, PAUSE_AND_SHOT, SENTENCE, PAUSE, SHOT, SILENCE, QUIETEST, GRID = 1.0, 1.0, 0.95, 0.8, 0.75, 0.6, 0.3, 0.15
 TORN = 0.5  # of its worth that a place keeps inside a sentence
 EDGE_S = 0.1  # that a place may reach into a sentence: subtitles are no more exact
+SLIVER_S = 0.5  # of another shot at the edge of a clip: less is seen as a flash
+BREAK_S = 3.0  # of nothing to see or to hear: longer than fades and pauses are
+EMPTY = 0.5  # of its worth that a place keeps where a clip would begin or end with nothing
+SLIVERED = 0.5  # of its worth that a place keeps where it leaves a sliver
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +58,10 @@ class Candidates:
     end_s: np.ndarray
     quality: np.ndarray
 
+    def of(self, places: np.ndarray) -> Self:
+        """Some of them."""
+        return type(self)(self.start_s[places], self.end_s[places], self.quality[places])
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leeway:
@@ -60,10 +70,13 @@ class Leeway:
     Attributes:
         run_s: Speech that goes on for so long may be cut at its quietest moments.
         clear_s: The grid leaves out what is nearer than this to a better place.
+        poor: Whether a place may leave a sliver of another shot where the border itself would do, and may begin or end
+            a clip with nothing to see or to hear; and whether a clip may reach over a long stretch of that.
     """
 
     run_s: float
     clear_s: float
+    poor: bool = False
 
 
 def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
@@ -78,7 +91,12 @@ def places(source: material.Material, leeway: Leeway, *, ends: bool) -> Places:
     inside = (t_s >= source.start_s) & (t_s <= source.end_s) & spared
     t_s, quality = _both(t_s[inside], quality[inside])
     torn = _within(source.sentences, t_s, EDGE_S) & (quality != SENTENCE)
-    return _thinned(t_s, np.where(torn, TORN * quality, quality))
+    quality = np.where(torn, TORN * quality, quality)
+    sliver, needless = _slivers(source, t_s, ends)
+    empty = _empty(source, t_s, ends)
+    quality = np.where(sliver, SLIVERED * quality, quality) * np.where(empty, EMPTY, 1.0)
+    kept = ~(needless | empty) | leeway.poor
+    return _thinned(t_s[kept], quality[kept])
 
 
 def _source_edge(source: material.Material, ends: bool) -> tuple[np.ndarray, float]:
@@ -89,7 +107,8 @@ def _offers(source: material.Material, run_s: float, ends: bool) -> list[tuple[n
     hush = source.silence[:, 0] + LEAD_S / 2 if ends else source.silence[:, 1] - LEAD_S / 2
     pauses = source.pauses_s[_run_lengths(source) >= run_s]
     words, sentences = (_words(source, spans, ends) for spans in (source.speech, source.sentences))
-    return [(sentences, SENTENCE), (words, PAUSE), (source.shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
+    shots_s = source.exits_s if ends else source.entries_s
+    return [(sentences, SENTENCE), (words, PAUSE), (shots_s, SHOT), (hush, SILENCE), (pauses, QUIETEST)]
 
 
 def _run_lengths(source: material.Material) -> np.ndarray:
@@ -134,6 +153,32 @@ def _both(t_s: np.ndarray, quality: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return t_s, np.where((quality == SHOT) & (near < NEAR_S), PAUSE_AND_SHOT, quality)
 
 
+def _slivers(source: material.Material, t_s: np.ndarray, ends: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Which places leave a sliver of another shot, or cut into a transition; and where its border would do as well."""
+    if not source.exits_s.size:
+        return np.zeros(t_s.shape, bool), np.zeros(t_s.shape, bool)
+    if ends:
+        last = np.searchsorted(source.exits_s, t_s - FRAME_S) - 1
+        near = np.maximum(last, 0)
+        sliver = (last >= 0) & (t_s < source.entries_s[near] + SLIVER_S - FRAME_S)
+        border = source.exits_s[near]
+    else:
+        following = np.searchsorted(source.entries_s, t_s + FRAME_S)
+        near = np.minimum(following, source.exits_s.size - 1)
+        sliver = (following < source.exits_s.size) & (t_s > source.exits_s[near] - SLIVER_S + FRAME_S)
+        border = source.entries_s[near]
+    return sliver, sliver & ~_within(source.speech, border, 1e-9)
+
+
+def _empty(source: material.Material, t_s: np.ndarray, ends: bool) -> np.ndarray:
+    """Which places begin or end a clip with nothing: black, or still and silent; silent where there is no picture."""
+    present = source.present
+    if present is None or not present.size:
+        return np.zeros(t_s.shape, bool)
+    inside_s = t_s - source.start_s + (-source.interval_s / 2 if ends else source.interval_s / 2)
+    return ~present[np.clip(inside_s / source.interval_s, 0, present.size - 1).astype(np.int64)]
+
+
 def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     """The best places of each neighbourhood; the earlier one where two are alike."""
     order = np.lexsort((t_s, -quality))
@@ -149,18 +194,34 @@ def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     return Places(t_s[kept], quality[kept])
 
 
-def find(source: material.Material, range_s: tuple[float, float], exclusions: np.ndarray) -> Iterator[Candidates]:
+def find(source: material.Material, range_s: tuple[float, float]) -> Iterator[Candidates]:
     """The possible clips, at first from the best places alone, then with more and more leeway.
 
     Args:
         source: What is known of the source.
         range_s: Least and largest length in seconds.
-        exclusions: Stretches that no clip may touch, (n, 2) in seconds.
     """
     shortest_s, longest_s = range_s
-    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0)):
+    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, poor=True)):
         starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
-        yield _allowed(_paired(starts, ends, shortest_s, longest_s), exclusions)
+        found = _paired(starts, ends, shortest_s, longest_s)
+        yield found if leeway.poor else found.of(np.flatnonzero(~_broken(source, found)))
+
+
+def _broken(source: material.Material, found: Candidates) -> np.ndarray:
+    """Which candidates reach over a long stretch of nothing: what lies behind it is another piece, (n,)."""
+    if source.present is None or not source.present.size:
+        return np.zeros(found.start_s.shape, bool)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], ~source.present, [0]])))
+    mask = np.zeros(source.present.size)
+    for first, end in edges.reshape(-1, 2)[np.diff(edges.reshape(-1, 2)).ravel() * source.interval_s >= BREAK_S]:
+        mask[first:end] = source.interval_s
+    total = np.concatenate([[0.0], np.cumsum(mask)])
+    first, end = (
+        np.clip(np.rint((t_s - source.start_s) / source.interval_s), 0, mask.size).astype(np.int64)
+        for t_s in (found.start_s, found.end_s)
+    )
+    return total[end] - total[first] > NEAR_S + source.interval_s
 
 
 def _paired(starts: Places, ends: Places, shortest_s: float, longest_s: float) -> Candidates:
@@ -211,8 +272,9 @@ def _better(quality: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarr
     return np.where(quality[one] >= quality[other], one, other)
 
 
-def _allowed(found: Candidates, exclusions: np.ndarray) -> Candidates:
+def clear_of(found: Candidates, spans: Iterable[tuple[float, float]], gap_s: float = 0.0) -> np.ndarray:
+    """Which candidates keep a distance from all of some stretches of time, (n,)."""
     free = np.ones(found.start_s.size, bool)
-    for start_s, end_s in exclusions:
-        free &= (found.end_s <= start_s) | (found.start_s >= end_s)
-    return Candidates(found.start_s[free], found.end_s[free], found.quality[free])
+    for start_s, end_s in spans:
+        free &= (found.end_s + gap_s <= start_s + 1e-9) | (found.start_s >= end_s + gap_s - 1e-9)
+    return free

@@ -12,11 +12,14 @@ from typing import Any, Self
 import numpy as np
 
 from services.analyzer import document, timeline
-from services.analyzer.proposals import spoken
+from services.analyzer.proposals import spoken, wording
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
 
+SILENT_LUFS = -60.0  # nobody hears what is quieter, at any usual volume
+BLACK = 0.02  # of white, on average
+STILL = 1e-3  # picture widths per second: a pixel in a second of a common picture
 KEPT_BYTES_MAX = 32 << 20  # of an analysis that is kept: fifty hours; larger ones are read each time
 
 
@@ -43,6 +46,11 @@ class Material:
         pauses_s: Quiet moments within long speech, in seconds.
         sentences: What is said, sentence by sentence, (n, 2) in seconds; empty where there is no transcript.
         script: The transcript; None where there is none.
+        said: What its words do; the same.
+        changes_s: When the shot before each border begins to go, and when the one after it is there as a whole, (n, 2)
+            in seconds; None where all borders are cuts.
+        music: Share of the time in which music plays, per interval, nan where it cannot be told; None where nobody
+            listened.
     """
 
     start_s: float
@@ -59,11 +67,43 @@ class Material:
     pauses_s: np.ndarray
     sentences: np.ndarray = dataclasses.field(default_factory=lambda: np.empty((0, 2)))
     script: spoken.Script | None = None
+    said: wording.Wording | None = None
+    changes_s: np.ndarray | None = None
+    music: np.ndarray | None = None
 
     @property
     def end_s(self) -> float:
         """Where the analyzed part ends, in seconds."""
         return self.start_s + self.duration_s
+
+    @property
+    def heard(self) -> np.ndarray | None:
+        """Whether anything is heard, per interval; None where nobody listened."""
+        loudness = self.curves.get("loudness_lufs")
+        return None if loudness is None else loudness > SILENT_LUFS
+
+    @property
+    def seen(self) -> np.ndarray | None:
+        """Whether there is anything to see, per interval: a picture that is not black, nor still without a sound."""
+        if "exposure" not in self.curves or "motion" not in self.curves:
+            return None
+        moves, heard = self.curves["motion"] > STILL, self.heard
+        return (self.curves["exposure"] > BLACK) & (moves if heard is None else moves | heard)
+
+    @property
+    def present(self) -> np.ndarray | None:
+        """Whether there is anything at all, per interval: to see, or to hear where there is no picture."""
+        return self.heard if self.seen is None else self.seen
+
+    @property
+    def exits_s(self) -> np.ndarray:
+        """Where clips may end at borders of shots: before anything of the next one is seen."""
+        return self.shots_s if self.changes_s is None else self.changes_s[:, 0]
+
+    @property
+    def entries_s(self) -> np.ndarray:
+        """Where clips may begin at borders of shots: when nothing of the last one is seen any more."""
+        return self.shots_s if self.changes_s is None else self.changes_s[:, 1]
 
     @classmethod
     def parse(cls, content: bytes) -> Self:
@@ -84,6 +124,8 @@ class Material:
     def _from_value(cls, found: Mapping[str, Any]) -> Self:
         curve, video, shots = found["curve"], found["video"], found["shots"]
         heard, said = curve["speech"] is not None, found.get("transcript")
+        sentences = _spans(said["sentences"] if said else [])
+        script, told = _script(said, sentences) if said else (None, None)
         material = cls(
             start_s=float(found["source"].get("start_s") or 0.0),
             duration_s=float(found["source"]["duration_s"]),
@@ -97,8 +139,11 @@ class Material:
             speech=_spans(found["speech"]) if heard else None,
             silence=_spans(found["silence"]),
             pauses_s=_numbers(found.get("pauses_s") or []),
-            sentences=_spans(said["sentences"] if said else []),
-            script=_script(said["words"] or said["cues"]) if said else None,
+            sentences=sentences,
+            script=script,
+            said=told,
+            changes_s=_changes(found, _rate(video)),
+            music=_gapped(curve["music"]) if curve.get("music") is not None else None,
         )
         if found.get("subjects") is not None:
             seen = _spans(found["subjects"]) - material.start_s
@@ -187,6 +232,18 @@ def _rate(video: Mapping[str, Any] | None) -> float | None:
     return rate if math.isfinite(rate) and rate > 0 else None
 
 
+def _changes(found: Mapping[str, Any], rate: float | None) -> np.ndarray | None:
+    """When each border of shots begins and ends; None where that cannot be told."""
+    shots, transitions = found["shots"][1:], found.get("transitions") or []
+    if rate is None or not shots or len(transitions) != len(shots):
+        return None
+    borders_s, frames = (_numbers([shot[name] for shot in shots]) for name in ("start_s", "start_frame"))
+    first, last = (_numbers([item[name] for item in transitions]) for name in ("start_frame", "end_frame"))
+    after = np.where(last > first, np.maximum(last + 1 - frames, 0), 0)  # the last frame that changes is inclusive
+    edges = np.stack([borders_s + np.minimum(first - frames, 0) / rate, borders_s + after / rate], axis=1)
+    return np.maximum.accumulate(edges, axis=0)
+
+
 def _numbers(values: Sequence[Any]) -> np.ndarray:
     if len(values) > ENTRIES_MAX:
         raise Malformed(f"a list of the analysis has {len(values)} entries, {ENTRIES_MAX} are allowed")
@@ -196,9 +253,20 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     return numbers
 
 
-def _script(pieces: Sequence[Mapping[str, Any]]) -> spoken.Script:
+def _gapped(values: Sequence[Any]) -> np.ndarray:
+    """A curve that is unknown in places: nan there."""
+    known = np.array([value is not None for value in values], bool)
+    numbers = np.full(known.size, np.nan)
+    numbers[known] = _numbers([value for value in values if value is not None])
+    return numbers
+
+
+def _script(said: Mapping[str, Any], sentences: np.ndarray) -> tuple[spoken.Script, wording.Wording]:
     """By words where they have times, else by cues."""
-    return spoken.Script.of([str(piece["text"]) for piece in pieces], _spans(pieces))
+    pieces = said["words"] or said["cues"]
+    texts = [str(piece["text"]) for piece in pieces]
+    script = spoken.Script.of(texts, _spans(pieces))
+    return script, wording.Wording.of(script, texts, sentences, str(said.get("language") or ""))
 
 
 def _spans(values: Sequence[Mapping[str, Any]]) -> np.ndarray:

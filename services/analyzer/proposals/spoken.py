@@ -77,6 +77,8 @@ def _space(one: str, other: str) -> str:
 
 
 def _pattern(keyword: str) -> str:
-    before = "" if re.match(f"[{UNMARKED}]", keyword[0]) else r"(?<!\w)"
+    """A whole word. What must not stand before it is looked for behind it: patterns that begin with text are fast."""
+    word = re.escape(keyword)
+    before = "" if re.match(f"[{UNMARKED}]", keyword[0]) else rf"(?<!\w{word})"
     after = "" if re.match(f"[{UNMARKED}]", keyword[-1]) else r"(?!\w)"
-    return f"{before}{re.escape(keyword)}{after}"
+    return f"{word}{before}{after}"

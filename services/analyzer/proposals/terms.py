@@ -7,17 +7,21 @@ ten candidates have less of it. What was not measured is unknown, and neither he
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 
 from services.analyzer import highlight
-from services.analyzer.proposals import candidates, material
+from services.analyzer.proposals import candidates, material, wording
 
 HOOK_S = 3.0  # seconds in which viewers decide to stay
+EARLY_S = 0.3  # that a word of the opening may come before the clip: times within a cue are estimates
+OPEN_S = 0.1  # that a sentence may go on beyond the end of a clip that closes with it
 NAMES = ("hook", "energy", "speech_density", "motion", "faces", "pace", "reaction", "completeness", "novelty",
-         "duration_fit", "keyword")  # fmt: skip
+         "duration_fit", "keyword", "opening", "closing", "presence")  # fmt: skip
 WEIGHTS = {"hook": 1.5, "energy": 1.0, "speech_density": 1.0, "motion": 1.0, "faces": 1.0, "pace": 0.5,
-           "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0}  # fmt: skip
+           "reaction": 1.0, "completeness": 1.5, "novelty": 0.5, "duration_fit": 0.5, "keyword": 2.0,
+           "opening": 1.0, "closing": 1.0, "presence": 2.0}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,18 +30,32 @@ class Values:
 
     Attributes:
         name: Name of the term.
-        value: (n,) from 0 to 1; None where unknown.
+        value: (n,) from 0 to 1, nan for candidates of which it is unknown; None where it is unknown of all.
         measured: What was measured, (n,) in the unit of the text; None where unknown.
         text: What was measured, in words, with a place for the number; why not, where unknown.
+        words: The words for one candidate, where they are more than a number.
     """
 
     name: str
     value: np.ndarray | None
     measured: np.ndarray | None
     text: str
+    words: Callable[[int], str] | None = None
+
+    def known(self, index: int) -> bool:
+        """Whether it is known of one candidate."""
+        return self.value is not None and not math.isnan(self.value[index])
+
+    def of(self, places: np.ndarray) -> Self:
+        """The same of some candidates; the words of others are not theirs."""
+        if self.value is None or self.measured is None:
+            return self
+        return dataclasses.replace(self, value=self.value[places], measured=self.measured[places], words=None)
 
     def reason(self, index: int) -> str:
         """The words for one candidate."""
+        if self.words is not None:
+            return self.words(index)
         return self.text if self.measured is None else self.text.format(float(self.measured[index]))
 
 
@@ -54,8 +72,10 @@ class Sums:
     def mean(self, name: str, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray | None:
         """The mean of a curve between times in seconds; None where the curve is unknown."""
         values = self._source.curves.get(name)
-        if values is None or not values.size:
-            return None
+        return None if values is None or not values.size else self.of(values, start_s, end_s)
+
+    def of(self, values: np.ndarray, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+        """The mean of a number per interval between times in seconds."""
         total = np.concatenate([[0.0], np.cumsum(values)])
         area = self._until(total, values, end_s) - self._until(total, values, start_s)
         return area * self._source.interval_s / np.maximum(end_s - start_s, 1e-9)
@@ -67,16 +87,28 @@ class Sums:
         return total[index] + (place - index) * values[index]
 
 
-def measure(
-    source: material.Material, found: candidates.Candidates, range_s: tuple[float, float], keywords: Sequence[str] = ()
-) -> list[Values]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for that terms depend on.
+
+    Attributes:
+        range_s: Shortest and longest length, in seconds.
+        target_s: The best length; None for the middle of the range.
+        keywords: Words to look for.
+    """
+
+    range_s: tuple[float, float]
+    target_s: float | None = None
+    keywords: Sequence[str] = ()
+
+
+def measure(source: material.Material, found: candidates.Candidates, wish: Wish) -> list[Values]:
     """All terms of all candidates, in the order of NAMES.
 
     Args:
         source: What is known of the source.
         found: The candidates.
-        range_s: Shortest and longest length that was asked for, in seconds.
-        keywords: Words to look for.
+        wish: What is asked for.
     """
     sums = Sums(source)
     start_s, end_s = found.start_s, found.end_s
@@ -108,9 +140,12 @@ def measure(
         "novelty": lambda: _ranked(
             "novelty", _novelty(source, sums, found), "lies {:.2f} deviations from the rest", "nothing was measured"
         ),
-        "duration_fit": lambda: _fit(found, range_s),
-        "keyword": lambda: _keyword(source, found, keywords),
+        "duration_fit": lambda: _fit(found, wish),
+        "keyword": lambda: _keyword(source, found, wish.keywords),
         "reaction": lambda: _reaction(source, found),
+        "opening": lambda: _opening(source, found),
+        "closing": lambda: _closing(source, found),
+        "presence": lambda: _presence(source, sums, found),
     }  # fmt: skip
     return [known[name]() for name in NAMES]
 
@@ -169,10 +204,81 @@ def _novelty(source: material.Material, sums: Sums, found: candidates.Candidates
     return np.mean(apart, axis=0) if apart else None
 
 
-def _fit(found: candidates.Candidates, range_s: tuple[float, float]) -> Values:
-    """How near the length is to the geometric middle of what was asked for."""
-    length_s = found.end_s - found.start_s
-    wanted_s = math.sqrt(range_s[0] * range_s[1])
-    half = max(math.log(range_s[1] / range_s[0]) / 2, 1e-6)
+def _opening(source: material.Material, found: candidates.Candidates) -> Values:
+    """How many signs of a strong opening are early: each halves what is missing, and a weak beginning halves all.
+
+    A question and an exclamation count where their sentence begins, the others where they are said.
+    """
+    if source.said is None:
+        return Values("opening", None, None, "there is no transcript")
+    starts, row = _distinct(found.start_s)
+    window = (starts - EARLY_S, starts + HOOK_S)
+    heard = {name: _between(times_s, window) > 0 for name, times_s in source.said.signs.items()}
+    count = sum((heard[name] for name in heard if name != wording.WEAK), np.zeros(starts.size, np.int64))
+    weak = heard.get(wording.WEAK, np.zeros(starts.size, bool))
+    value = (1 - 0.5**count) * np.where(weak, 0.5, 1.0)
+    spoken = _between(source.said.words_s, window) > 0
+    untold = "".join(f"; {name}: {why}" for name, why in source.said.unknown.items())
+
+    def words(index: int) -> str:
+        place = row[index]
+        signs = [name for name in wording.SIGNS if name in heard and heard[name][place]]
+        if not spoken[place]:
+            return f"nothing is said in the first {HOOK_S:g} s"
+        lean = ", and leans on what came before" if weak[place] else ""
+        return f"the first {HOOK_S:g} s have {', '.join(signs) or 'no sign of a strong opening'}{lean}{untold}"
+
+    return Values("opening", value[row], count[row].astype(np.float64), "", words)
+
+
+def _closing(source: material.Material, found: candidates.Candidates) -> Values:
+    """Whether the last sentence that begins in the clip is finished in it; unknown where none begins."""
+    if source.said is None:
+        return Values("closing", None, None, "there is no transcript")
+    if source.said.finished_s is None or not source.sentences.size:
+        return Values("closing", None, None, "the transcript has no punctuation")
+    ends, row = np.unique(found.end_s, return_inverse=True)
+    last = np.searchsorted(source.sentences[:, 0], ends - OPEN_S) - 1
+    begun_s, until_s = source.sentences[np.maximum(last, 0)].T
+    whole = until_s <= ends + OPEN_S
+    closed = whole & np.isin(until_s, source.said.finished_s)
+    value = np.where(
+        (last[row] >= 0) & (begun_s[row] >= found.start_s - OPEN_S), closed[row].astype(np.float64), np.nan
+    )
+
+    def words(index: int) -> str:
+        if math.isnan(value[index]):
+            return "no sentence begins in it"
+        place = row[index]
+        unstopped = "its last words have no stop" if whole[place] else "its last sentence goes on"
+        return "its last sentence is finished" if closed[place] else unstopped
+
+    return Values("closing", value, value, "", words)
+
+
+def _presence(source: material.Material, sums: Sums, found: candidates.Candidates) -> Values:
+    """How much of the time there is something to see and to hear, each half of it where both were measured."""
+    parts = [part for part in (source.seen, source.heard) if part is not None]
+    if not parts:
+        return Values("presence", None, None, "nothing was measured")
+    share = sums.of(np.mean(parts, axis=0), found.start_s, found.end_s)
+    return _shared("presence", share, "{:.0%} of it is neither black nor silent nor still", "")
+
+
+def _distinct(sorted_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones of sorted numbers, and the place of each number among them."""
+    fresh = np.concatenate([[True], np.diff(sorted_s) > 0])
+    return sorted_s[fresh], np.cumsum(fresh) - 1
+
+
+def _between(times_s: np.ndarray, window: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return np.searchsorted(times_s, window[1]) - np.searchsorted(times_s, window[0])
+
+
+def _fit(found: candidates.Candidates, wish: Wish) -> Values:
+    """How near the length is to the target, or to the geometric middle of what was asked for."""
+    (shortest_s, longest_s), length_s = wish.range_s, found.end_s - found.start_s
+    wanted_s = wish.target_s or math.sqrt(shortest_s * longest_s)
+    half = max(math.log(longest_s / shortest_s) / 2, 1e-6)
     value = np.clip(1 - np.abs(np.log(np.maximum(length_s, 1e-3) / wanted_s)) / (2 * half), 0, 1)
     return Values("duration_fit", value, length_s, f"{{:.1f}} s long, about {wanted_s:.0f} s are asked for")

@@ -131,6 +131,13 @@ class RemoteExecutor:
             duration_max_s=spec.duration_max_s,
             weights=dict(spec.weights),
             keywords=spec.keywords,
+            genre=spec.genre,
+            diversity=spec.diversity,
+            durations=[media_pb2.ClipDuration(target_s=one.target_s, count=one.count) for one in spec.durations],
+            durations_apart=spec.durations_apart,
+            gap_min_s=spec.gap_min_s,
+            exclusions=[media_pb2.TimeRange(start_s=one.start_s, end_s=one.end_s) for one in spec.exclusions],
+            explain=spec.explain,
         )
         response = await stub.ProposeClips(request, timeout=self._timeout_s)
         clips = tuple(_clip(proposal) for proposal in response.proposals)
@@ -293,6 +300,7 @@ def _proposal_json(proposal: analyzer_pb2.Proposal) -> str:
         "end_frame": proposal.frames.end_frame if has_frames else None,
         "score": proposal.score,
         "terms": terms,
+        "target_s": proposal.target_s if proposal.HasField("target_s") else None,
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

@@ -102,7 +102,7 @@ def test_score_is_the_sum_of_its_terms() -> None:
     """Contributions add up to the score; unknown terms add nothing and take no weight from the others."""
     for proposal in proposing.propose(source(), proposing.Order()):
         known = [term for term in proposal.terms if term.state == "measured"]
-        assert {"faces", "reaction", "keyword"} == {term.name for term in proposal.terms} - {
+        assert {"faces", "reaction", "keyword", "opening", "closing"} == {term.name for term in proposal.terms} - {
             term.name for term in known
         }
         assert proposal.score == pytest.approx(sum(term.contribution for term in proposal.terms))
@@ -125,7 +125,7 @@ def test_weights_decide() -> None:
 def test_same_input_gives_same_bytes() -> None:
     """Nothing depends on time or order."""
     order = proposing.Order(keywords=("a",), exclusions=((3.0, 4.0),))
-    one, other = (document.encode(proposing.document(proposing.propose(source(), order), order, 7)) for _ in range(2))
+    one, other = (document.encode(proposing.document(proposing.decide(source(), order), order, 7)) for _ in range(2))
     assert one == other
     assert ("reelsmith.proposals/1", 7) == (json.loads(one)["schema"], json.loads(one)["config_version"])
 
@@ -155,7 +155,7 @@ def test_sound_alone_is_enough() -> None:
     for proposal in proposing.propose(heard, proposing.Order()):
         assert proposal.start_frame is None
         unknown = {term.name for term in proposal.terms if term.state == "unknown"}
-        assert {"motion", "pace", "faces", "reaction", "keyword"} == unknown
+        assert {"motion", "pace", "faces", "reaction", "keyword", "opening", "closing"} == unknown
 
 
 def test_pictures_alone_are_enough() -> None:
@@ -167,7 +167,7 @@ def test_pictures_alone_are_enough() -> None:
     found = proposing.propose(seen, proposing.Order(shortest_s=8.5, longest_s=28))
     for proposal in found:
         unknown = {term.name for term in proposal.terms if term.state == "unknown"}
-        assert {"energy", "speech_density", "faces", "reaction", "keyword"} == unknown
+        assert {"energy", "speech_density", "faces", "reaction", "keyword", "opening", "closing"} == unknown
     edges = [edge for span in spans(found) for edge in span]
     assert sum(edge % 9.0 < 1e-6 for edge in edges) >= len(edges) / 2
 
@@ -183,6 +183,97 @@ def test_one_long_speech_is_cut_at_its_pauses() -> None:
         assert quiet
     talk = candidates.places(source(pauses_s=pauses), candidates.Leeway(30.0, 0.0), ends=True)
     assert candidates.QUIETEST not in talk.quality
+
+
+def test_no_place_leaves_a_sliver_of_another_shot() -> None:
+    """Where a border lies beside a pause, the cut is the place and not the frames behind it; the last resort may."""
+    spoken_s = np.array([[1.0, 8.99], [9.7, 20.0], [28.0, 35.0], [36.0, 44.0]])
+    strict, last = (candidates.Leeway(60.0, 5.0, poor=poor) for poor in (False, True))
+    for ends, border_s, beside_s in ((True, 9.0, 9.24), (False, 36.0, 35.76)):
+        found, control = (candidates.places(source(speech=spoken_s), one, ends=ends).t_s for one in (strict, last))
+        assert (border_s in found, border_s in control) == (True, True)
+        assert np.abs(found - beside_s).min() > 0.1
+        assert np.abs(control - beside_s).min() < 0.05
+
+
+def test_clips_begin_and_end_beside_gradual_changes() -> None:
+    """After a dissolve is over, and before the next one begins; in between is no place."""
+    shots = np.arange(9.0, 120.0, 9.0)
+    mixed = source(speech=None, changes_s=np.stack([shots - 0.4, shots + 0.6], axis=1))
+    for start_s, end_s in spans(proposing.propose(mixed, proposing.Order(shortest_s=8, longest_s=30))):
+        for first_s, last_s in mixed.changes_s:
+            assert not first_s - 0.5 < start_s < last_s - 0.04
+            assert not first_s + 0.04 < end_s < last_s + 0.5
+    plain = material.Material.parse(document.encode(analysis_with_a_dissolve()))
+    np.testing.assert_allclose([[4.0, 4.84], [8.0, 8.0]], plain.changes_s)
+
+
+def analysis_with_a_dissolve() -> dict:
+    """An analysis of twelve seconds: a dissolve from frame 100 to 120, and a cut at frame 200."""
+    edges = [0, 110, 200, 300]
+    shots = [
+        {"index": k, "start_frame": a, "end_frame": b, "start_s": a / 25, "end_s": b / 25}
+        for k, (a, b) in enumerate(itertools.pairwise(edges))
+    ]
+    return {
+        "schema": document.SCHEMA, "source": {"duration_s": 12.0, "start_s": 0.0}, "shots": shots, "speech": [],
+        "video": {"variable_frame_rate": False, "frame_rate": 25.0}, "silence": [], "transcript": None,
+        "transitions": [
+            {"kind": "dissolve", "frame": 110, "start_frame": 100, "end_frame": 120},
+            {"kind": "cut", "frame": 200, "start_frame": 200, "end_frame": 200},
+        ],
+        "curve": {"interval_s": 0.5, "first_frame": None, "speech": None, "music": [None] * 12 + [1.0] * 12},
+    }  # fmt: skip
+
+
+def test_no_clip_begins_or_ends_with_nothing() -> None:
+    """Black after the last shot, or before the first, stays outside where there is another place; else it may be in."""
+    noise, black = source(60.0).curves, np.arange(120) >= 100
+    curves = {**noise, "exposure": 0.4 * ~black, "motion": noise["motion"] * ~black}
+    shots = {"shots_s": np.array([20.0, 50.0]), "shot_frames": np.array([500.0, 1250.0])}
+    dark = source(60.0, curves=curves, speech=np.array([[1.0, 30.0]]), **shots)
+    leeways = (candidates.Leeway(60.0, 5.0, poor=poor) for poor in (False, True))
+    strict, last = (candidates.places(dark, leeway, ends=True) for leeway in leeways)
+    assert (False, True) == tuple((found.t_s > 50.5).any() for found in (strict, last))
+    assert 50.0 in strict.t_s
+    assert all(end_s <= 50.0 for _, end_s in spans(proposing.propose(dark, proposing.Order(count=1))))
+    nothing = {**noise, "exposure": np.zeros(120), "motion": np.zeros(120)}
+    assert proposing.propose(source(60.0, curves=nothing), proposing.Order(count=1))
+
+
+def test_no_clip_reaches_over_a_long_black() -> None:
+    """What lies behind five seconds of black is another piece; one second is a fade, and stays within a clip."""
+    noise = source(60.0).curves
+    for black_s, reaches in ((5, False), (1, True)):
+        lit = 0.4 * ((np.arange(120) < 50) | (np.arange(120) >= 50 + 2 * black_s))
+        one = source(60.0, curves={**noise, "exposure": lit})
+        first, *_, last = candidates.find(one, (15.0, 40.0))
+        over = [((found.start_s < 24) & (found.end_s > 31)).any() for found in (first, last)]
+        assert [reaches, True] == over
+
+
+@pytest.mark.parametrize(("exposure", "motion", "loudness", "share"), [
+    (0.5, 0.1, -20.0, 1.0), (0.0, 0.1, -20.0, 0.5), (0.5, 0.1, -70.0, 0.5), (0.0, 0.0, -70.0, 0.0),
+    (0.5, 0.0, -20.0, 1.0), (0.5, 0.0, -70.0, 0.0), (0.5, 0.1, None, 1.0), (0.5, 0.0, None, 0.0),
+    (None, None, -20.0, 1.0), (None, None, -70.0, 0.0), (None, None, None, None),
+])  # fmt: skip
+def test_presence_is_something_to_see_and_to_hear(exposure, motion, loudness, share) -> None:
+    """A still picture with sound is a talk with slides; still and silent, black, or silent is nothing."""
+    levels = {"exposure": exposure, "motion": motion, "loudness_lufs": loudness}
+    one = source(curves={name: np.full(240, level) for name, level in levels.items() if level is not None})
+    found = candidates.Candidates(np.array([10.0]), np.array([40.0]), np.ones(1))
+    (term,) = [term for term in terms.measure(one, found, terms.Wish((15, 60))) if term.name == "presence"]
+    assert share == (None if term.value is None else pytest.approx(float(term.value[0])))
+
+
+def test_dead_stretches_are_left_to_the_last() -> None:
+    """With black, silent minutes in the source, no clip is taken from them while there is something else."""
+    dead = (np.arange(480) // 60) % 2 == 1  # every other half minute
+    noise = source(240.0).curves
+    curves = {**noise, "exposure": 0.4 * ~dead, "loudness_lufs": -20 - 50.0 * dead, "motion": noise["motion"] * ~dead}
+    one = source(240.0, curves=curves)
+    for start_s, end_s in spans(proposing.propose(one, proposing.Order(count=3, longest_s=30))):
+        assert dead[round(2 * start_s) : round(2 * end_s)].mean() < 0.1
 
 
 def plain_spread(quality: np.ndarray, first: int, last: int) -> list[int]:

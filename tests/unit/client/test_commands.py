@@ -75,6 +75,29 @@ async def test_clip_asks_for_what_the_options_say(fake, serve, finished, files, 
     assert video.as_uri() == spec.source_uri
 
 
+@pytest.mark.parametrize("command", ["clip", "analyze"])
+async def test_ways_to_choose_clips_are_asked_for(fake, serve, finished, video, reelsmith, command):
+    """Genre, difference, lengths, distance and exclusions arrive as they were said."""
+    player = fake(finished)
+    options = "--genre auto --diversity 0.4 --duration 15:3 --duration 60 --apart --gap 2 --exclude 1:00-1:02:03.5"
+    explain = ("--explain", 7) if command == "analyze" else ()
+    async with serve(player) as address:
+        await reelsmith(command, video, *options.split(), "--exclude", "3-4.5", *explain, "--gateway", address)
+    spec = player.requests[0].spec
+    assert ("auto", 0.4, True, 2.0, 7 if explain else 0) == (
+        spec.genre, spec.diversity, spec.durations_apart, spec.gap_min_s, spec.explain
+    )  # fmt: skip
+    assert [(15.0, 3), (60.0, 0)] == [(one.target_s, one.count) for one in spec.durations]
+    assert [(60.0, 3723.5), (3.0, 4.5)] == [(one.start_s, one.end_s) for one in spec.exclusions]
+
+
+@pytest.mark.parametrize("options", [("--duration", "long"), ("--exclude", "9"), ("--exclude", "1:2:3:4-5")])
+async def test_unreadable_option_is_told(video, reelsmith, options):
+    """Wrong usage has its exit code and shows an example."""
+    result = await reelsmith("clip", video, *options)
+    assert (2, True) == (result.returncode, "such as" in result.stderr)
+
+
 async def test_json_is_all_there_is_on_stdout(fake, serve, finished, files, steps, video, reelsmith):
     """A program can read stdout as one document."""
     async with serve(fake(finished, files, steps)) as address:

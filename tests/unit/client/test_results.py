@@ -7,6 +7,7 @@ import pytest
 
 from chassis import errors
 from client import analysis, gateway, progress, results, schema, terminal
+from client.commands import analyze
 from services.analyzer.shots import evidence
 
 ANALYSIS = {
@@ -110,6 +111,22 @@ def test_analysis_with_evidence_is_valid(steps):
     assert [refused] == document["rejected_transitions"]
     with pytest.raises(errors.DataLoss, match="reason"):
         analysis.compose(measured | {"rejected_transitions": [refused | {"reason": "odd"}]}, PROPOSALS, steps[1])
+
+
+def test_clips_that_were_left_out_are_in_the_document(steps, capsys):
+    """With the reason and the genre; the document stays valid, and the summary tells both."""
+    clip = PROPOSALS["proposals"][0] | {"rank": 0, "start_s": 2.0, "target_s": 15.0}
+    left = {"clip": clip, "reason": "overlaps", "ranks": [1], "detail": "overlaps clip 1"}
+    told = {"genre": "talk", "genre_reason": "speech 90% of the time"}
+    document = analysis.compose(ANALYSIS, PROPOSALS | {"left_out": [left], "request": told}, steps[1])
+    jsonschema.validate(document, analysis.SCHEMA)
+    assert ([left], {"name": "talk", "reason": "speech 90% of the time"}) == (document["left_out"], document["genre"])
+    analyze.summarize(document)
+    shown = capsys.readouterr().out
+    assert "genre talk: speech 90% of the time" in shown
+    assert "overlaps clip 1" in shown
+    with pytest.raises(errors.DataLoss, match="left_out"):
+        analysis.compose(ANALYSIS, PROPOSALS | {"left_out": [left | {"reason": "bad luck"}]}, steps[1])
 
 
 async def test_analysis_without_a_fitting_clip_has_no_proposals(fake, serve, failed):

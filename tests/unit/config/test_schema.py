@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from services.analyzer.proposals import terms
+from services.analyzer.proposals import genre, terms
 from services.config import builtin, schema
 from services.exporter import presets
 
@@ -32,6 +32,23 @@ def test_builtin_weights_are_those_of_the_analyzer() -> None:
     rules = RULES.rules["properties"]["analyzer"]["properties"]["weights"]["properties"]
     assert set(terms.WEIGHTS) == set(rules)
     assert terms.WEIGHTS == builtin.load()["analyzer"]["weights"]
+    assert genre.SETS == builtin.load()["analyzer"]["genres"]
+    assert all(set(terms.NAMES) == set(weights) for weights in genre.SETS.values())
+
+
+def test_genres_are_named_and_weighted() -> None:
+    """New genres may come, in part too; `auto` is none, and terms of genres are checked like all others."""
+
+    def problems(genres: dict) -> list[tuple[str, str]]:
+        found = RULES.problems({"analyzer": {"weights": {}, "genres": genres}, "exporter": {"presets": {}}})
+        return [(problem.path, problem.rule) for problem in found]
+
+    assert [] == problems({"podcast": {"motion": 0}, "talk": {}})
+    assert [] == RULES.problems(with_weights(motion=1))
+    assert [("analyzer.genres.podcast.moton", "additionalProperties")] == problems({"podcast": {"moton": 1}})
+    assert [("analyzer.genres.podcast.motion", "minimum")] == problems({"podcast": {"motion": -1}})
+    assert [("analyzer.genres", "propertyNames")] == problems({"auto": {}})
+    assert [("analyzer.genres", "propertyNames")] == problems({"My talk": {}})
 
 
 @pytest.mark.parametrize("name", sorted(presets.builtin()))

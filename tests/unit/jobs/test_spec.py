@@ -8,6 +8,8 @@ import pytest
 from services.jobs import codec
 from services.jobs import spec as specs
 
+DIGEST = "8789225e0a7c8eb6f0ce9bdc28f1b73da4de681fd58c1eca2c19ef13042eaf1e"  # of the first release
+
 
 def test_defaults_fill_what_was_not_said() -> None:
     """An accepted job keeps the defaults of its day."""
@@ -48,6 +50,18 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("clips[1].end_s", {"clips": (specs.TimeRange(0, 1), specs.TimeRange(2, 1))}),
         ("transcript_uri", {"transcript_uri": "talk.srt"}),
         ("transcript_uri", {"transcript_uri": "upload:x"}),
+        ("genre", {"genre": "My talk"}),
+        ("diversity", {"diversity": 1.1}),
+        ("diversity", {"diversity": math.nan}),
+        ("explain", {"explain": 101}),
+        ("gap_min_s", {"gap_min_s": -1.0}),
+        ("gap_min_s", {"gap_min_s": math.inf}),
+        ("durations", {"durations": (specs.Duration(15.0),) * 11}),
+        ("durations", {"durations": (specs.Duration(15.0, 60), specs.Duration(30.0, 41))}),
+        ("durations[1].target_s", {"durations": (specs.Duration(15.0), specs.Duration(0.0))}),
+        ("durations[0].count", {"durations": (specs.Duration(15.0, -1),)}),
+        ("exclusions", {"exclusions": (specs.TimeRange(0, 1),) * 101}),
+        ("exclusions[0].end_s", {"exclusions": (specs.TimeRange(2, 1),)}),
         ("analyze_only", {"clips": (specs.TimeRange(0, 1),), "analyze_only": True}),
     ],
 )
@@ -62,7 +76,8 @@ def test_good_specification_with_everything_has_no_violation() -> None:
     spec = specs.Spec(
         "upload:" + "0a" * 16, "A talk", 100, 1.0, 3600.0, "9_16", "FIT_BLUR", "tiktok", specs.TimeRange(1, 2),
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
-        "file:///talk.srt",
+        "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
+        (specs.TimeRange(0.0, 9.0),), 100,
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 
@@ -80,3 +95,27 @@ def test_field_of_a_later_version_leaves_digests_as_they_are() -> None:
     assert accepted == codec.digest(later("file:///a.mp4", count=3))
     assert accepted != codec.digest(later("file:///a.mp4", count=3, subtitles="x"))
     assert accepted != codec.digest(specs.Spec("file:///a.mp4", count=4))
+
+
+def test_jobs_of_earlier_releases_are_read_and_known() -> None:
+    """A stored specification without the later fields means what it meant, and its key still finds it."""
+    kept = (
+        '{"analyze_only":false,"aspect_ratio":"","clips":[],"count":3,"duration_max_s":60.0,"duration_min_s":15.0,'
+        '"keywords":["a"],"labels":{},"layout":"","preset":"default","priority":0,"range":null,'
+        '"source_uri":"file:///a.mp4","title":"a.mp4","transcript_uri":"","weights":{}}'
+    )
+    now = specs.resolved(specs.Spec("file:///a.mp4", count=3, keywords=("a",)))
+    assert now == codec.spec(kept)
+    assert DIGEST == codec.digest(now)
+
+
+def test_ways_to_choose_survive_the_store() -> None:
+    """What is asked for comes back as it went in, defaults filled in."""
+    asked = specs.resolved(
+        specs.Spec(
+            "file:///a.mp4", genre="auto", diversity=0.5, durations=(specs.Duration(15.0), specs.Duration(60.0, 2)),
+            durations_apart=True, gap_min_s=2.0, exclusions=(specs.TimeRange(0.0, 9.0),), explain=7,
+        )
+    )  # fmt: skip
+    assert asked == codec.spec(codec.dumps(asked))
+    assert (5, 2) == tuple(one.count for one in asked.durations)

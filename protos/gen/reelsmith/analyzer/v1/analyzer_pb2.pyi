@@ -392,7 +392,7 @@ class Timing(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ...) -> None: ...
 
 class ProposeClipsRequest(_message.Message):
-    __slots__ = ("output", "analysis_path", "count", "duration_min_s", "duration_max_s", "weights", "keywords", "exclusions", "gap_min_s")
+    __slots__ = ("output", "analysis_path", "count", "duration_min_s", "duration_max_s", "weights", "keywords", "exclusions", "gap_min_s", "genre", "diversity", "durations", "durations_apart", "explain")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -409,6 +409,11 @@ class ProposeClipsRequest(_message.Message):
     KEYWORDS_FIELD_NUMBER: _ClassVar[int]
     EXCLUSIONS_FIELD_NUMBER: _ClassVar[int]
     GAP_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    GENRE_FIELD_NUMBER: _ClassVar[int]
+    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
+    DURATIONS_FIELD_NUMBER: _ClassVar[int]
+    DURATIONS_APART_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     output: _media_pb2.Output
     analysis_path: str
     count: int
@@ -418,31 +423,70 @@ class ProposeClipsRequest(_message.Message):
     keywords: _containers.RepeatedScalarFieldContainer[str]
     exclusions: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
     gap_min_s: float
-    def __init__(self, output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., analysis_path: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., keywords: _Optional[_Iterable[str]] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., gap_min_s: _Optional[float] = ...) -> None: ...
+    genre: str
+    diversity: float
+    durations: _containers.RepeatedCompositeFieldContainer[_media_pb2.ClipDuration]
+    durations_apart: bool
+    explain: int
+    def __init__(self, output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., analysis_path: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., keywords: _Optional[_Iterable[str]] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., gap_min_s: _Optional[float] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., explain: _Optional[int] = ...) -> None: ...
 
 class ProposeClipsResponse(_message.Message):
-    __slots__ = ("proposals", "artifact", "config_version")
+    __slots__ = ("proposals", "artifact", "config_version", "genre", "genre_reason", "left_out")
     PROPOSALS_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    GENRE_FIELD_NUMBER: _ClassVar[int]
+    GENRE_REASON_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     proposals: _containers.RepeatedCompositeFieldContainer[Proposal]
     artifact: _media_pb2.Artifact
     config_version: int
-    def __init__(self, proposals: _Optional[_Iterable[_Union[Proposal, _Mapping]]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., config_version: _Optional[int] = ...) -> None: ...
+    genre: str
+    genre_reason: str
+    left_out: _containers.RepeatedCompositeFieldContainer[LeftOutClip]
+    def __init__(self, proposals: _Optional[_Iterable[_Union[Proposal, _Mapping]]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., config_version: _Optional[int] = ..., genre: _Optional[str] = ..., genre_reason: _Optional[str] = ..., left_out: _Optional[_Iterable[_Union[LeftOutClip, _Mapping]]] = ...) -> None: ...
+
+class LeftOutClip(_message.Message):
+    __slots__ = ("clip", "reason", "ranks", "detail")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REASON_UNSPECIFIED: _ClassVar[LeftOutClip.Reason]
+        REASON_EXCLUDED: _ClassVar[LeftOutClip.Reason]
+        REASON_OVERLAPS: _ClassVar[LeftOutClip.Reason]
+        REASON_TOO_NEAR: _ClassVar[LeftOutClip.Reason]
+        REASON_TOO_ALIKE: _ClassVar[LeftOutClip.Reason]
+        REASON_LOWER_SCORE: _ClassVar[LeftOutClip.Reason]
+    REASON_UNSPECIFIED: LeftOutClip.Reason
+    REASON_EXCLUDED: LeftOutClip.Reason
+    REASON_OVERLAPS: LeftOutClip.Reason
+    REASON_TOO_NEAR: LeftOutClip.Reason
+    REASON_TOO_ALIKE: LeftOutClip.Reason
+    REASON_LOWER_SCORE: LeftOutClip.Reason
+    CLIP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RANKS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    clip: Proposal
+    reason: LeftOutClip.Reason
+    ranks: _containers.RepeatedScalarFieldContainer[int]
+    detail: str
+    def __init__(self, clip: _Optional[_Union[Proposal, _Mapping]] = ..., reason: _Optional[_Union[LeftOutClip.Reason, str]] = ..., ranks: _Optional[_Iterable[int]] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Proposal(_message.Message):
-    __slots__ = ("rank", "time", "frames", "score", "terms")
+    __slots__ = ("rank", "time", "frames", "score", "terms", "target_s")
     RANK_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_S_FIELD_NUMBER: _ClassVar[int]
     rank: int
     time: _media_pb2.TimeRange
     frames: _media_pb2.FrameRange
     score: float
     terms: _containers.RepeatedCompositeFieldContainer[Term]
-    def __init__(self, rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., score: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ...) -> None: ...
+    target_s: float
+    def __init__(self, rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., score: _Optional[float] = ..., terms: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., target_s: _Optional[float] = ...) -> None: ...
 
 class Term(_message.Message):
     __slots__ = ("name", "value", "weight", "contribution", "state", "reason")

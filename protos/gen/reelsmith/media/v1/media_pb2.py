@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ereelsmith/media/v1/media.proto\x12\x12reelsmith.media.v1\x1a\x1egoogle/protobuf/duration.proto\"2\n\x08Rational\x12\x11\n\tnumerator\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x03\"+\n\tTimeRange\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\"4\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x11\n\tend_frame\x18\x02 \x01(\x03\"/\n\x06Output\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\"\x80\x01\n\x08\x41rtifact\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12.\n\x04role\x18\x05 \x01(\x0e\x32 .reelsmith.media.v1.ArtifactRole\"~\n\x08Progress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0e\n\x06\x66rames\x18\x03 \x01(\x03\x12\x19\n\x11\x66rames_per_second\x18\x04 \x01(\x01\x12&\n\x03\x65ta\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x08\x43\x61pacity\x12\x0f\n\x07workers\x18\x01 \x01(\x05\x12\x14\n\x0c\x62usy_workers\x18\x02 \x01(\x05\x12\x14\n\x0cqueued_calls\x18\x03 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x04 \x01(\x05\":\n\nProtection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xa6\x01\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12;\n\x08metadata\x18\x04 \x03(\x0b\x32).reelsmith.media.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xc8\x02\n\x0c\x41rtifactRole\x12\x1d\n\x19\x41RTIFACT_ROLE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41RTIFACT_ROLE_MEDIA_INFO\x10\x01\x12\x1a\n\x16\x41RTIFACT_ROLE_ANALYSIS\x10\x02\x12\x1b\n\x17\x41RTIFACT_ROLE_PROPOSALS\x10\x03\x12\x16\n\x12\x41RTIFACT_ROLE_CLIP\x10\x04\x12\x1a\n\x16\x41RTIFACT_ROLE_MANIFEST\x10\x05\x12\x1b\n\x17\x41RTIFACT_ROLE_THUMBNAIL\x10\x06\x12\x1f\n\x1b\x41RTIFACT_ROLE_CONTACT_SHEET\x10\x07\x12\x18\n\x14\x41RTIFACT_ROLE_REPORT\x10\x08\x12\x1a\n\x16\x41RTIFACT_ROLE_CAPTIONS\x10\t\x12\x1a\n\x16\x41RTIFACT_ROLE_TIMELINE\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ereelsmith/media/v1/media.proto\x12\x12reelsmith.media.v1\x1a\x1egoogle/protobuf/duration.proto\"2\n\x08Rational\x12\x11\n\tnumerator\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x03\"+\n\tTimeRange\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\"4\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x11\n\tend_frame\x18\x02 \x01(\x03\"/\n\x06Output\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tdirectory\x18\x02 \x01(\t\"\x80\x01\n\x08\x41rtifact\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nmedia_type\x18\x04 \x01(\t\x12.\n\x04role\x18\x05 \x01(\x0e\x32 .reelsmith.media.v1.ArtifactRole\"/\n\x0c\x43lipDuration\x12\x10\n\x08target_s\x18\x01 \x01(\x01\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"~\n\x08Progress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x0e\n\x06\x66rames\x18\x03 \x01(\x03\x12\x19\n\x11\x66rames_per_second\x18\x04 \x01(\x01\x12&\n\x03\x65ta\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"\\\n\x08\x43\x61pacity\x12\x0f\n\x07workers\x18\x01 \x01(\x05\x12\x14\n\x0c\x62usy_workers\x18\x02 \x01(\x05\x12\x14\n\x0cqueued_calls\x18\x03 \x01(\x05\x12\x13\n\x0bqueue_limit\x18\x04 \x01(\x05\":\n\nProtection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xa6\x01\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12;\n\x08metadata\x18\x04 \x03(\x0b\x32).reelsmith.media.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xc8\x02\n\x0c\x41rtifactRole\x12\x1d\n\x19\x41RTIFACT_ROLE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41RTIFACT_ROLE_MEDIA_INFO\x10\x01\x12\x1a\n\x16\x41RTIFACT_ROLE_ANALYSIS\x10\x02\x12\x1b\n\x17\x41RTIFACT_ROLE_PROPOSALS\x10\x03\x12\x16\n\x12\x41RTIFACT_ROLE_CLIP\x10\x04\x12\x1a\n\x16\x41RTIFACT_ROLE_MANIFEST\x10\x05\x12\x1b\n\x17\x41RTIFACT_ROLE_THUMBNAIL\x10\x06\x12\x1f\n\x1b\x41RTIFACT_ROLE_CONTACT_SHEET\x10\x07\x12\x18\n\x14\x41RTIFACT_ROLE_REPORT\x10\x08\x12\x1a\n\x16\x41RTIFACT_ROLE_CAPTIONS\x10\t\x12\x1a\n\x16\x41RTIFACT_ROLE_TIMELINE\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_ARTIFACTROLE']._serialized_start=869
-  _globals['_ARTIFACTROLE']._serialized_end=1197
+  _globals['_ARTIFACTROLE']._serialized_start=918
+  _globals['_ARTIFACTROLE']._serialized_end=1246
   _globals['_RATIONAL']._serialized_start=86
   _globals['_RATIONAL']._serialized_end=136
   _globals['_TIMERANGE']._serialized_start=138
@@ -46,14 +46,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTPUT']._serialized_end=284
   _globals['_ARTIFACT']._serialized_start=287
   _globals['_ARTIFACT']._serialized_end=415
-  _globals['_PROGRESS']._serialized_start=417
-  _globals['_PROGRESS']._serialized_end=543
-  _globals['_CAPACITY']._serialized_start=545
-  _globals['_CAPACITY']._serialized_end=637
-  _globals['_PROTECTION']._serialized_start=639
-  _globals['_PROTECTION']._serialized_end=697
-  _globals['_FAILURE']._serialized_start=700
-  _globals['_FAILURE']._serialized_end=866
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=819
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=866
+  _globals['_CLIPDURATION']._serialized_start=417
+  _globals['_CLIPDURATION']._serialized_end=464
+  _globals['_PROGRESS']._serialized_start=466
+  _globals['_PROGRESS']._serialized_end=592
+  _globals['_CAPACITY']._serialized_start=594
+  _globals['_CAPACITY']._serialized_end=686
+  _globals['_PROTECTION']._serialized_start=688
+  _globals['_PROTECTION']._serialized_end=746
+  _globals['_FAILURE']._serialized_start=749
+  _globals['_FAILURE']._serialized_end=915
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=868
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=915
 # @@protoc_insertion_point(module_scope)

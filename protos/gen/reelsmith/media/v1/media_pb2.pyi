@@ -81,6 +81,14 @@ class Artifact(_message.Message):
     role: ArtifactRole
     def __init__(self, path: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ..., media_type: _Optional[str] = ..., role: _Optional[_Union[ArtifactRole, str]] = ...) -> None: ...
 
+class ClipDuration(_message.Message):
+    __slots__ = ("target_s", "count")
+    TARGET_S_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    target_s: float
+    count: int
+    def __init__(self, target_s: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+
 class Progress(_message.Message):
     __slots__ = ("fraction", "stage", "frames", "frames_per_second", "eta")
     FRACTION_FIELD_NUMBER: _ClassVar[int]
