@@ -67,7 +67,6 @@ class Spec:
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clips: tuple[TimeRange, ...] = ()
     transcript_uri: str = ""
-    evidence: bool = False
     genre: str = ""
     diversity: float = 0.0
     durations: tuple[Duration, ...] = ()
@@ -75,6 +74,7 @@ class Spec:
     gap_min_s: float = 0.0
     exclusions: tuple[TimeRange, ...] = ()
     explain: int = 0
+    evidence: bool = False
 
 
 def resolved(spec: Spec) -> Spec:

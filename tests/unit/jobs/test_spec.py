@@ -77,7 +77,7 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         "upload:" + "0a" * 16, "A talk", 100, 1.0, 3600.0, "9_16", "FIT_BLUR", "tiktok", specs.TimeRange(1, 2),
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
-        (specs.TimeRange(0.0, 9.0),), 100,
+        (specs.TimeRange(0.0, 9.0),), 100, True,
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 
