@@ -10,6 +10,10 @@ TEXTURED = 2  # grey levels: mean deviation above which a block has structure th
 TALL_CELL = 8  # rows: the mean of half of them is as good, and reading memory is what takes the time
 STILL = 2  # grey levels: mean difference below which a block has not moved
 MOVE_MAX = 6  # cells per frame: what moves faster is no more interesting
+REGION_ROWS, REGION_COLUMNS = 2, 3  # of a picture whose contrast is looked at: things do not enter all at once
+MEAN_ROWS, MEAN_COLUMNS = 3, 4  # of a picture whose means are looked at: so coarse that motion hardly shows
+CHROMA_WEIGHT = 2  # colours lie closer together than brightness
+SAG_SHARE = 0.3  # of the largest loss of contrast in the middle: less is not looked at
 GRADIENT_ROWS = 3  # rows that one gradient sample needs
 
 
@@ -350,3 +354,70 @@ def climb(
         grown = max((after - before) // 4, 2)
         before, after = before - grown * (not inside[0]), after + grown * (not inside[1])
     return -1, -1, -1, -1
+
+
+def _parts(layer: np.ndarray, rows: int, columns: int) -> list[np.ndarray]:
+    height, width = layer.shape
+    tops, lefts = np.arange(rows + 1) * height // rows, np.arange(columns + 1) * width // columns
+    return [
+        layer[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]].astype(np.float64)
+        for i in range(rows)
+        for j in range(columns)
+    ]
+
+
+def variances(before: np.ndarray, before_chroma: np.ndarray, after: np.ndarray, after_chroma: np.ndarray) -> np.ndarray:
+    """Variance of the difference of two pictures: of luma in REGION_ROWS by REGION_COLUMNS regions, and of each chroma.
+
+    Args:
+        before: (rows, columns) uint8; zeros for the contrast of the other picture alone.
+        before_chroma: (2, rows, columns) uint8.
+        after: As `before`.
+        after_chroma: As `before_chroma`.
+    """
+    pairs = zip(_parts(before, REGION_ROWS, REGION_COLUMNS), _parts(after, REGION_ROWS, REGION_COLUMNS), strict=True)
+    chroma = zip(before_chroma.astype(np.float64), after_chroma.astype(np.float64), strict=True)
+    return np.array(
+        [(other - one).var() if one.size else 0.0 for one, other in pairs]
+        + [CHROMA_WEIGHT**2 * (other - one).var() for one, other in chroma]
+    )
+
+
+def means(luma: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """Means of MEAN_ROWS by MEAN_COLUMNS blocks of luma, then of each chroma."""
+    found = []
+    for layer, weight in ((luma, 1), *((layer, CHROMA_WEIGHT) for layer in chroma)):
+        found += [weight * part.mean() if part.size else 0.0 for part in _parts(layer, MEAN_ROWS, MEAN_COLUMNS)]
+    return np.array(found)
+
+
+def blend(
+    averages: np.ndarray, contrasts: np.ndarray, apart: np.ndarray, before: int, after: int
+) -> tuple[float, float, float]:
+    """How well frames between two are explained by one blended into the other at a steady pace.
+
+    A mix with weight w has the variance (1 - w) a + w b - w (1 - w) d, see `dip`, and the mean (1 - w) p + w q.
+
+    Args:
+        averages: Means of blocks, `means`, side by side, (values, frames).
+        contrasts: Variances of regions, `variances`, side by side, (values, frames).
+        apart: Variances of the difference of the two ends.
+        before: The last frame before the blend.
+        after: The first frame after it.
+
+    Returns:
+        The share of the loss of variance that the model explains; the share of the change of the means that a straight
+        line explains; root mean square of what the weights, told from the means, leave open. 1, 1 and 0 are perfect.
+    """
+    weight = np.linspace(0, 1, after - before + 1)
+    seen = contrasts[:, before : after + 1]
+    sag = np.outer(seen[:, 0], 1 - weight) + np.outer(seen[:, -1], weight) - seen
+    left = sag - np.outer(apart, weight * (1 - weight))
+    moved = averages[:, before : after + 1] - averages[:, before : before + 1]
+    change = moved[:, -1]
+    bent = ((moved - np.outer(change, weight)) ** 2).sum()
+    spread = ((moved - moved.mean(axis=1, keepdims=True)) ** 2).sum()
+    stray = change @ moved / (change @ change + 1e-6) - weight
+    inside = slice(1, -1)
+    explained = 1 - (left[:, inside] ** 2).sum() / ((sag[:, inside] ** 2).sum() + 1e-6)
+    return float(explained), float(1 - bent / (spread + 1e-6)), float(np.sqrt((stray**2).mean()))

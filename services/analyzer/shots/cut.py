@@ -10,7 +10,8 @@ between must exceed what is new within. Three kinds of evidence are weighed:
   square of the share of blocks that broke, for light alone changes tones but breaks no structure.
 
 Frames are compared at distances of one to four, so that doubled frames and strobing lights are seen through. A picture
-that comes back within half a second was interrupted, not cut.
+that comes back within half a second was interrupted, not cut; and where things move so much that no structure is left
+to compare, tones that come back were light.
 
 Frames that were not decoded: a cut on one of them, or right after one, changes the picture across it, for the frames
 around a cut differ at a distance of two as well: the decoded frames bound its evidence. What these leave open is asked
@@ -136,7 +137,11 @@ def score(frames: window.Window, frame: int, floor: float = 0.0) -> float:
         evidence = _weigh(unexplained, within, broken, tone)
     if evidence <= floor or residual < RESIDUAL_MIN or broken < BROKEN_MIN:
         return -math.inf
-    return -math.inf if _returns(frames, frame, unexplained, broken) else evidence
+    if _returns(frames, frame, unexplained, broken):
+        return -math.inf
+    lasting = _tone(frames, _far(frames, frame, between), before, after)
+    evidence = min(evidence, _weigh(unexplained, within, broken, lasting))
+    return evidence if evidence > floor else -math.inf
 
 
 Span = list[tuple[int, int]]
@@ -198,6 +203,11 @@ def _returns(frames: window.Window, frame: int, unexplained: float, broken: floa
     return any(_away(frames, span, unexplained, broken) < 1 for span in _later(frame))
 
 
+def _far(frames: window.Window, frame: int, between: Span) -> Span:
+    """Pairs of frames across a border, those farther apart too: light that comes and goes leaves no lasting change."""
+    return [*between, *(pair for span in _later(frame) for pair in _known(frames, span))]
+
+
 def _later(frame: int) -> tuple[Span, Span]:
     """Pairs that show whether the old picture comes back, or the new one was there before."""
     return [(frame - 1, frame + apart) for apart in RETURNS], [(frame - 1 - apart, frame) for apart in RETURNS]
@@ -225,7 +235,7 @@ def _evidence(frames: window.Window, frame: int) -> evidence.Evidence:
         min(getattr(link, kind) for link in links) for kind in ("residual", "unexplained", "broken")
     )
     within = max(_within(frames, before), _within(frames, after))
-    tone = broken**2 * _tone(frames, between, before, after)
+    tone = broken**2 * min(_tone(frames, span, before, after) for span in (between, _far(frames, frame, between)))
     away = min(_away(frames, span, max(unexplained, 1e-6), max(broken, 1e-6)) for span in _later(frame))
     measures = (
         evidence.Measure("residual", residual, RESIDUAL_MIN),

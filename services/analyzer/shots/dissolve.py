@@ -6,6 +6,10 @@ on small pictures, for all frames at once. What passes is then looked at in full
 climb from nothing to all along one straight line, whose ends are the first and the last mixed frame, and on the way the
 contrast must sink as it does where two pictures are mixed.
 
+Where much moves, the weights of small blocks follow no line. What motion hardly changes is looked at there: the
+contrast of large regions, which sinks and rises as that of a mixture, and means of a few large blocks, which go over
+from one picture's to the other's in a straight line.
+
 Source: own; the mixing model is that of Lienhart, "Reliable Transition Detection in Videos" (2001), the loss of
 contrast that of Alattar, "Detecting and Compressing Dissolve Regions in Video Sequences" (1993).
 """
@@ -15,7 +19,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from services.analyzer.kernels import mixing
+from services.analyzer.kernels import blending, mixing
 from services.analyzer.shots import evidence, window
 
 SPANS = (5, 8, 12, 18, 27, 40, 60, 90)  # frames from end to end that are tried; each half as long again
@@ -33,6 +37,12 @@ FLASH_FRAMES = 3  # frames that may leave the line
 DIP_MIN, DIP_MAX = 0.5, 1.6  # of the loss of contrast that mixing two pictures means; motion has none
 DIP_RANGE = (0.2, 0.8)  # weights of the new picture between which it is looked for: elsewhere it is small
 LENGTH_MIN, LENGTH_MAX = 7, 75  # frames: shorter may be smoke and fire that burn out, longer a camera that moves on
+LENGTHS = np.array([4, 5, 6, 7, 9, 11, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 66, LENGTH_MAX])  # tried everywhere
+MOVED_MIN = 0.5  # as BROKEN_MIN: motion alone breaks some
+SHORT, SHORT_SAG_MIN, SHORT_STEADY_MIN = 10, 0.85, 0.75  # frames, shares: fire burns out along no line
+SAG_MIN = 0.6  # share of the loss of contrast that mixing explains, region by region
+STEADY_MIN = 0.4  # share of the change of large blocks that a straight line explains
+STRAY_MAX = 0.1  # root mean square of what the weights of large blocks leave open
 BLOW_FRAMES, BLOW_FACTOR, BLOW_MIN = 3, 2.0, 2.0  # frames before, and how far above the usual change of a frame
 CURVE = 12  # frames on each side that the curve shows
 FADE_DEVIATION = 8.0  # grey levels: an end with less contrast makes it a fade
@@ -73,7 +83,35 @@ def _found(frames: window.Window) -> list[Stretch]:
         stretch = None if known else _measured(frames, small, candidate)
         if stretch is not None and not any(_overlap(stretch, other) for other in found):
             found.append(stretch)
+    for before, after, _ in sorted(_blends(frames).tolist(), key=lambda item: (-item[2], item[0])):
+        stretch = int(before) + 1, int(after) - 1, int(before), int(after)
+        if any(_overlap(stretch, other) for other in found):
+            continue
+        if all(test.holds for test in _moving(frames, *stretch)):
+            found.append(stretch)
     return found
+
+
+def _blends(frames: window.Window) -> np.ndarray:
+    """Stretches in which one picture seems to be blended into another while both move: frames beside, and how well."""
+    averages, contrasts = np.stack(frames.averages, axis=1), np.stack(frames.contrasts, axis=1)
+    found = blending.blends(averages, contrasts, LENGTHS, (SAG_MIN - 0.1, STEADY_MIN, STRAY_MAX))
+    found[:, :2] += frames.first
+    return found
+
+
+def _moving(frames: window.Window, start: int, end: int, *beyond: int) -> Iterator[evidence.Measure]:
+    """What is asked of a stretch among moving things, where weights of small blocks follow no line."""
+    before, after = (frames.pictures[frame - frames.first] for frame in beyond)
+    apart = np.empty(blending.REGIONS + 2)
+    blending.variances(before.luma, before.chroma, after.luma, after.chroma, apart)
+    averages, contrasts = np.stack(frames.averages, axis=1), np.stack(frames.contrasts, axis=1)
+    sag, steady, stray = blending.blend(averages, contrasts, apart, *(frame - frames.first for frame in beyond))
+    short = end - start + 1 < SHORT
+    yield evidence.Measure("sag", sag, SHORT_SAG_MIN if short else SAG_MIN)
+    yield evidence.Measure("steady", steady, SHORT_STEADY_MIN if short else STEADY_MIN)
+    yield evidence.Measure("stray", stray, high=STRAY_MAX)
+    yield from _ends(frames, start, end, MOVED_MIN, *beyond)
 
 
 def _transition(start: int, end: int, *beyond: int) -> window.Transition:
@@ -121,16 +159,21 @@ def _stretches(frames: window.Window, small: np.ndarray, candidate: Candidate) -
 
 
 def _tests(frames: window.Window, start: int, end: int, *beyond: int) -> Iterator[evidence.Measure]:
-    """What is asked of a stretch, cheapest first."""
+    """What is asked of a stretch along which the weights of small blocks climb, cheapest first."""
     yield evidence.Measure("length", end - start + 1, LENGTH_MIN, LENGTH_MAX)
+    yield from _ends(frames, start, end, BROKEN_MIN, *beyond)
+
+
+def _ends(frames: window.Window, start: int, end: int, broken_min: float, *beyond: int) -> Iterator[evidence.Measure]:
+    """What is asked of the two pictures at the ends, and of the contrast between, cheapest first."""
     apart = np.abs(frames.small[end - frames.first] - frames.small[start - 1 - frames.first])
     yield evidence.Measure("changed", int(np.count_nonzero(apart > CHANGED_LEVELS)) / apart.size, CHANGED_MIN)
     contrast = min(frames.deviation[frame - frames.first] for frame in beyond)
     yield evidence.Measure("contrast", contrast, FADE_DEVIATION)
     yield evidence.Measure("dip", _dip(frames, start, end), DIP_MIN, DIP_MAX)
     beside = (max(start - BESIDE, frames.first), min(end + BESIDE, frames.end - 1))
-    yield evidence.Measure("broken_beside", frames.pair(*beside).broken, BROKEN_MIN)
-    yield evidence.Measure("broken", frames.pair(start - 1, end).broken, BROKEN_MIN)
+    yield evidence.Measure("broken_beside", frames.pair(*beside).broken, broken_min)
+    yield evidence.Measure("broken", frames.pair(start - 1, end).broken, broken_min)
     blow, usual = _blow(frames, start, end)
     yield evidence.Measure("blow", blow, high=BLOW_FACTOR * usual + BLOW_MIN)
 
@@ -154,7 +197,8 @@ def _blow(frames: window.Window, start: int, end: int) -> tuple[float, float]:
 def explained(frames: window.Window, item: window.Transition) -> evidence.Evidence:
     """What speaks for a dissolve."""
     stretch = next(stretch for stretch in _found(frames) if _transition(*stretch) == item)
-    return _evidence(frames, stretch, tuple(_tests(frames, *stretch)))
+    tests = tuple(_tests(frames, *stretch))
+    return _evidence(frames, stretch, tests if all(test.holds for test in tests) else tuple(_moving(frames, *stretch)))
 
 
 def _evidence(frames: window.Window, stretch: Stretch, measures: tuple[evidence.Measure, ...]) -> evidence.Evidence:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.analyzer.kernels import cpu, mixing, pairs, spec
+from services.analyzer.kernels import blending, cpu, mixing, pairs, spec
 
 Kind = Literal["cut", "fade", "dissolve"]
 SMALL = 8  # cells along the side of the blocks that mixing is looked for in
@@ -43,6 +43,8 @@ class Window:
         mean: Their mean luma.
         deviation: Standard deviation of their luma.
         small: Means of SMALL by SMALL cells of each, (values,) float32.
+        contrasts: Variances of large regions of each, `spec.variances`.
+        averages: Means of large blocks of each, `spec.means`.
         steps: How each relates to the one before it, across the guessed one where one of them is; None if unknown yet.
         guessed: Frames that were not decoded but guessed from those beside them, and how these two relate.
     """
@@ -54,6 +56,8 @@ class Window:
         self.mean: list[float] = []
         self.deviation: list[float] = []
         self.small: list[np.ndarray] = []
+        self.contrasts: list[np.ndarray] = []
+        self.averages: list[np.ndarray] = []
         self.steps: list[pairs.Pair | None] = []
         self.guessed: dict[int, pairs.Pair] = {}
         self._histograms: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -79,13 +83,15 @@ class Window:
         self._extend(picture, time_s, step)
 
     def _extend(self, picture: pairs.Picture, time_s: float, step: pairs.Pair | None) -> None:
-        mean, deviation = _moments(picture)
         self.pictures.append(picture)
         self.times.append(time_s)
-        self.mean.append(mean)
-        self.deviation.append(deviation)
-        self.small.append(_means(picture.luma, SMALL))
         self.steps.append(step)
+        for column, value in zip(self._looks(), _look(picture), strict=True):
+            column.append(value)
+
+    def _looks(self) -> tuple[list, ...]:
+        """The columns of what a frame alone says."""
+        return self.mean, self.deviation, self.small, self.contrasts, self.averages
 
     def append_after_guess(self, picture: pairs.Picture, times_s: tuple[float, float], across: pairs.Pair) -> None:
         """Adds a frame that was not decoded, and then the one after it.
@@ -98,6 +104,8 @@ class Window:
         self._pairs[self.end - 1, self.end + 1] = self.guessed[self.end] = across
         self._extend(pairs.between(self.pictures[-1], picture), times_s[0], across)
         self._extend(picture, times_s[1], across)
+        for column in self._looks():
+            column[-2] = (column[-3] + column[-1]) / 2  # of the guess itself, contrast would be that of a blur
 
     def replace(self, decoded: Iterable[tuple[int, pairs.Picture]]) -> None:
         """Puts frames that were decoded after all, by their numbers, in the place of their guesses."""
@@ -105,8 +113,8 @@ class Window:
         for frame, picture in decoded:
             place = frame - self.first
             self.pictures[place] = picture
-            self.mean[place], self.deviation[place] = _moments(picture)
-            self.small[place] = _means(picture.luma, SMALL)
+            for column, value in zip(self._looks(), _look(picture), strict=True):
+                column[place] = value
             self.steps[place : place + 2] = [None, None]  # the frame after a guess is there, and no guess
             del self.guessed[frame]
             self._histograms.pop(frame, None)
@@ -118,7 +126,7 @@ class Window:
     def drop_before(self, frame: int) -> None:
         """Forgets the frames before one."""
         count = frame - self.first
-        for column in (self.pictures, self.times, self.mean, self.deviation, self.small, self.steps):
+        for column in (self.pictures, self.times, self.steps, *self._looks()):
             del column[:count]
         self.first = frame
         self.guessed = {key: value for key, value in self.guessed.items() if key >= frame}
@@ -173,6 +181,16 @@ class Window:
             cpu.histograms(picture.luma, picture.chroma, luma, chroma)
             known = self._histograms[frame] = (luma, chroma)
         return known
+
+
+def _look(picture: pairs.Picture) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:
+    """What a frame alone says: mean, deviation, small picture, contrasts, averages."""
+    contrasts, averages = np.empty(blending.REGIONS + 2), np.empty(3 * blending.MEANS)
+    blending.variances(
+        np.zeros_like(picture.luma), np.zeros_like(picture.chroma), picture.luma, picture.chroma, contrasts
+    )
+    blending.means(picture.luma, picture.chroma, averages)
+    return *_moments(picture), _means(picture.luma, SMALL), contrasts, averages
 
 
 def _moments(picture: pairs.Picture) -> tuple[float, float]:
