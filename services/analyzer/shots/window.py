@@ -191,9 +191,8 @@ class Window:
 def _look(picture: pairs.Picture) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:
     """What a frame alone says: mean, deviation, small picture, contrasts, averages."""
     contrasts, averages = np.empty(blending.REGIONS + 2), np.empty(3 * blending.MEANS)
-    blending.variances(
-        np.zeros_like(picture.luma), np.zeros_like(picture.chroma), picture.luma, picture.chroma, contrasts
-    )
+    nothing = _nothing(picture.luma.shape, picture.chroma.shape)
+    blending.variances(*nothing, picture.luma, picture.chroma, contrasts)
     blending.means(picture.luma, picture.chroma, averages)
     return *_moments(picture), _means(picture.luma, SMALL), contrasts, averages
 
