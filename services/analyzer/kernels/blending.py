@@ -72,10 +72,9 @@ def means(luma, chroma, out):  # noqa: D103 - see spec.means
             out[(layer + 1) * MEANS + k] = CHROMA * mean
 
 
-@_compiled(types.UniTuple(_real, 3)(_table, _table, _vector, _size, _size))
-def blend(averages, contrasts, apart, before, after):  # noqa: D103 - see spec.blend
-    length = after - before
-    left, sags = 0.0, 0.0
+@numba.njit(nogil=True, cache=True, boundscheck=False)
+def _sag(contrasts, apart, before, after):
+    length, left, sags = after - before, 0.0, 0.0
     for k in range(contrasts.shape[0]):
         first, last = contrasts[k, before], contrasts[k, after]
         for frame in range(before + 1, after):
@@ -83,7 +82,12 @@ def blend(averages, contrasts, apart, before, after):  # noqa: D103 - see spec.b
             sag = (1 - weight) * first + weight * last - contrasts[k, frame]
             left += (sag - weight * (1 - weight) * apart[k]) ** 2
             sags += sag * sag
-    power, bent, spread = 0.0, 0.0, 0.0
+    return 1 - left / (sags + 1e-6)
+
+
+@numba.njit(nogil=True, cache=True, boundscheck=False)
+def _line(averages, before, after):
+    length, power, bent, spread = after - before, 0.0, 0.0, 0.0
     shares = np.zeros(length + 1)
     for k in range(averages.shape[0]):
         first, change, average = averages[k, before], averages[k, after] - averages[k, before], 0.0
@@ -99,27 +103,32 @@ def blend(averages, contrasts, apart, before, after):  # noqa: D103 - see spec.b
     error = 0.0
     for k in range(length + 1):
         error += (shares[k] / (power + 1e-6) - k / length) ** 2
-    return 1 - left / (sags + 1e-6), 1 - bent / (spread + 1e-6), math.sqrt(error / (length + 1))
+    return 1 - bent / (spread + 1e-6), math.sqrt(error / (length + 1))
+
+
+@_compiled(types.UniTuple(_real, 3)(_table, _table, _vector, _size, _size))
+def blend(averages, contrasts, apart, before, after):  # noqa: D103 - see spec.blend
+    steady, stray = _line(averages, before, after)
+    return _sag(contrasts, apart, before, after), steady, stray
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
 def _fit(averages, contrasts, before, after, limits):
-    sag, steady, error = blend(averages, contrasts, contrasts[:, before] + contrasts[:, after], before, after)
-    if sag < limits[0] or steady < limits[1] or error > limits[2]:
+    sag = _sag(contrasts, contrasts[:, before] + contrasts[:, after], before, after)
+    if sag < limits[0]:
+        return -1.0
+    steady, stray = _line(averages, before, after)
+    if steady < limits[1] or stray > limits[2]:
         return -1.0
     return sag + steady + GROWTH * math.log2(after - before)  # a part of a blend is one as well
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
-def _sags(contrasts, before, after):
+def _sags(total, before, after):
     middle = (before + after) // 2
     weight = (middle - before) / (after - before)
-    sag, most = 0.0, 0.0
-    for k in range(contrasts.shape[0]):
-        first, last = contrasts[k, before], contrasts[k, after]
-        sag += (1 - weight) * first + weight * last - contrasts[k, middle]
-        most += weight * (1 - weight) * (first + last)
-    return sag > SAG_SHARE * most
+    sag = (1 - weight) * total[before] + weight * total[after] - total[middle]
+    return sag > SAG_SHARE * weight * (1 - weight) * (total[before] + total[after])
 
 
 @numba.njit(nogil=True, cache=True, boundscheck=False)
@@ -141,10 +150,10 @@ def _refined(averages, contrasts, before, after, limits, length_min):
 @_compiled(_real[:, ::1](_table, _table, _lengths, types.UniTuple(_real, 3)))
 def blends(averages, contrasts, lengths, limits):  # noqa: D103 - see spec.blends
     count = averages.shape[1]
-    fits = np.full((lengths.size, count), -1.0)
+    fits, total = np.full((lengths.size, count), -1.0), contrasts.sum(axis=0)
     for i in range(lengths.size):
         for before in range(count - lengths[i] - 1):
-            if _sags(contrasts, before, before + lengths[i] + 1):
+            if _sags(total, before, before + lengths[i] + 1):
                 fits[i, before] = _fit(averages, contrasts, before, before + lengths[i] + 1, limits)
     found = np.empty((max((fits >= 0).sum(), 1), 3))
     kept = 0

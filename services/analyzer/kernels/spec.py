@@ -13,7 +13,7 @@ MOVE_MAX = 6  # cells per frame: what moves faster is no more interesting
 REGION_ROWS, REGION_COLUMNS = 2, 3  # of a picture whose contrast is looked at: things do not enter all at once
 MEAN_ROWS, MEAN_COLUMNS = 3, 4  # of a picture whose means are looked at: so coarse that motion hardly shows
 CHROMA_WEIGHT = 2  # colours lie closer together than brightness
-SAG_SHARE = 0.3  # of the largest loss of contrast in the middle: less is not looked at
+SAG_SHARE = 0.45  # of the largest loss of contrast in the middle: less is not looked at
 GRADIENT_ROWS = 3  # rows that one gradient sample needs
 
 
@@ -421,3 +421,31 @@ def blend(
     inside = slice(1, -1)
     explained = 1 - (left[:, inside] ** 2).sum() / ((sag[:, inside] ** 2).sum() + 1e-6)
     return float(explained), float(1 - bent / (spread + 1e-6)), float(np.sqrt((stray**2).mean()))
+
+
+def blends(
+    averages: np.ndarray, contrasts: np.ndarray, lengths: np.ndarray, limits: tuple[float, float, float]
+) -> np.ndarray:
+    """Where `blend` fits before ends are refined: for every length and first frame, -1 where it does not.
+
+    The difference of the ends is taken for that of strangers, whose variances add up. A part of a blend is one as well,
+    so that longer ones count more: 0.15 for twice the length.
+
+    Args:
+        averages: As for `blend`.
+        contrasts: As for `blend`.
+        lengths: Mixed frames that are tried.
+        limits: Least explained share of the loss of variance and of the change of means, and largest stray.
+    """
+    fits = np.full((lengths.size, averages.shape[1]), -1.0)
+    for row, length in zip(fits, lengths.tolist(), strict=True):
+        for before in range(max(averages.shape[1] - length - 1, 0)):
+            after, ends = before + length + 1, contrasts[:, [before, before + length + 1]]
+            middle = (before + after) // 2
+            weight = (middle - before) / (after - before)
+            sag = (ends @ [1 - weight, weight] - contrasts[:, middle]).sum()
+            found = blend(averages, contrasts, ends.sum(axis=1), before, after)
+            fitting = found[0] >= limits[0] and found[1] >= limits[1] and found[2] <= limits[2]
+            if fitting and sag > SAG_SHARE * weight * (1 - weight) * ends.sum():
+                row[before] = found[0] + found[1] + 0.15 * np.log2(after - before)
+    return fits

@@ -83,7 +83,7 @@ def _found(frames: window.Window) -> list[Stretch]:
         stretch = None if known else _measured(frames, small, candidate)
         if stretch is not None and not any(_overlap(stretch, other) for other in found):
             found.append(stretch)
-    for before, after, _ in sorted(_blends(frames).tolist(), key=lambda item: (-item[2], item[0])):
+    for before, after, _ in sorted(set(map(tuple, _blends(frames).tolist())), key=lambda item: (-item[2], item)):
         stretch = int(before) + 1, int(after) - 1, int(before), int(after)
         if any(_overlap(stretch, other) for other in found):
             continue
@@ -105,8 +105,9 @@ def _moving(frames: window.Window, start: int, end: int, *beyond: int) -> Iterat
     before, after = (frames.pictures[frame - frames.first] for frame in beyond)
     apart = np.empty(blending.REGIONS + 2)
     blending.variances(before.luma, before.chroma, after.luma, after.chroma, apart)
-    averages, contrasts = np.stack(frames.averages, axis=1), np.stack(frames.contrasts, axis=1)
-    sag, steady, stray = blending.blend(averages, contrasts, apart, *(frame - frames.first for frame in beyond))
+    seen = slice(beyond[0] - frames.first, beyond[1] + 1 - frames.first)
+    averages, contrasts = (np.stack(column[seen], axis=1) for column in (frames.averages, frames.contrasts))
+    sag, steady, stray = blending.blend(averages, contrasts, apart, 0, beyond[1] - beyond[0])
     short = end - start + 1 < SHORT
     yield evidence.Measure("sag", sag, SHORT_SAG_MIN if short else SAG_MIN)
     yield evidence.Measure("steady", steady, SHORT_STEADY_MIN if short else STEADY_MIN)

@@ -1,6 +1,7 @@
 """A window of consecutive frames that detectors look at, bounded in memory for any length of film."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable
 from typing import Literal
@@ -102,10 +103,14 @@ class Window:
             across: How the second frame relates to the one before the first.
         """
         self._pairs[self.end - 1, self.end + 1] = self.guessed[self.end] = across
-        self._extend(pairs.between(self.pictures[-1], picture), times_s[0], across)
-        self._extend(picture, times_s[1], across)
-        for column in self._looks():
-            column[-2] = (column[-3] + column[-1]) / 2  # of the guess itself, contrast would be that of a blur
+        self.pictures.append(pairs.between(self.pictures[-1], picture))
+        self.times.append(times_s[0])
+        self.steps.append(across)
+        for column, value in zip(self._looks(), _look(picture), strict=True):
+            column += [(column[-1] + value) / 2, value]  # of the guess itself, contrast would be that of a blur
+        self.pictures.append(picture)
+        self.times.append(times_s[1])
+        self.steps.append(across)
 
     def replace(self, decoded: Iterable[tuple[int, pairs.Picture]]) -> None:
         """Puts frames that were decoded after all, by their numbers, in the place of their guesses."""
@@ -186,11 +191,15 @@ class Window:
 def _look(picture: pairs.Picture) -> tuple[float, float, np.ndarray, np.ndarray, np.ndarray]:
     """What a frame alone says: mean, deviation, small picture, contrasts, averages."""
     contrasts, averages = np.empty(blending.REGIONS + 2), np.empty(3 * blending.MEANS)
-    blending.variances(
-        np.zeros_like(picture.luma), np.zeros_like(picture.chroma), picture.luma, picture.chroma, contrasts
-    )
+    nothing = _nothing(picture.luma.shape, picture.chroma.shape)
+    blending.variances(*nothing, picture.luma, picture.chroma, contrasts)
     blending.means(picture.luma, picture.chroma, averages)
     return *_moments(picture), _means(picture.luma, SMALL), contrasts, averages
+
+
+@functools.cache
+def _nothing(*shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+    return tuple(np.zeros(shape, np.uint8) for shape in shapes)
 
 
 def _moments(picture: pairs.Picture) -> tuple[float, float]:

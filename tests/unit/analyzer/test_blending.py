@@ -80,6 +80,7 @@ def test_blend_is_found_where_it_is(blended: list[pairs.Picture]) -> None:
         looks.append((averages, contrasts))
     averages, contrasts = (np.stack(column, axis=1) for column in zip(*looks, strict=True))
     found = blending.blends(averages, contrasts, dissolve.LENGTHS, LIMITS)
+    assert spec.blends(averages, contrasts, dissolve.LENGTHS, LIMITS).max() <= found[:, 2].max() + 1e-6
     before, after, _ = max(found.tolist(), key=lambda item: item[2])
     assert abs(before - 59) <= 6
     assert abs(after - 80) <= 6
