@@ -47,7 +47,7 @@ def analyze(
     silence, loudness, transcript, curve, proposals, left_out, genre and timings, as
     described in client/analysis.schema.json. With --evidence each transition says what was
     measured, its limits and the curve around it, and the strongest changes that
-    are no borders say why; every frame is decoded for that.
+    are no borders say why.
     """
     if max_s < min_s:
         raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")

@@ -63,7 +63,7 @@ class Wanted:
         named: Whether the caller named that file.
         backend: What measures pictures, `cpu` or `cuda`.
         every_frame: Whether to decode frames that are of no consequence too; the result is the same.
-        evidence: Whether to say why there is a border between shots, or none; needs every frame.
+        evidence: Whether to say why there is a border between shots, or none.
     """
 
     measures: frozenset[str]
@@ -88,7 +88,7 @@ class Wanted:
             transcript=str(request.get("transcript") or ""),
             named=bool(request.get("transcript_named")),
             backend=str(request.get("backend") or "cpu"),
-            every_frame=bool(request.get("every_frame") or request.get("evidence")),
+            every_frame=bool(request.get("every_frame")),
             evidence=bool(request.get("evidence")),
         )
 

@@ -56,12 +56,13 @@ class Pictures:
 class Meter:
     """Takes decoded frames in presentation order.
 
-    Frames that were left out are announced by `skip`: the curves and the focus are those of the frames that were
-    decoded, and the borders are found as if all had been.
+    Frames that were left out are announced by `skip`: the curves and the focus are those of the others. The borders are
+    looked for in those others too, and settled on all frames around them. Frames that could have been left out are kept
+    aside until they are asked for, so that it makes no difference whether they were decoded.
 
     Args:
         shots: Whether to look for borders between shots.
-        explain: Whether to keep why there is a border, or none; no frame may be left out then.
+        explain: Whether to keep why there is a border, or none.
         interval_s: Length of the intervals of the curves, in seconds.
         looking: What looks at the frames.
         left_out: What decides about frames to leave out, and decodes them later; None where none are.
@@ -81,41 +82,37 @@ class Meter:
         self._left_out = left_out
         self._skipped_s: float | None = None
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
+        self._aside: dict[int, pairs.Picture] = {}  # those of them that are there
         self._scanner = scanner.Scanner(refine=self._refined, explain=explain) if shots else None
         self._focus = focus.Tracker()
         self._fitter, self._path = path.Fitter(), path.Path()
         self._bars, self._blank = bars.Watch(), blank.Watch()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
         self._frames = timeline.Firsts(interval_s)
-        self._before: pairs.Picture | None = None
         self._last: pairs.Picture | None = None
-        self._spared: pairs.Picture | None = None  # after the last one, where that could have been left out
         self._last_s = 0.0
         self.frame_count = 0
 
     def add(self, seen: eye.Seen) -> None:
-        """Takes the next frame; where it is aside, it counts for nothing but the borders."""
-        blocks = seen.blocks
-        if blocks is None and self._before is not None:  # another eye saw the frame before
-            blocks = pairs.match(self._before, seen.look.picture)
-        self._before = seen.look.picture
+        """Takes the next frame."""
         if seen.aside:
-            self._spared = seen.look.picture
-            self._scan(seen.look.picture, seen.t_s, _compared(blocks))
-        else:
-            self._count(seen.look, seen.t_s, blocks)
-            self._bars.add(seen.edges, seen.t_s)
+            self._aside[self.frame_count] = seen.look.picture
+            self.skip(seen.pts, seen.t_s)
+            return
+        blocks = seen.blocks
+        if self._last is not None and (blocks is None or self.frame_count - 1 in self._aside):
+            blocks = pairs.match(self._last, seen.look.picture)  # its eye saw another one before, or none
+        self._count(seen.look, seen.t_s, blocks)
+        self._bars.add(seen.edges, seen.t_s)
         self._frames.add(seen.t_s, self.frame_count)
         self.frame_count += 1
         if self._left_out is not None:
             self._forget(self._left_out, seen.pts)
 
-    def _count(self, look: planes.Look, t_s: float, step: pairs.Blocks | None) -> None:
+    def _count(self, look: planes.Look, t_s: float, blocks: pairs.Blocks | None) -> None:
         """Adds a frame, and how it relates to the one before, to all measures."""
-        spared, self._spared = self._spared, None
-        blocks = pairs.match(self._last, look.picture) if spared is not None and self._last is not None else step
-        pair = _compared(blocks)
-        self._scan(look.picture, t_s, pair if blocks is step else _compared(step))
+        pair = pairs.compare(blocks) if blocks is not None else None
+        self._scan(look.picture, t_s, pair)
         self._focus.add(look.picture, blocks, pair, t_s)
         self._blank.add(look, blocks, t_s)
         grid = self._eye.grid
@@ -150,12 +147,14 @@ class Meter:
         first = self._scanner.first if self._scanner is not None else self.frame_count
         while (oldest := next(iter(self._stamps), first)) < first:
             del self._stamps[oldest]
+            self._aside.pop(oldest, None)
         left_out.forget(next(iter(self._stamps.values()), pts))
 
     def _refined(self, frames: Collection[int]) -> Iterator[tuple[int, pairs.Picture]]:
         """Frames that were left out, by their numbers."""
-        if self._left_out is not None:
-            numbers = {self._stamps[frame]: frame for frame in frames}
+        yield from ((frame, self._aside[frame]) for frame in frames if frame in self._aside)
+        numbers = {self._stamps[frame]: frame for frame in frames if frame not in self._aside}
+        if self._left_out is not None and numbers:
             for frame in self._left_out.pictures(numbers):
                 yield numbers[frame.pts], self._eye.picture(frame)
 
@@ -188,10 +187,6 @@ class Meter:
             focus=focus.smoothed(self._focus.samples, borders_s),
             **curves,
         )
-
-
-def _compared(blocks: pairs.Blocks | None) -> pairs.Pair | None:
-    return pairs.compare(blocks) if blocks is not None else None
 
 
 def _samples(grid: planes.Grid) -> np.ndarray:

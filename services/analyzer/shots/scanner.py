@@ -24,7 +24,7 @@ class Scanner:
     Args:
         core: Frames that are decided at once.
         refine: Decodes frames that were left out, by their numbers; not needed where none are.
-        explain: Whether to keep why there is a border, or none; no frame may be left out then.
+        explain: Whether to keep why there is a border, or none.
     """
 
     def __init__(self, core: int = CORE, refine: Refine = _nothing, *, explain: bool = False) -> None:

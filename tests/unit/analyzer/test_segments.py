@@ -60,7 +60,7 @@ def test_seams_that_are_not_compared_show(media_dir: pathlib.Path, monkeypatch: 
     plain = picture.Meter.add
 
     def add(meter: picture.Meter, seen: eye.Seen) -> None:
-        meter._before = None
+        meter._last = None
         plain(meter, seen)
 
     monkeypatch.setattr(picture.Meter, "add", add)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from media import source
-from services.analyzer import measure, picture, references, segments, thinning
+from services.analyzer import measure, references, segments, thinning, viewer
 from services.analyzer.shots import catalogue, cut, scanner
 from tests.unit.analyzer import test_measure as passes
 
@@ -25,13 +25,13 @@ PICTURES = ["shots", "picture"]
 def skipped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Time stamps of the frames that were left out, as they are."""
     stamps: list[int] = []
-    plain = picture.Meter.skip
+    plain = measure.Pass._add
 
-    def skip(meter: picture.Meter, pts: int, t_s: float) -> None:
-        stamps.append(pts)
-        plain(meter, pts, t_s)
+    def add(one: measure.Pass, item: viewer.Item) -> None:
+        stamps.extend([item.pts] if isinstance(item, viewer.Skipped) else [])
+        plain(one, item)
 
-    monkeypatch.setattr(picture.Meter, "skip", skip)
+    monkeypatch.setattr(measure.Pass, "_add", add)
     return stamps
 
 
