@@ -227,7 +227,7 @@ class Segments:
             self._begin(packet.pts)
         self._hand_over(planned, packet.size)
         yield from self._heard(wait=False)
-        while self._too_far:
+        while self._full or len(self._segments) > self._helpers + 2:
             yield from self._heard(wait=True)
 
     @property
@@ -257,7 +257,7 @@ class Segments:
         self._open.inbox.put(planned)
         self._ahead_packets += 1
         self._ahead_bytes += size_bytes
-        if self._open.packets >= LONG_PACKETS or self._too_far:
+        if self._open.packets >= LONG_PACKETS or self._full:
             self._start(self._open, self._threads)
 
     def _start(self, segment: Segment, threads: int) -> None:
@@ -267,11 +267,9 @@ class Segments:
             segment.ended.add_done_callback(lambda _: segment.outbox.put(None))
 
     @property
-    def _too_far(self) -> bool:
-        """Whether enough was read ahead."""
-        packets_max = AHEAD_PACKETS * (self._helpers + 1)
-        ahead = self._ahead_packets > packets_max or self._ahead_bytes > AHEAD_BYTES
-        return ahead or len(self._segments) > self._helpers + 2
+    def _full(self) -> bool:
+        """Whether as many packets were read ahead as may be."""
+        return self._ahead_packets > AHEAD_PACKETS * (self._helpers + 1) or self._ahead_bytes > AHEAD_BYTES
 
     def _close(self) -> int:
         """Ends the open piece; returns the frames of the film before the next one."""
