@@ -53,6 +53,8 @@ class Analysis:
     shots: tuple[Shot, ...] = ()
     focus: tuple[Focus, ...] = ()
     source: Source | None = None
+    transcript: Mapping[str, Any] | None = None
+    """As the document has it; `captions.words` reads it."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -74,7 +76,7 @@ class Analysis:
             source = Source(int(document["source"]["size_bytes"]), str(document["source"]["sha256"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
-        return cls(shots=shots, focus=focus, source=source)
+        return cls(shots=shots, focus=focus, source=source, transcript=document.get("transcript"))
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:

@@ -16,6 +16,7 @@ from chassis import errors, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.exporter import analysis, cut, edit, gate, geometry, layouts, manifest, presets, prints, progress
+from services.exporter import dressing as dressing_module
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
@@ -41,6 +42,7 @@ class Order:
     layout: str
     analysis_path: str
     proposal: Mapping[str, Any] | None
+    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Clip:
     end_frame: int
     checks: tuple[gate.Check, ...]
     config_version: int
+    captions: tuple[artifacts.Artifact, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -247,14 +250,18 @@ class Exporter:
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
+            checks += dressing_module.checks(rendered.value["dressing"])
             refuse_failed(checks, order.name)
         document = _manifest(context, rendered.value, checks, prints.facts(decoded), pending.artifact)
         document["source"] = await self._source(source, context)
+        beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
+        document |= dressing_module.entries(rendered.value, order.dressing, beside)
         path = place(order.directory, "metadata", f"{order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         first = int(context.facts["start_frame"])
-        return Clip(pending.artifact, kept, first, first + len(context.edit.pts), checks, context.preset.config_version)
+        end, version = first + len(context.edit.pts), context.preset.config_version
+        return Clip(pending.artifact, kept, first, end, checks, version, beside)
 
     async def _render(
         self, source: BinaryIO, target: BinaryIO, context: Context, meter: progress.Meter, listener: Listener
@@ -274,12 +281,14 @@ class Exporter:
             preset=context.preset.to_value(),
             found=context.found,
             threads=self._limits.threads,
+            dressing=_dressing(context),
         )
-        with TRACER.start_as_current_span("render", attributes={"clip.frames": planned.frames}):
+        attributes = {"clip.frames": planned.frames}
+        with TRACER.start_as_current_span("render", attributes=attributes), contextlib.ExitStack() as stack:
             return await self._pool.run(
                 "services.exporter.render:run",
                 job.to_value(),
-                inputs={"source": source},
+                inputs={"source": source, **dressing_module.inputs(context.order.dressing, self._sources, stack)},
                 outputs={"clip": target},
                 deadline_s=self._limits.render_deadline_s,
                 heartbeat_s=self._limits.heartbeat_s,
@@ -336,6 +345,18 @@ class Exporter:
         return same, *checks
 
 
+def _write_texts(
+    session: sessions.Session, context: Context, rendered: Mapping[str, Any]
+) -> tuple[artifacts.Artifact, ...]:
+    """Writes the captions that stand beside the clip."""
+    order = context.order
+    texts = dressing_module.texts(rendered, order.dressing.captions, context.canvas)
+    return tuple(
+        session.write_bytes(place(order.directory, "scripts", f"{order.name}.{kind}"), data)
+        for kind, data in texts.items()
+    )
+
+
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """Reads a manifest of a session.
 
@@ -370,6 +391,7 @@ def _check_order(order: Order) -> None:
         )
     if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
         wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
+    wrong += dressing_module.violations(order.dressing)
     if wrong:
         detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
         raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
@@ -379,6 +401,22 @@ def _check_order(order: Order) -> None:
             reason="LAYOUT_UNIMPLEMENTED",
             metadata={"layout": order.layout},
         )
+
+
+def _dressing(context: Context) -> dict[str, Any] | None:
+    """What a worker lays over the clip.
+
+    Raises:
+        errors.FailedPrecondition: The transcript of the analysis cannot be read.
+    """
+    order = context.order
+    zone = dressing_module.zone(context.preset.name, context.aspect_ratio, context.canvas)
+    try:
+        return dressing_module.plan(order.dressing, context.found.transcript, context.edit.times_s, zone)
+    except dressing_module.Malformed as error:
+        raise errors.FailedPrecondition(
+            f"{order.analysis_path}: {error}", reason="ANALYSIS_MALFORMED", metadata={"path": order.analysis_path}
+        ) from error
 
 
 def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
@@ -396,6 +434,7 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         size_max_bytes=preset.size_max_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
+        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
     )
 
 

@@ -16,6 +16,7 @@ from services.exporter import (
     bars,
     camera,
     cut,
+    dressing,
     encoders,
     geometry,
     layouts,
@@ -26,6 +27,8 @@ from services.exporter import (
     prints,
     sound,
 )
+from services.exporter.captions import timing
+from services.exporter.captions import track as text_track
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
 MUXER = {
@@ -51,11 +54,13 @@ class Job:
     preset: Mapping[str, Any]
     found: analysis.Analysis
     threads: int
+    dressing: Mapping[str, Any] | None = None
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""
         return {
             **{name: getattr(self, name) for name in ("facts", "samples", "video_bps_max", "layout", "threads")},
+            "dressing": self.dressing,
             **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
             "rate": str(self.rate),
             "start_s": str(self.start_s),
@@ -69,6 +74,7 @@ class Job:
         """Reads what `to_value` wrote."""
         return cls(
             **{name: value[name] for name in ("facts", "samples", "video_bps_max", "layout", "threads", "preset")},
+            dressing=value["dressing"],
             pts=np.array(value["pts"], np.int64),
             shown=np.array(value["shown"], np.int64),
             times_s=np.array(value["times_s"], np.float64),
@@ -93,6 +99,11 @@ class Job:
         return bars.content(self.found.shots, span_s, self.size, crops=follows)
 
     @property
+    def moments_s(self) -> np.ndarray:
+        """Time of the source at each frame of the clip."""
+        return timing.moments(self.times_s, self.shown, self.rate)
+
+    @property
     def silent(self) -> bool:
         """Whether the clip gets no sound at all."""
         return self.facts["audio"] is None and not self.preset["silent_track"]
@@ -110,14 +121,17 @@ def run(
     source, target = files.inputs["source"], files.outputs["clip"]
     track = None if job.silent else _track(job, source, report)
     middles = aim(job)
+    dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, job.moments_s, job.rate, files.inputs)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
-    with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
-        _write(job, source, container, track, middles, seen, report)
+    with sink.open_sink(target, "mp4", _muxer(job, track, dresser)) as container:
+        _write(job, source, container, track, middles, seen, dresser, report)
     value = {
         "frames": len(job.shown),
         "sound": _sound_facts(track),
         "crop": path.keys(job.shown, *_placed(job, middles)),
         "followed": bool(job.found.focus),
+        "dressing": dresser.facts() if job.dressing else None,
+        "texts": [entry.to_value() for entry in dresser.entries],
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
@@ -180,9 +194,9 @@ def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
     }
 
 
-def _muxer(job: Job, track: sound.Track | None) -> dict[str, str]:
+def _muxer(job: Job, track: sound.Track | None, dresser: dressing.Dresser) -> dict[str, str]:
     packets = 0 if track is None else len(track.packets)
-    return MUXER | {"moov_size": str(mp4.reserve(len(job.shown), packets))}
+    return MUXER | {"moov_size": str(mp4.reserve(len(job.shown), packets) + text_track.reserve(dresser.inside))}
 
 
 def _write(
@@ -192,6 +206,7 @@ def _write(
     track: sound.Track | None,
     middles: np.ndarray,
     seen: np.ndarray,
+    dresser: dressing.Dresser,
     report: pool.Report,
 ) -> None:
     preset = job.preset
@@ -199,7 +214,8 @@ def _write(
     size = (job.canvas.width, job.canvas.height)
     video = encoders.add_h264(container, job.rate, size, options, job.threads)
     interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
-    for number, delivered in _delivered(job, source, middles):
+    interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
+    for number, delivered in dresser.over(_delivered(job, source, middles)):
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
         for packet in encoders.drained(video, delivered):
