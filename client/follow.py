@@ -32,10 +32,11 @@ class Display(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Files:
-    """What a job is made of: a video and, where one was named, a file with what is said; absolute paths."""
+    """What a job is made of: a video and, where one was named, what is said and a logo; absolute paths."""
 
     video: pathlib.Path
     transcript: pathlib.Path | None = None
+    logo: pathlib.Path | None = None
 
 
 async def run(
@@ -64,6 +65,8 @@ async def run(
     spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
     if files.transcript is not None:
         spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
+    if files.logo is not None:
+        spec.overlays.logo_uri = await suite.upload(files.logo, lambda done, total: None)
     return await _started(suite, spec, display)
 
 
@@ -71,6 +74,8 @@ async def _by_path(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, dis
     """The job over a path; None where the suite cannot read that path."""
     spec.source_uri = files.video.as_uri()
     spec.transcript_uri = files.transcript.as_uri() if files.transcript is not None else ""
+    if files.logo is not None:
+        spec.overlays.logo_uri = files.logo.as_uri()
     try:
         job = await _started(suite, spec, display)
     except errors.Error as error:

@@ -7,7 +7,7 @@ import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from client import follow, progress, results, terminal, wording
-from client.commands import options, session
+from client.commands import dressing, options, session
 
 USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
 
@@ -28,6 +28,14 @@ def clip(
     gap_s: options.Gap = 0.0,
     exclude: options.Exclude = None,
     transcript: options.Transcript = None,
+    captions: dressing.Captions = None,
+    caption_files: dressing.CaptionFiles = "",
+    caption_track: dressing.CaptionTrack = False,
+    title_card: dressing.TitleCard = "",
+    hook_card: dressing.HookCard = "",
+    progress_bar: dressing.ProgressBar = False,
+    logo: dressing.Logo = None,
+    logo_corner: dressing.LogoCorner = dressing.Corner.TOP_RIGHT,
     title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
@@ -57,8 +65,10 @@ def clip(
         gap_min_s=gap_s,
         exclusions=map(options.stretch, exclude or ()),
         title=title,
+        captions=dressing.captions(captions, caption_files, caption_track),
+        overlays=dressing.overlays(title_card, hook_card, progress_bar, logo_corner if logo else None),
     )
-    terminal.run(_clip(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)
+    terminal.run(_clip(follow.Files(video, transcript, logo), spec, out, as_json, gateway), as_json)
 
 
 async def _clip(
@@ -101,6 +111,8 @@ def paths(document: dict) -> None:
             for kind in ("video", "thumbnail", "manifest"):
                 if clip[kind]:
                     terminal.say(f"  {kind:12} {clip[kind]}")
+            for file in clip["captions"]:
+                terminal.say(f"  {'captions':12} {file}")
     for kind in ("contact_sheet", "report"):
         if document[kind]:
             terminal.say(f"{kind.replace('_', ' '):14} {document[kind]}")

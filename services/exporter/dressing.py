@@ -13,7 +13,7 @@ import numpy as np
 import uharfbuzz
 
 from chassis import errors
-from media import artifacts, sessions
+from media import artifacts, sessions, sink
 from services.exporter import captions as captions_module
 from services.exporter import gate, geometry
 from services.exporter import overlays as overlays_module
@@ -253,7 +253,7 @@ def warm() -> None:
     frame = av.VideoFrame(320, 180, "yuv420p")
     for _ in dresser.over((number, frame) for number in range(8)):
         dresser.facts()
-    with av.open(io.BytesIO(), "w", format="mp4") as container:
+    with sink.open_sink(io.BytesIO(), "mp4") as container:
         text_track.beside(container, dresser.inside, "", lambda packet: None)
 
 

@@ -24,6 +24,7 @@ FOLDERS = {
     jobs.Role.THUMBNAIL: "images",
     jobs.Role.CONTACT_SHEET: "images",
     jobs.Role.REPORT: "metadata",
+    jobs.Role.CAPTIONS: "scripts",
 }
 ATTEMPTS = "video_clips"
 ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-[0-9]+|images|report)\.[0-9]{1,18}")

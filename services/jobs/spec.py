@@ -6,6 +6,8 @@ import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 
+from services.jobs import dressing
+
 COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
 DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
 DURATION_LIMIT_S = 3600.0  # an hour is no short clip
@@ -75,6 +77,8 @@ class Spec:
     exclusions: tuple[TimeRange, ...] = ()
     explain: int = 0
     evidence: bool = False
+    captions: dressing.Captions | None = None
+    overlays: dressing.Overlays | None = None
 
 
 def resolved(spec: Spec) -> Spec:
@@ -100,6 +104,8 @@ def violations(spec: Spec) -> list[Violation]:
         *_text_violations(spec),
         *_map_violations(spec),
         *_clip_violations(spec),
+        *dressing.caption_violations(spec.captions),
+        *dressing.overlay_violations(spec.overlays),
     ]
 
 
@@ -120,7 +126,8 @@ def _file_name(uri: str) -> str:
 def _source_violations(spec: Spec) -> Iterator[Violation]:
     if not spec.source_uri:
         yield "source_uri", "is required"
-    for field, uri in (("source_uri", spec.source_uri), ("transcript_uri", spec.transcript_uri)):
+    logo = ("overlays.logo_uri", spec.overlays.logo_uri if spec.overlays else "")
+    for field, uri in (("source_uri", spec.source_uri), ("transcript_uri", spec.transcript_uri), logo):
         if uri:
             yield from ((field, wrong) for wrong in _uri_faults(uri))
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from services.exporter.text import plate
 
 CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
+HOOK_S = 3.0  # seconds that a card stays: time to read two lines
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Wish:
     title: str = ""
     title_s: float = 0.0
     hook: str = ""
-    hook_s: float = 3.0
+    hook_s: float = HOOK_S
     progress_bar: bool = False
     logo_uri: str = ""
     logo_corner: str = "top_right"
