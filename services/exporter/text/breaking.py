@@ -21,6 +21,7 @@ CLOSERS = "\"')]}\u201d\u2019\u00bb\u300d\u300f\uff09"
 SENTENCE_END = re.compile(rf"[.!?\u2026\u3002\uff01\uff1f\u061f\u0964\u06d4][{re.escape(CLOSERS)}]*$")
 CLAUSE_END = re.compile(rf"[,;:\u2013\u2014\u3001\uff0c\uff1b\uff1a\u060c\u061b][{re.escape(CLOSERS)}]*$")
 KANA = re.compile("[\u3041-\u30ff]")
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 THAI = re.compile("[\u0e01-\u0e5b]")
 # Scripts that write without spaces: Thai, Lao, Myanmar, Khmer, kana, Han.
 UNSPACED = re.compile("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -85,8 +86,7 @@ def _model(chunk: str, language: str) -> str:
         return "th"
     if language.lower().startswith(("zh-hant", "zh-tw", "zh-hk")):
         return "zh-hant"
-    base = language.split("-")[0]
-    return {"ja": "ja", "zh": "zh", "": "zh"}.get(base, "")
+    return "ja" if language.split("-")[0] == "ja" else "zh" if HAN.search(chunk) else ""
 
 
 def _places(parts: Iterator[str] | list[str]) -> set[int]:
