@@ -36,7 +36,9 @@ def captions(style: Style | None, files: str, track: bool) -> exporter.CaptionOp
     """
     names = [name.strip().lower() for name in files.split(",") if name.strip()]
     if unknown := [name for name in names if name not in FORMATS or names.count(name) > 1]:
-        raise typer.BadParameter(f"--caption-files {unknown[0]}: some of {', '.join(FORMATS)}, each once")
+        raise typer.BadParameter(
+            f"--caption-files {unknown[0]}: some of {', '.join(FORMATS)}, each once, such as srt,ass"
+        )
     if style is None and not names and not track:
         return None
     formats = [exporter.CaptionOptions.Format.Value(f"FORMAT_{name.upper()}") for name in names]

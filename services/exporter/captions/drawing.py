@@ -64,6 +64,7 @@ class Burned:
         self._starts = [page.start_frame for page in self.pages]
         self._block = functools.lru_cache(BLOCKS_KEPT)(self._built)
         self._plate = functools.lru_cache(PLATES_KEPT)(self._drawn)
+        self._size = functools.lru_cache(PLATES_KEPT)(self._fitted)
         self.missing: set[str] = set()
         self.shown: set[int] = set()
 
@@ -102,8 +103,7 @@ class Burned:
         colors = {active: self._style.active} if self._style.active and active != shaping.NOTHING else {}
         return drawn.painted(x, y, colors)
 
-    @functools.lru_cache(maxsize=2)  # noqa: B019 - lives as long as its render
-    def _size(self, index: int) -> int:
+    def _fitted(self, index: int) -> int:
         """Pixels of an em at which a page fits."""
         peak = self._style.pop.peak if self._style.pop else 1.0
         size_px = self._canvas.size_px(self._style)

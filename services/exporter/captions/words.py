@@ -1,12 +1,14 @@
 """The words of a transcript, as an analysis holds it: each with a time, measured or shared out."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.exporter.text import breaking, shaping
 
+LETTERS_PER_S_MAX, LETTERS_MIN = 60, 2000  # fast talk has 20 a second, and a cue at most 2000: more is no transcript
 LETTERS_MAX = 200  # of one word: longer ones are no words and are cut
 LOOK_AHEAD = 200  # letters of a cue within which the next timed word is looked for
 
@@ -58,15 +60,19 @@ def near(transcript: Mapping[str, Any] | None, start_s: float, end_s: float) -> 
         return None
     try:
         lists = {name: [_checked(entry) for entry in transcript.get(name) or ()] for name in ("cues", "words")}
-        kept = {
-            name: [entry for entry in entries if entry["end_s"] >= start_s and entry["start_s"] <= end_s]
-            for name, entries in lists.items()
-        }
-        timed = bool(lists["words"])
-        return {"source": str(transcript["source"]), "language": str(transcript.get("language") or ""),
-                "timed": timed, **kept}  # fmt: skip
+        kept = {name: _within(entries, start_s, end_s) for name, entries in lists.items()}
+        timed, language = bool(lists["words"]), str(transcript.get("language") or "")
+        return {"source": str(transcript["source"]), "language": language, "timed": timed, **kept}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"the transcript has a malformed entry: {error!r}") from error
+
+
+def _within(entries: Sequence[dict[str, Any]], start_s: float, end_s: float) -> list[dict[str, Any]]:
+    """What touches a stretch of time, up to as much as anybody can say or read in it."""
+    touching = [entry for entry in entries if entry["end_s"] >= start_s and entry["start_s"] <= end_s]
+    limit = LETTERS_MIN + LETTERS_PER_S_MAX * (end_s - start_s)
+    letters = itertools.accumulate(len(entry["text"]) for entry in touching)
+    return [entry for entry, so_far in zip(touching, letters, strict=True) if so_far <= limit]
 
 
 def _checked(entry: Mapping[str, Any]) -> dict[str, Any]:

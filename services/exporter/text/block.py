@@ -9,6 +9,7 @@ import numpy as np
 from services.exporter.text import ink, plate, shaping, styles
 
 NOMINAL = 1.362  # ascent and descent of the typeface for most text: lines of taller scripts stand farther apart
+TALL_MAX = 1.2  # how much farther at most: typefaces leave room for marks that hardly ever meet
 CAPITAL, TAIL = 0.75, 0.25  # height of capitals and depth of tails in ems: what a box holds even where a line has none
 BLURS = 3  # boxes in a row that look like a Gaussian
 SPREAD = 2.0  # standard deviations beyond which a shadow is not seen
@@ -47,14 +48,14 @@ class Block:
         self._style, self._size = style, size_px
         self._strokes: list[ink.Placed] = []
         self._fills: list[ink.Placed] = []
-        baseline = 0.0
+        baseline = last = 0.0
         for line in lines:
             left = -line.width * size_px / 2
             if style.outline:
                 self._strokes += ink.place(line, size_px, left, baseline, style.outline * size_px)
             self._fills += ink.place(line, size_px, left, baseline)
-            baseline += style.leading * size_px * max(1.0, (line.ascent + line.descent) / NOMINAL)
-        last = baseline - style.leading * size_px
+            last = baseline
+            baseline += style.leading * size_px * min(max(1.0, (line.ascent + line.descent) / NOMINAL), TALL_MAX)
         inked = ink.bounds(self._strokes or self._fills) or (0, 0, 0, 0)
         self._inner = (inked[0], min(inked[1], round(-CAPITAL * size_px)),
                        inked[2], max(inked[3], round(last + TAIL * size_px)))  # fmt: skip
