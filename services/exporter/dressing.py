@@ -25,7 +25,7 @@ from services.exporter.text import block, plate, styles, zones
 TEXT_MAX = 300  # letters of a title or a hook: more than anyone reads in passing
 SECONDS_MAX = 3600.0
 READING = "plain"  # the style by which text that is not burned in is parted into pages
-HOOK_SHARE = 0.6  # of the zone's height that the card of a hook keeps to: captions stand below
+HOOK_SHARE = 0.5  # of the zone's height that the card of a hook keeps to: captions stand below
 Malformed = words.Malformed
 NO_TRANSCRIPT = "the analysis has no transcript"
 MEASURED, SHARED = "measured", "shared out by letters"
@@ -197,7 +197,7 @@ class Dresser:
 
     def _entries(self) -> list[files.Entry]:
         """The text of the clip in pages that can be read, whatever style is burned in."""
-        if not self.spoken or not (self._wish.formats or self._wish.track):
+        if not self.spoken or not self._wish.written:
             return []
         rate = float(self._canvas.rate)
         pages = drawing.paged(self.spoken, styles.catalogue()[READING], self._canvas, self.language)
@@ -226,6 +226,7 @@ class Dresser:
         wish, burned, script = self._wish, self._burned, self._script
         if not self.spoken or script is None:
             return wish.to_value() | {"absent": self._absent}
+        pages = burned.pages if burned else []
         return wish.to_value() | {
             "absent": None,
             "transcript": script.source,
@@ -233,8 +234,10 @@ class Dresser:
             "word_times": MEASURED if script.timed else SHARED,
             "words": len(self.spoken),
             "words_shown": len(burned.shown) if burned else None,
+            "words_written": sum(len(line) for entry in self.entries for line in entry.lines) if wish.written else None,
+            "letters_per_s_max": drawing.letters_per_s_max(pages, self.spoken, self._canvas.rate),
             "missing_signs": sorted(burned.missing) if burned else [],
-            "pages": drawing.facts(burned.pages, self.spoken) if burned else [],
+            "pages": drawing.facts(pages, self.spoken),
         }
 
 
@@ -266,12 +269,17 @@ def checks(facts: Mapping[str, Any] | None) -> tuple[gate.Check, ...]:
         wanted = "every word of the clip shown"
         if said["absent"]:
             found.append(gate.Check("captions", gate.SKIPPED, said["absent"], wanted))
-        elif said["style"]:
-            text = f"{said['words_shown']} of {said['words']} words shown"
-            found.append(gate.check("captions", said["words_shown"] == said["words"], text, wanted))
+        else:
+            found.append(_words_check(said, wanted))
     if facts["bounds"]:
         found.append(_zone_check(facts["zone"], facts["bounds"]))
     return tuple(found)
+
+
+def _words_check(said: Mapping[str, Any], wanted: str) -> gate.Check:
+    counts = {name: said[f"words_{name}"] for name in ("shown", "written") if said[f"words_{name}"] is not None}
+    text = ", ".join(f"{count} of {said['words']} words {name}" for name, count in counts.items())
+    return gate.check("captions", all(count == said["words"] for count in counts.values()), text, wanted)
 
 
 def _zone_check(zone: Sequence[int], bounds: Mapping[str, Sequence[int]]) -> gate.Check:

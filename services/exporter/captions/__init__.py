@@ -24,6 +24,11 @@ class Wish:
         """Whether nothing is asked for."""
         return not (self.style or self.formats or self.track)
 
+    @property
+    def written(self) -> bool:
+        """Whether there is text beside the clip or inside of it."""
+        return bool(self.formats or self.track)
+
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""
         return dataclasses.asdict(self) | {"formats": list(self.formats)}

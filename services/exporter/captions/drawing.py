@@ -10,7 +10,6 @@ from typing import Any
 from services.exporter.captions import paging, timing
 from services.exporter.text import block, plate, shaping, styles
 
-FITS_MAX = 4  # rounds in which a page that is too large for its zone is made smaller
 RISE = 0.6  # share of a pop in which a page grows over its size; in the rest it settles
 STEPS_PER_S = 60  # scales of a pop that are told apart
 BLOCKS_KEPT, PLATES_KEPT = 4, 2  # what is shown now and just before; a large page has some megabytes
@@ -107,12 +106,12 @@ class Burned:
         """Pixels of an em at which a page fits."""
         peak = self._style.pop.peak if self._style.pop else 1.0
         size_px = self._canvas.size_px(self._style)
-        for _ in range(FITS_MAX):
+        while size_px > 1:  # ends, for each round is smaller
             drawn = self._block(index, max(1, round(size_px * peak)))
             excess = max(_width(drawn) / self._canvas.zone.width, _height(drawn) / self._canvas.zone.height)
             if excess <= 1:
                 break
-            size_px = max(1, int(size_px / excess * 0.99))
+            size_px = max(1, min(int(size_px / excess * 0.99), size_px - 1))
         return size_px
 
     def _built(self, index: int, size_px: int) -> block.Block:
@@ -144,6 +143,15 @@ def lines(page: paging.Page, spoken: Sequence[timing.Spoken]) -> list[str]:
         "".join((spoken[k].glue if index else "") + spoken[k].text for index, k in enumerate(numbers))
         for numbers in page.lines
     ]
+
+
+def letters_per_s_max(pages: Sequence[paging.Page], spoken: Sequence[timing.Spoken], rate: Fraction) -> float:
+    """How fast the fastest page has to be read."""
+    speeds = [
+        sum(len(line) for line in lines(page, spoken)) / float((page.end_frame - page.start_frame) / rate)
+        for page in pages
+    ]
+    return round(max(speeds, default=0.0), 1)
 
 
 def facts(pages: Sequence[paging.Page], spoken: Sequence[timing.Spoken]) -> list[dict[str, Any]]:

@@ -105,23 +105,34 @@ def _page_cost(
 
 def _timed(found: Sequence[wrapping.Lines], spoken: Sequence[timing.Spoken], room: Room) -> list[Page]:
     """Pages with their frames: long enough to be read, never over the next one."""
+    starts = _apart([spoken[lines[0][0]].start_frame for lines in found], room.frames)
     made: list[Page] = []
     for index, lines in enumerate(found):
-        first, last = spoken[lines[0][0]], spoken[lines[-1][-1]]
+        last = spoken[lines[-1][-1]]
         until = spoken[found[index + 1][0][0]].start_frame if index + 1 < len(found) else room.frames
         letters = sum(len(spoken[k].text) + len(spoken[k].glue) for line in lines for k in line)
         needed_s = max(room.style.shown_min_s, letters / room.style.letters_per_s_max)
-        start = max(first.start_frame, made[-1].start_frame + 1) if made else first.start_frame
+        start = starts[index]
         end = max(last.end_frame + _frames(room.rate, room.style.linger_s), start + _frames(room.rate, needed_s))
         if until - end < _frames(room.rate, BRIDGE_S):
             end = until
         made.append(Page(start, max(min(end, until), start + 1), lines))
-    following = [page.start_frame for page in made[1:]] + [room.frames]
+    following = [*starts[1:], room.frames]
     return [
         dataclasses.replace(page, end_frame=min(page.end_frame, after))
         for page, after in zip(made, following, strict=True)
-        if page.start_frame < room.frames
+        if page.start_frame >= 0
     ]
+
+
+def _apart(starts: list[int], frames: int) -> list[int]:
+    """First frames of pages, each with a frame of its own; negative where there are more pages than frames."""
+    for index in range(1, len(starts)):
+        starts[index] = max(starts[index], starts[index - 1] + 1)
+    latest = frames
+    for index in range(len(starts) - 1, -1, -1):
+        starts[index] = latest = min(starts[index], latest - 1)
+    return starts
 
 
 def _frames(rate: Fraction, seconds: float) -> int:

@@ -4,6 +4,7 @@ from services.exporter.captions import drawing
 from services.exporter.text import block, breaking, plate, shaping, styles, wrapping
 
 FADE_S = 0.25  # in which a text that does not stay to the end goes away
+SMALLER = 0.92  # by which a text that does not fit is made smaller
 WORDS_MAX = 200  # of a title; it would fill the picture
 
 
@@ -51,9 +52,9 @@ def _fitting(text: str, style: styles.Style, canvas: drawing.Canvas) -> block.Bl
         lines, _ = wrapping.wrap(0, len(texts), costs, measured, max(width, 0.1), style.lines)
         drawn = block.Block([shaping.line(_joined(texts, line)) for line in lines], style, size_px)
         wide, high = drawn.bounds[2] - drawn.bounds[0], drawn.bounds[3] - drawn.bounds[1]
-        if (wide <= canvas.zone.width and high <= canvas.zone.height) or size_px <= 8:
+        if (wide <= canvas.zone.width and high <= canvas.zone.height) or size_px <= 1:
             return drawn
-        size_px = int(size_px * 0.92)
+        size_px = int(size_px * SMALLER)
 
 
 def _joined(texts: list[breaking.Plain], line: tuple[int, ...]) -> str:

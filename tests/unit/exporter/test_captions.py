@@ -110,6 +110,15 @@ def test_pages_show_every_word_once_and_never_overlap() -> None:
             assert all(len(page.words) <= style.words and len(page.lines) <= style.lines for page in made)
 
 
+def test_words_of_the_last_frame_are_shown_too() -> None:
+    """Pages that would all begin in the last frame begin earlier, so that each is seen."""
+    found = [words.Word(f"word{index}.", 2.49, 2.5) for index in range(9)]
+    spoken = timing.spoken(found, whole(60), RATE)
+    drawn = drawing.Burned(spoken, styles.catalogue()["pop"], canvas(frames=60), "en")
+    assert 3 <= len([number for number in range(60) if drawn.at(number) is not None])
+    assert set(range(9)) == drawn.shown
+
+
 def test_pages_end_where_a_reader_pauses() -> None:
     """No page runs over a pause or a sentence, none ends after an article, and each stands as long as it is said."""
     spoken = timing.spoken(script().words, whole(240), RATE)
@@ -198,13 +207,14 @@ def test_checks_fail_on_lost_words_and_text_outside() -> None:
     """A word that was not shown and a text that leaves the zone each fail their check; all well passes."""
 
     def states(**fields: Any) -> dict[str, str]:
-        said = {"absent": None, "style": "pop", "words": 9, "words_shown": 9}
+        said = {"absent": None, "words": 9, "words_shown": 9, "words_written": None}
         facts = {"zone": [10, 10, 90, 90], "bounds": {"captions": [10, 10, 90, 90]}, "captions": said} | fields
         return {one.name: one.state for one in dressing.checks(facts)}
 
     assert {"captions": gate.PASSED, "safe_zone": gate.PASSED} == states()
-    lost = {"absent": None, "style": "pop", "words": 9, "words_shown": 8}
-    assert gate.FAILED == states(captions=lost)["captions"]
+    for shown, written in ((8, None), (None, 8), (9, 8)):
+        lost = {"absent": None, "words": 9, "words_shown": shown, "words_written": written}
+        assert gate.FAILED == states(captions=lost)["captions"]
     for edges in ([9, 10, 90, 90], [10, 9, 90, 90], [10, 10, 91, 90], [10, 10, 90, 91]):
         assert gate.FAILED == states(bounds={"title": edges})["safe_zone"]
     assert () == dressing.checks(None)
