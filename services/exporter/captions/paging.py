@@ -13,7 +13,7 @@ from services.exporter.text import breaking, styles, wrapping
 
 PAGE = 5.0  # what a page costs: fewer and fuller ones are calmer
 LONELY = 4.0  # what a page costs that is too short to be read in time
-INSIDE = 3.0  # what the end of a sentence within a page costs
+INSIDE = {breaking.SENTENCE: 3.5, breaking.CLAUSE: 2.5}  # what the end of a sentence or clause within a page costs
 BRIDGE_S = 0.3  # a gap between two pages that would only flicker
 
 
@@ -97,7 +97,7 @@ def _page_cost(
         spoken[end].word.first or (spoken[end].start_frame - spoken[end - 1].end_frame) / room.rate > BRIDGE_S
     ):
         cost = min(cost, breaking.CLAUSE)
-    cost += INSIDE * sum(costs[k] == breaking.SENTENCE for k in range(start + 1, end))
+    cost += sum(INSIDE.get(costs[k], 0.0) for k in range(start + 1, end))
     until = spoken[end].start_frame if end < len(spoken) else room.frames
     shown_s = float((until - spoken[start].start_frame) / room.rate)
     return cost + (LONELY if shown_s < room.style.shown_min_s else 0.0)

@@ -89,7 +89,19 @@ def script(found: Mapping[str, Any] | None) -> Script | None:
     language = breaking.tag(found["language"])
     cues, timed = [_entry(cue) for cue in found["cues"]], [_entry(word) for word in found["words"]]
     words = tuple(_glued(timed, cues) if found["timed"] else _shared(cues, language))
-    return Script(found["source"], language, found["timed"], words) if words else None
+    return Script(found["source"], language, found["timed"], tuple(_joined(words))) if words else None
+
+
+def _joined(words: Sequence[Word]) -> Iterator[Word]:
+    """Words with the dashes and emoji that follow them, which nobody says."""
+    last = words[0]
+    for word in words[1:]:
+        if word.first or breaking.spoken(word.text):
+            yield last
+            last = word
+        else:
+            last = dataclasses.replace(last, text=last.text + word.glue + word.text, end_s=word.end_s)
+    yield last
 
 
 def _entry(entry: Mapping[str, Any]) -> Word:

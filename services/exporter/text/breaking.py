@@ -101,19 +101,26 @@ def _places(parts: Iterator[str] | list[str]) -> set[int]:
 def costs(words: Sequence[Unit], language: str) -> list[float | None]:
     """What a break before each word costs; None where there may be none, and before the first."""
     found: list[float | None] = [None] * len(words)
-    clinging, opening = _lists(language)
+    clinging, opening = _lists(language or guessed(words))
     phrases = _phrase_places(words, language)
+    said = ""
     for index in range(1, len(words)):
         before, after = words[index - 1].text, words[index].text
+        said = before if spoken(before) else said
         if not words[index].glue:
             found[index] = phrases.get(index)
-        elif not after.strip(CLOSERS + ".,;:!?\u2026"):
+        elif not spoken(after):  # an emoji or a mark belongs to what it follows
             found[index] = None
         else:
             found[index] = _spaced(before, after, clinging, opening)
-        if found[index] is not None and SENTENCE_END.search(before):
+        if found[index] is not None and SENTENCE_END.search(said or before):
             found[index] = SENTENCE
     return found
+
+
+def spoken(text: str) -> bool:
+    """Whether there is anything to say in a text."""
+    return any(letter.isalnum() for letter in text)
 
 
 def _spaced(before: str, after: str, clinging: frozenset[str], opening: frozenset[str]) -> float:
@@ -124,13 +131,18 @@ def _spaced(before: str, after: str, clinging: frozenset[str], opening: frozense
     return OPENING if after.strip(EDGES).lower() in opening else PLAIN
 
 
+def guessed(words: Sequence[Unit]) -> str:
+    """The listed language that most of its small words are of; empty where none leads."""
+    said = [word.text.strip(EDGES).lower() for word in words]
+    counts = sorted((sum(one in _lists(name)[0] for one in said), name) for name in LISTS)
+    return counts[-1][1] if counts[-1][0] > counts[-2][0] else ""
+
+
 @functools.lru_cache(maxsize=16)
 def _lists(language: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Words that no line ends with, and words that lines like to begin with; all languages' where unknown."""
-    base = language.split("-")[0]
-    chosen = LISTS.values() if not base else [LISTS[base]] if base in LISTS else []
-    clinging = frozenset(word for entry in chosen for word in entry["clinging"].split())
-    return clinging, frozenset(word for entry in chosen for word in entry["opening"].split())
+    """Words that no line ends with, and words that lines like to begin with; none where the language is not listed."""
+    entry = LISTS.get(language.split("-")[0], {"clinging": "", "opening": ""})
+    return frozenset(entry["clinging"].split()), frozenset(entry["opening"].split())
 
 
 def _phrase_places(words: Sequence[Unit], language: str) -> dict[int, float]:

@@ -67,6 +67,13 @@ def test_timed_parts_of_words_are_glued_as_the_cues_have_them() -> None:
     assert [" ", " "] == [w.glue for w in script(cues=[(0, 1, "Hi all")], spoken=[(0, 1, "Hi"), (1, 2, "all")]).words]
 
 
+def test_what_nobody_says_belongs_to_the_word_before() -> None:
+    """A dash and an emoji are shown with it, also where they have times; one that begins a cue stands alone."""
+    found = script(cues=[(0.0, 2.0, "won \u2014 twice \U0001f389"), (2.0, 3.0, "\u266a la")])
+    assert ["won \u2014", "twice \U0001f389", "\u266a", "la"] == [word.text for word in found.words]
+    assert [word.start_s for word in found.words][1:] == [word.end_s for word in found.words][:-1]
+
+
 def test_damaged_transcript_is_refused() -> None:
     """A time that is none is an error of the analysis, and signs that steer directions are left out."""
     with pytest.raises(words.Malformed, match="nan"):

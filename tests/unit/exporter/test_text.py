@@ -169,8 +169,10 @@ def test_breaks_follow_meaning() -> None:
     assert (breaking.SENTENCE, breaking.CLINGING, breaking.OPENING, breaking.CLAUSE, None) == tuple(
         costs[index] for index in (1, 4, 5, 7, 8)
     )
+    assert (None, breaking.SENTENCE) == tuple(costs_of("Done. \U0001f389 Next", "en")[1:])
     assert breaking.PLAIN == costs_of("saw the dog", "fr")[2]  # no French article: the control
-    assert breaking.CLINGING == costs_of("mit dem Hund", "de")[2]
+    assert breaking.CLINGING == costs_of("mit dem Hund", "de")[2] == costs_of("mit dem Hund", "")[2]
+    assert breaking.PLAIN == costs_of("de la casa", "")[1]  # two languages have the word, so none is taken
 
 
 @pytest.mark.parametrize(
