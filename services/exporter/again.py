@@ -1,8 +1,8 @@
 """A clip is made once more from its manifest alone: the same frames, and on the same machine the same bytes."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from chassis import errors
@@ -45,7 +45,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
                 tightening=edit["tightening"],
             ),
             preset=presets.build(name, fields, version),
-            found=analysis.Analysis.from_value(document["analysis"]),
+            found=_analysis(document["analysis"]),
             sha256=str(source["sha256"]),
             size_bytes=int(source["size_bytes"]),
             threads=min(max(int(settings["threads"]), 1), THREADS_MAX),
@@ -55,13 +55,23 @@ def read(document: Mapping[str, Any]) -> Recipe:
         )
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise manifest.Malformed(f"the manifest has a malformed entry: {error!r}") from error
-    if not (1 <= len(recipe.edit.stretches) <= PIECES_MAX and all(0 <= low < high for low, high in recipe.edit.takes)):
+    takes, pieces = recipe.edit.takes, len(recipe.edit.stretches)
+    if not (
+        1 <= pieces <= PIECES_MAX and len(takes) <= asked.RANGES_MAX and all(0 <= low < high for low, high in takes)
+    ):
         raise manifest.Malformed("the edit list of the manifest has no pieces, too many, or ranges without frames")
     return recipe
 
 
+def _analysis(value: Mapping[str, Any]) -> analysis.Analysis:
+    rows = [row for name in ("shots", "focus") for row in value[name]]
+    if not all(math.isfinite(one) for row in rows for one in row if isinstance(one, int | float)):
+        raise ValueError("a number of the analysis is not finite")
+    return analysis.Analysis.from_value(value)
+
+
 def _stretch(entry: Mapping[str, Any], takes: int) -> dict[str, Any]:
-    speed, take = Fraction(entry["speed"]), int(entry["take"])
+    speed, take = manifest.ratio(entry["speed"]), int(entry["take"])
     if not (asked.SPEED_MIN <= speed <= asked.SPEED_MAX and 0 <= take < takes):
         raise ValueError(f"a piece of take {take} at speed {speed}")
     whole = {name: int(entry[name]) for name in ("start_frame", "end_frame")}

@@ -154,12 +154,14 @@ def _heard(document: Mapping[str, Any]) -> dict[str, Any]:
     spoken = document.get("transcript") or {}
     silence, words = document.get("silence") if document.get("audio") else None, spoken.get("words")
     return {
-        "silence": silence and tuple((_finite(one["start_s"]), _finite(one["end_s"])) for one in silence),
-        "words": words and tuple(
-            Word(_finite(one["start_s"]), _finite(one["end_s"]), str(one["text"])) for one in words
-        ),
+        "silence": None if silence is None else tuple(_stretch(one) for one in silence),
+        "words": None if words is None else tuple(Word(*_stretch(one), str(one["text"])) for one in words),
         "language": spoken.get("language") and str(spoken["language"]),
-    }  # fmt: skip
+    }
+
+
+def _stretch(entry: Mapping[str, Any]) -> tuple[float, float]:
+    return _finite(entry["start_s"]), _finite(entry["end_s"])
 
 
 def _finite(value: float) -> float:

@@ -39,6 +39,7 @@ class Plan:
             ],
             "pieces": [piece.to_value() for piece in planned.pieces],
             "time_base": str(self.takes[0].base),
+            "source_rate": str(planned.schedule.source_rate),
             "fades": planned.fades.to_value(),
             "crossfade_s": 2 * splice.CROSS / splice.RATE_HZ,
             "tightening": self.tightening,

@@ -8,7 +8,8 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any, BinaryIO
 
 from chassis import errors, telemetry
@@ -29,6 +30,7 @@ from services.exporter import (
     presets,
     prints,
     progress,
+    timelines,
 )
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
@@ -353,8 +355,12 @@ class Exporter:
             )
 
     async def _source(self, source: BinaryIO, context: Context) -> dict[str, Any]:
-        known = context.found.source
+        known, facts = context.found.source, context.facts
+        aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
+        width, height = geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"]).shown
         return {
+            "width": width,
+            "height": height,
             "name": sessions.display_name(context.order.source_uri),
             "size_bytes": os.fstat(source.fileno()).st_size,
             "sha256": known.sha256 if known is not None else await self._hashes.of(source),
@@ -400,6 +406,28 @@ class Exporter:
         except manifest.Malformed as error:
             raise _malformed(path, error) from error
 
+    async def timeline(self, session_id: str, directory: str, paths: Sequence[str], name: str) -> artifacts.Artifact:
+        """Writes a timeline of finished clips.
+
+        Args:
+            session_id: the session that holds their manifests, and gets the file.
+            directory: the folder of the call, if it has one.
+            paths: the manifests, in order.
+            name: the format, of `timelines.CATALOGUE`.
+
+        Raises:
+            errors.FailedPrecondition: a manifest cannot be read.
+        """
+        session, found = self._sessions.get(session_id), []
+        for path in paths:
+            try:
+                found.append(timelines.read(await read_manifest(session, path)))
+            except manifest.Malformed as error:
+                raise _malformed(path, error) from error
+        chosen = timelines.CATALOGUE[name]
+        target = place(directory, "scripts", f"timeline{chosen.SUFFIX}")
+        return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
+
 
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """Reads a manifest of a session.
@@ -428,8 +456,7 @@ def _check_order(order: Order) -> None:
     wrong = []
     if not NAME.fullmatch(order.name):
         wrong.append(errors.Field("name", "must be 1 to 64 of a-z 0-9 _ -"))
-    if order.recipe is None:
-        wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
+    wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
     if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
         wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
     if wrong:

@@ -216,17 +216,15 @@ class Paced:
 def paced(takes: Sequence[Take], stretches: Sequence[Cut], rate_max: float) -> Paced:
     """Puts stretches on the time line of the clip.
 
-    All takes share one rate: their own where they agree, else the highest of them. A speed leaves out frames or shows
-    them longer, it makes no new ones.
+    All takes share one rate: that of the longest where it fits all, else the highest of them. A speed leaves out
+    frames or shows them longer, it makes no new ones.
 
     Raises:
         rate.Unpaced: the time stamps describe nothing that can be paced.
     """
     stamps = [take.times() for take in takes]
     grids = [rate.grid(times, nominal(take)) for times, take in zip(stamps, takes, strict=True)]
-    source_rate = max(one for one, _ in grids)
-    slots = [_slots(own, *grid, source_rate) for own, grid in zip(stamps, grids, strict=True)]
-    constant = all(np.array_equal(one, np.arange(len(one))) for one in slots)
+    source_rate, slots, constant = _common(stamps, grids)
     divisor = max(1, -int(-(source_rate / Fraction(rate_max * 1.001)) // 1))
     pieces, shown, times, first, decoded = [], [], [], 0, 0
     offset_s = takes[stretches[0].take].seconds(stretches[0].first)
@@ -244,6 +242,22 @@ def paced(takes: Sequence[Take], stretches: Sequence[Cut], rate_max: float) -> P
             raise rate.Unpaced(f"the clip would have more than {rate.FRAMES_MAX} frames")
     schedule = rate.Schedule(source_rate / divisor, source_rate, constant, np.concatenate(shown))
     return Paced(schedule, tuple(pieces), np.array(times))
+
+
+def _common(
+    stamps: Sequence[Sequence[Fraction]], grids: Sequence[tuple[Fraction, np.ndarray]]
+) -> tuple[Fraction, list[np.ndarray], bool]:
+    """The rate of all takes, the slots of each at it, and whether it is constant.
+
+    A short take tells its rate less surely than a long one: where the rate of the longest fits all, it is taken.
+    """
+    longest = max(range(len(stamps)), key=lambda number: len(stamps[number]))
+    for common in (grids[longest][0], max(own for own, _ in grids)):
+        slots = [_slots(times, *grid, common) for times, grid in zip(stamps, grids, strict=True)]
+        constant = all(np.array_equal(one, np.arange(len(one))) for one in slots)
+        if constant:
+            break
+    return common, slots, constant
 
 
 def _slots(times: Sequence[Fraction], own_rate: Fraction, slots: np.ndarray, source_rate: Fraction) -> np.ndarray:

@@ -18,7 +18,7 @@ from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
 from media import artifacts, pool
-from services.exporter import asked, exports, gallery, gate, layouts, presets, progress, report, survey
+from services.exporter import asked, exports, gallery, gate, layouts, presets, progress, report, survey, timelines
 
 NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
 PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
@@ -38,6 +38,11 @@ LAYOUTS = {
     pb.LAYOUT_LETTERBOX: "letterbox",
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
+}
+TIMELINES = {
+    pb.ExportTimelineRequest.FORMAT_OTIO: "otio",
+    pb.ExportTimelineRequest.FORMAT_FCPXML: "fcpxml",
+    pb.ExportTimelineRequest.FORMAT_EDL: "edl",
 }
 STATES = {
     gate.PASSED: pb.Check.STATE_PASSED,
@@ -105,8 +110,15 @@ class ExporterService(rpc.ExporterServiceServicer):
     async def ExportTimeline(
         self, request: pb.ExportTimelineRequest, context: aio.ServicerContext
     ) -> pb.ExportTimelineResponse:
-        """Says that this version writes no timelines."""
-        raise errors.Unimplemented(f"release {exports.VERSION} writes no timelines", reason="TIMELINE_UNIMPLEMENTED")
+        """Writes a timeline of finished clips from their manifests."""
+        if request.format not in TIMELINES:
+            raise _refusal("format", "is required: OTIO, FCPXML or EDL")
+        if not 1 <= len(request.manifest_paths) <= timelines.CLIPS_MAX:
+            raise _refusal("manifest_paths", f"must be 1 to {timelines.CLIPS_MAX}, are {len(request.manifest_paths)}")
+        made = await self._clips.timeline(
+            request.output.session_id, request.output.directory, request.manifest_paths, TIMELINES[request.format]
+        )
+        return pb.ExportTimelineResponse(artifact=_artifact(made, media_pb2.ARTIFACT_ROLE_TIMELINE))
 
     async def RenderImages(
         self, request: pb.RenderImagesRequest, context: aio.ServicerContext

@@ -100,7 +100,8 @@ def mixed(frames: Iterable[av.AudioFrame], start: Fraction) -> Iterator[tuple[in
 class Mixer:
     """Mixes frames of one format to stereo at 48 kHz, without a gap.
 
-    Source: ITU-R BS.775-4 downmix, as FFmpeg's resampler does it: centre and surround at -3 dB, so dialogue is kept.
+    Source: ITU-R BS.775-4 downmix, as FFmpeg's resampler does it: centre and surround at -3 dB, so dialogue is kept,
+    and no low-frequency effects.
     """
 
     def __init__(self, first: av.AudioFrame, place: int) -> None:

@@ -138,6 +138,26 @@ def test_near_ranges_are_surveyed_and_decoded_once() -> None:
     assert [(0, 10), (500, 510)] == [hull.frames for hull, _ in apart]
 
 
+def test_far_pieces_are_sought_and_near_ones_decoded_through() -> None:
+    """Two seconds between pieces are decoded and left out; ten are not, nor is what comes earlier in the film."""
+    stretches = [pieces.Cut(0, 0, 24), pieces.Cut(0, 72, 96), pieces.Cut(0, 336, 360), pieces.Cut(0, 0, 12)]
+    found = pieces.spans([take(480)], stretches)
+    assert [96, 24, 12] == [len(span.pts) for span in found]
+    assert [*range(24), *[-1] * 48, *range(24, 48)] == found[0].places.tolist()
+    assert [*range(48, 72), *range(72, 84)] == [*found[1].places.tolist(), *found[2].places.tolist()]
+
+
+def test_takes_share_the_rate_of_the_longest() -> None:
+    """A few frames whose mean is nearer to 30 than to 29.97 do not make a long take stutter."""
+    base = {"time_base": "1/1000", "origin_pts": 0, "start_frame": 0, "end_pts": None, "counted": False,
+            "decoded": False, "nominal": None}  # fmt: skip
+    long = pieces.Take(base, np.array([round(number * 1001 / 30) for number in range(600)]))
+    short = pieces.Take(base, np.array([0, 33, 67, 100]))
+    planned = pieces.paced([long, short], [pieces.Cut(0, 0, 600), pieces.Cut(1, 0, 4)], 60)
+    assert (Fraction(30_000, 1001), True) == (planned.schedule.source_rate, planned.schedule.constant)
+    assert list(range(604)) == planned.schedule.shown.tolist()
+
+
 def take(frames: int = 240, rate: int = 24) -> pieces.Take:
     """A range from the beginning of a film of constant rate."""
     facts = {"time_base": f"1/{rate}", "origin_pts": 0, "start_frame": 0, "end_pts": None, "counted": False,
