@@ -4,8 +4,8 @@
 
 Up to three clips of 15 s of each file are brought to -14 LUFS and -1 dBTP, encoded as AAC at 192 kbit/s, decoded again
 and measured by FFmpeg's `ebur128`, as a platform would. The peer is one pass of `loudnorm` with the same targets,
-encoded by the same encoder. Clips in which nothing counts as sound are left out; those that would need more than 30 dB
-of gain count for neither. The table is Markdown.
+encoded by the same encoder. Clips in which nothing counts as sound, below -70 LUFS throughout, are left out. The table
+is Markdown.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ import numpy as np
 from services.exporter import loudness, sound
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media"
-TARGET = loudness.Target(-14.0, -1.0, 30.0)
+TARGET = loudness.Target(-14.0, -1.0, 80.0)
 CLIP_S, CLIPS_MAX, BIT_RATE_BPS = 15, 3, 192_000
 LOUDNORM = ("loudnorm", "I=-14:TP=-1:LRA=11")
 
@@ -76,7 +76,7 @@ def judged(path: pathlib.Path) -> Row:
                 return sound.pcm(file, start - Fraction(sound.LEAD, sound.RATE_HZ), samples + sound.LEAD)
 
             track = sound.track(chunks, samples, TARGET, BIT_RATE_BPS, lambda: None)
-            if track.treatment is None or track.treatment.limited:
+            if track.treatment is None:
                 continue
             rounds = max(rounds, track.rounds)
             row.ours.append(off(track.delivered))
