@@ -9,6 +9,7 @@ from chassis import errors
 from services.exporter import analysis, asked, edit, pieces, presets, splice, survey, tightening
 
 UNKNOWN = "the analysis knows neither silence nor words with times"
+OTHER_SOUND = "the analysis heard the sound that the rule picks, not the one that was chosen"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def plan(
         stretches, note = _repeated(takes, recipe), recipe.tightening
     else:
         stretches = _asked(takes, wish.ranges)
-        stretches, note = _tightened(takes, stretches, wish.tightening, found)
+        stretches, note = _tightened(takes, stretches, wish, found)
     return Plan(edit.joined(takes, stretches, preset, wish.fades), tuple(takes), note)
 
 
@@ -105,20 +106,23 @@ def _repeated(takes: Sequence[pieces.Take], recipe: Recipe) -> list[pieces.Cut]:
 def _tightened(
     takes: Sequence[pieces.Take],
     stretches: Sequence[pieces.Cut],
-    wish: asked.Tightening | None,
+    wish: asked.Edit,
     found: analysis.Analysis,
 ) -> tuple[list[pieces.Cut], dict[str, Any] | None]:
-    if wish is None:
+    if wish.tightening is None:
         return list(stretches), None
+    note = UNKNOWN if found.silence is None and found.words is None else ""
+    if wish.track != asked.BY_RULE:
+        found, note = analysis.Analysis(), OTHER_SOUND
     kept, removed = [], []
     for cut in stretches:
         take = takes[cut.take]
         span_s = (float(take.seconds(cut.first)), float(take.seconds(cut.last)))
-        gone = tightening.removals(found, span_s, wish)
+        gone = tightening.removals(found, span_s, wish.tightening)
         kept += pieces.tightened(take, cut, gone)
         removed += gone
     return kept, {
-        "asked": wish.to_value(),
+        "asked": wish.tightening.to_value(),
         "removed": [one.to_value() for one in removed],
-        "note": UNKNOWN if found.silence is None and found.words is None else "",
+        "note": note,
     }

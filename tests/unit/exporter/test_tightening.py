@@ -80,13 +80,20 @@ def test_unknown_sound_is_left_alone_and_the_manifest_says_so() -> None:
     assert "" == plan(known((5.0, 7.0))).to_value()["tightening"]["note"]
 
 
-def plan(found: analysis.Analysis) -> assembly.Plan:
+def test_silence_of_another_sound_is_no_silence() -> None:
+    """What the analysis heard says nothing about a track that the caller chose."""
+    planned = plan(known((5.0, 7.0)), asked.Track(number=1))
+    assert 1 == len(planned.edit.pieces)
+    assert assembly.OTHER_SOUND == planned.to_value()["tightening"]["note"]
+
+
+def plan(found: analysis.Analysis, track: asked.Track = asked.BY_RULE) -> assembly.Plan:
     """The plan of a tightened film of 20 seconds, 25 frames each."""
     facts = {"time_base": "1/25", "origin_pts": 0, "start_frame": 0, "end_pts": None, "counted": False,
              "decoded": False, "nominal": "25"}  # fmt: skip
     ranges = (asked.Range(survey.Wanted(frames=(0, 500))),)
     takes = [pieces.Take(facts, np.arange(500))]
-    return assembly.plan(takes, asked.Edit(ranges, WISH), None, presets.builtin()["default"], found)
+    return assembly.plan(takes, asked.Edit(ranges, WISH, track=track), None, presets.builtin()["default"], found)
 
 
 def test_jump_cuts_are_whole_frames_around_the_sound_and_say_why() -> None:
