@@ -28,6 +28,7 @@ def clip(
     gap_s: options.Gap = 0.0,
     exclude: options.Exclude = None,
     transcript: options.Transcript = None,
+    join: editing.Join = None,
     tighten: editing.Tighten = False,
     speed: editing.Speed = 1.0,
     fade: editing.Fade = "",
@@ -62,7 +63,7 @@ def clip(
         gap_min_s=gap_s,
         exclusions=map(options.stretch, exclude or ()),
         title=title,
-        edit=editing.edit(tighten, speed, fade, audio),
+        edit=editing.edit(join or (), tighten, speed, fade, audio),
         timelines=editing.timelines(timeline),
     )
     terminal.run(made(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)

@@ -1,15 +1,22 @@
 """Options of how clips are edited."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from reelsmith.exporter.v1 import exporter_pb2 as exporter
 
+from client.commands import options
+
 _LENGTH = r"(\d{1,2}(?:\.\d{1,3})?)"
 FADE = re.compile(f"{_LENGTH}(?::{_LENGTH})?")
 FORMATS = {"otio": "FORMAT_OTIO", "fcpxml": "FORMAT_FCPXML", "edl": "FORMAT_EDL"}
 
+Join = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FROM-TO", help="A part, such as 1:00-1:20; one clip is made of all, in their order."),
+]
 Tighten = Annotated[bool, typer.Option("--tighten", help="Take long silences and filler words out, with jump cuts.")]
 Speed = Annotated[float, typer.Option(min=0.25, max=4, help="Speed of the clips; the pitch is kept.")]
 Fade = Annotated[
@@ -23,13 +30,13 @@ Timeline = Annotated[
 ]
 
 
-def edit(tighten: bool, speed: float, fade: str, audio: str) -> exporter.Edit | None:
+def edit(join: Sequence[str], tighten: bool, speed: float, fade: str, audio: str) -> exporter.Edit | None:
     """The edit as the API has it; None where nothing is asked.
 
     Raises:
-        typer.BadParameter: A fade or a track is none.
+        typer.BadParameter: A part or a fade is none.
     """
-    made = exporter.Edit()
+    made = exporter.Edit(ranges=[exporter.SourceRange(time=options.stretch(one, "--join")) for one in join])
     if tighten:
         made.tightening.SetInParent()
     if speed != 1:

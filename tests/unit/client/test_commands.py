@@ -80,7 +80,7 @@ async def test_edit_and_timelines_are_asked_for(fake, serve, finished, files, vi
     player = fake(finished, files)
     options = "--tighten --speed 1.25 --fade 0.5:1 --audio de --timeline edl,otio"
     async with serve(player) as address:
-        for said in (options.split(), ["--audio", "1", "--fade", "2"], []):
+        for said in (options.split(), ["--audio", "1", "--fade", "2", "--join", "1:00-1:20", "--join", "5-9"], []):
             result = await reelsmith("clip", video, *said, "--gateway", address)
             assert 0 == result.returncode, result.stderr
         wrong = await reelsmith("clip", video, "--fade", "long", "--timeline", "aaf", "--gateway", address)
@@ -93,6 +93,7 @@ async def test_edit_and_timelines_are_asked_for(fake, serve, finished, files, vi
         edit.fades.picture_in_s, edit.fades.picture_out_s, edit.fades.sound_in_s, edit.fades.sound_out_s
     )  # fmt: skip
     assert (1, 2.0) == (second.edit.audio_track.number, second.edit.fades.sound_out_s)
+    assert [(60, 80), (5, 9)] == [(one.time.start_s, one.time.end_s) for one in second.edit.ranges]
     assert not third.HasField("edit")
     assert (2, True) == (wrong.returncode, "--fade long" in wrong.stderr)
 
