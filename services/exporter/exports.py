@@ -361,6 +361,7 @@ class Exporter:
         return {
             "width": width,
             "height": height,
+            "timecode": facts["timecode"],
             "name": sessions.display_name(context.order.source_uri),
             "size_bytes": os.fstat(source.fileno()).st_size,
             "sha256": known.sha256 if known is not None else await self._hashes.of(source),

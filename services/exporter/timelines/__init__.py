@@ -59,6 +59,7 @@ def _sequence(document: Mapping[str, Any]) -> sequences.Sequence:
             width=int(source["width"]),
             height=int(source["height"]),
             sound=document["loudness"] is not None,
+            timecode=str(source["timecode"] or ""),
         ),
         events=tuple(_event(one, source_rate, bool(clip["source_constant_rate"])) for one in edit["pieces"]),
         keys=tuple(_key(one) for one in document["crop_path"]),

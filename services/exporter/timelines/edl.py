@@ -12,14 +12,13 @@ NAME = "edl"
 SUFFIX = ".edl"
 REEL = "AX"  # a file that has no reel; its name stands in a comment
 EVENTS_MAX = 9999  # four digits
-HOUR_S = 3600  # where the record side begins by custom
 
 
 def text(found: Listing[sequence.Sequence]) -> str:
     """The list; clips follow each other on the record side."""
     rate = found[0].rate
     lines = [f"TITLE: {found[0].name if len(found) == 1 else 'reelsmith'}",
-             f"FCM: {'DROP FRAME' if timecode.drops(rate) else 'NON-DROP FRAME'}", ""]  # fmt: skip
+             f"FCM: {'DROP FRAME' if _drops(found[0]) else 'NON-DROP FRAME'}", ""]  # fmt: skip
     number, place = 0, _hour(found[0])
     for one in found:
         for event in one.events:
@@ -31,20 +30,26 @@ def text(found: Listing[sequence.Sequence]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _drops(one: sequence.Sequence) -> bool:
+    """Whether the list counts in drop-frame: as the source does, for a list counts in one way only."""
+    return timecode.drops(one.rate) and (one.media.dropping or one.media.rate not in timecode.DROPPING)
+
+
 def _hour(one: sequence.Sequence) -> int:
     """The frame whose time code is one hour."""
-    count = HOUR_S * timecode.nominal(one.rate)
-    return count - 54 * timecode.DROPPING[one.rate] if timecode.drops(one.rate) else count
+    return timecode.frame(f"01:00:00{';' if _drops(one) else ':'}00", one.rate)
 
 
 def _event(one: sequence.Sequence, event: sequence.Event, number: int, place: int) -> Iterator[str]:
     rate = one.rate  # source time code at the rate of the clip: a list counts in one rate only
     start = round(one.source_seconds(event) * rate)
     edges = (start, start + round(event.frames * event.speed), place, place + event.frames)
-    codes = " ".join(timecode.text(edge, rate) for edge in edges)
+    codes = " ".join(timecode.text(edge, rate, dropping=_drops(one)) for edge in edges)
     yield f"{number:03}  {REEL:<8} {'B' if one.media.sound else 'V':<5} C        {codes}"
     if event.speed != 1:
-        entry = timecode.text(start, rate).replace(";", ":")  # readers of M2 lines know colons only
+        entry = timecode.text(start, rate, dropping=_drops(one)).replace(
+            ";", ":"
+        )  # readers of M2 lines know colons only
         yield f"M2   {REEL:<8} {float(rate * event.speed):05.1f}                {entry}"
     yield f"* FROM CLIP NAME: {one.media.name}"
     yield f"* COMMENT: {one.name} {event.why}"

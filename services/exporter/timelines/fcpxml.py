@@ -59,9 +59,10 @@ def _asset(
             one.source_seconds(event) + event.frames / one.rate * event.speed
             for one in found if one.media == media for event in one.events
         )  # fmt: skip
-        frames = -(-end * media.rate // 1)
+        start = media.first / media.rate
+        frames = -(-(end - start) * media.rate // 1)
         sound = {"hasAudio": "1", "audioSources": "1", "audioChannels": "2"} if media.sound else {}
-        ET.SubElement(resources, "asset", id=known[media], name=media.name, src=media.url, start="0s",
+        ET.SubElement(resources, "asset", id=known[media], name=media.name, src=media.url, start=_time(start),
                       duration=_time(frames / media.rate), hasVideo="1", format=shape, **sound)  # fmt: skip
     return known[media]
 
@@ -84,7 +85,7 @@ def _clip(
     length = event.frames / one.rate
     clip = ET.SubElement(spine, "asset-clip", ref=asset, name=one.media.name, offset=_time(event.first / one.rate),
                          start=_time(start), duration=_time(length),
-                         tcFormat="DF" if timecode.drops(one.media.rate) else "NDF")  # fmt: skip
+                         tcFormat="DF" if one.media.dropping else "NDF")  # fmt: skip
     ET.SubElement(clip, "note").text = event.why
     if event.speed != 1:
         warp = ET.SubElement(clip, "timeMap")

@@ -73,7 +73,7 @@ def _clip(one: sequence.Sequence, event: sequence.Event, kind: str) -> dict[str,
         "metadata": {OURS: {"reason": event.reason, "text": event.text, "speed": str(event.speed)}},
         "source_range": {
             "OTIO_SCHEMA": "TimeRange.1",
-            "start_time": _time(event.source_start, media.rate),
+            "start_time": _time(media.first + event.source_start, media.rate),
             "duration": _time(event.frames, one.rate),
         },
         "effects": effects,

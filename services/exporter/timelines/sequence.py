@@ -5,6 +5,8 @@ import urllib.parse
 from collections.abc import Mapping
 from fractions import Fraction
 
+from services.exporter.timelines import timecode
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Media:
@@ -16,6 +18,18 @@ class Media:
     height: int
     """Of the picture as shown, in square pixels."""
     sound: bool
+    timecode: str = ""
+    """Of its first frame, where the source says so."""
+
+    @property
+    def first(self) -> int:
+        """Frame number of its first frame, by its time code."""
+        return timecode.frame(self.timecode, self.rate)
+
+    @property
+    def dropping(self) -> bool:
+        """Whether its time code drops numbers; where it has none, its rate decides."""
+        return timecode.drops(self.rate) and self.timecode[8:9] != ":"
 
     @property
     def url(self) -> str:
@@ -73,8 +87,8 @@ class Sequence:
         return sum(event.frames for event in self.events)
 
     def source_seconds(self, event: Event) -> Fraction:
-        """Where an event begins in the source."""
-        return event.source_start / self.media.rate
+        """Where an event begins in the source, by its time code."""
+        return (self.media.first + event.source_start) / self.media.rate
 
     def path(self, event: Event) -> list[Key]:
         """The keys of an event, with one at its first and one at its last frame unless the window stands still."""

@@ -1,14 +1,17 @@
 """Timelines are read by OpenTimelineIO as what they say: cuts, sources, speeds, time code, and the crop in keys."""
 
 import json
+import pathlib
 import xml.etree.ElementTree as ET
 from fractions import Fraction
 from typing import Any
 
+import av
+import numpy as np
 import opentimelineio as otio
 import pytest
 
-from services.exporter import manifest, timelines
+from services.exporter import manifest, survey, timelines
 from services.exporter.timelines import sequence, timecode
 
 NTSC = Fraction(30_000, 1001)
@@ -26,7 +29,7 @@ def document(rate: Fraction = NTSC, **changes: Any) -> dict[str, Any]:
         "schema": manifest.SCHEMA,
         "clip": {"file": "clip-01.mp4", "frame_rate_exact": str(rate), "width": 1080, "height": 1920,
                  "source_constant_rate": True},
-        "source": {"name": "A talk & more.mp4", "width": 1920, "height": 1080},
+        "source": {"name": "A talk & more.mp4", "width": 1920, "height": 1080, "timecode": None},
         "edit": {"source_rate": str(rate), "pieces": pieces, "fades": {"picture_in_s": 0.5, "sound_out_s": 1.0}},
         "loudness": {}, "crop_path": crop, **changes,
     }  # fmt: skip
@@ -124,6 +127,21 @@ def test_edl_is_read_with_its_time_codes() -> None:
     assert "FCM: NON-DROP FRAME" in written("edl", document(Fraction(25)))
 
 
+@pytest.mark.parametrize(("code", "counting"), [("10:00:00:00", "NON-DROP FRAME"), ("10:00:00;00", "DROP FRAME")])
+def test_source_is_named_by_its_own_time_code(code: str, counting: str) -> None:
+    """A camera's file begins where its time code says, counted as it counts, in every format."""
+    filmed = document(source=document()["source"] | {"timecode": code})
+    text = written("edl", filmed)
+    assert f"FCM: {counting}" in text
+    assert f"{code[:8].replace('00:00', '00:03')}{code[8]}10 " in text
+    (first, *_) = video(otio.adapters.read_from_string(written("otio", filmed), "otio_json"))
+    start = first.source_range.start_time.to_frames()
+    assert 100 == start - (1_080_000 if code[8] == ":" else 1_080_000 - 2 * 540)
+    root = ET.fromstring(written("fcpxml", filmed))
+    asset, clip = root.find(".//asset"), root.find(".//asset-clip")
+    assert 100 == (Fraction(clip.get("start")[:-1]) - Fraction(asset.get("start")[:-1])) * NTSC
+
+
 @pytest.mark.parametrize("rate", [NTSC, Fraction(60_000, 1001), Fraction(25), Fraction(30), Fraction(24_000, 1001)])
 def test_time_code_is_that_of_opentimelineio(rate: Fraction) -> None:
     """Around every minute of three hours, the tenth ones too, each frame has the code that the library gives it."""
@@ -132,6 +150,7 @@ def test_time_code_is_that_of_opentimelineio(rate: Fraction) -> None:
     for frame in sorted(one for one in frames if one >= 0):
         expected = otio.opentime.to_timecode(otio.opentime.RationalTime(frame, float(rate)), float(rate))
         assert expected == timecode.text(frame, rate)
+        assert frame == timecode.frame(expected, rate)
 
 
 def test_drop_frame_keeps_up_with_the_clock() -> None:
@@ -159,9 +178,28 @@ def test_malformed_manifest_is_named(change: dict[str, Any]) -> None:
         timelines.read(document(**change))
 
 
+def test_time_code_of_a_camera_is_found(tmp_path: pathlib.Path) -> None:
+    """The survey reads the time code that a MOV file carries; a file without one has none."""
+    for code in ("10:00:00;00", None):
+        path = tmp_path / "film.mov"
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream("libx264", rate=NTSC, options={"preset": "ultrafast"})
+            stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+            if code:
+                stream.metadata["timecode"] = code
+            for number in range(4):
+                frame = av.VideoFrame.from_ndarray(np.full((96, 64), 40 + number, np.uint8), format="yuv420p")
+                frame.pts, frame.time_base = number, 1 / NTSC
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+        with path.open("rb") as file:
+            facts, _ = survey.find(file, survey.Wanted(frames=(0, 2)), (), decoding=False, report=lambda _: None)
+        assert code == facts["timecode"]
+
+
 def test_names_break_no_line() -> None:
     """A line feed in a name or a word stays on its line in every format."""
-    odd = document(source={"name": "a\nb\x00<c>.mp4", "width": 1920, "height": 1080})
+    odd = document(source=document()["source"] | {"name": "a\nb\x00<c>.mp4"})
     assert "* FROM CLIP NAME: a_b_<c>.mp4\n" in written("edl", odd)
     assert "a_b_<c>.mp4" == ET.fromstring(written("fcpxml", odd)).find(".//asset").get("name")
     assert "a_b_<c>.mp4" == json.loads(written("otio", odd))["tracks"]["children"][0]["children"][0]["name"]
