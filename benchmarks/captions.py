@@ -20,7 +20,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from services.exporter import analysis, captions, dressing, edit, geometry, overlays, presets, render, survey, warm
+from services.exporter import (
+    analysis,
+    asked,
+    assembly,
+    captions,
+    dressing,
+    edit,
+    geometry,
+    overlays,
+    pieces,
+    presets,
+    render,
+    survey,
+    warm,
+)
 from services.exporter.text import styles
 
 MEDIA = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", "../shared/media"))
@@ -62,20 +76,21 @@ def logo() -> bytes:
 def planned(source: Any, seconds: float, preset: presets.Preset) -> tuple[dict[str, Any], edit.Edit]:
     """The frames of the stretch."""
     wanted = survey.Wanted(seconds=(Fraction(START_S), Fraction(START_S + seconds)))
-    facts, pts = survey.find(source, wanted, (), decoding=False, report=lambda value: None)
-    return facts, edit.plan(facts, pts, preset)
+    take = pieces.Take(*survey.find(source, wanted, (), decoding=False, report=lambda value: None))
+    asked_for = asked.Edit((asked.Range(wanted),))
+    return take.facts, assembly.plan([take], asked_for, None, preset, analysis.Analysis()).edit
 
 
 def spent(source: Any, facts: dict[str, Any], plan: edit.Edit, preset: presets.Preset, wish: dressing.Wish) -> float:
     """Processor time of one render, in seconds."""
     canvas = geometry.Canvas(*presets.ASPECT_RATIOS["9:16"])
-    zone = dressing.zone(preset.name, "9:16", canvas)
-    said = transcript(plan.frames / float(plan.schedule.rate))
+    zone, rate = dressing.zone(preset.name, "9:16", canvas), plan.schedule.rate
+    said = dressing.said(wish, transcript(plan.frames / float(rate)), plan.pieces)
     job = render.Job(
-        facts=facts, pts=plan.pts, shown=plan.schedule.shown, times_s=plan.times_s, rate=plan.schedule.rate,
-        start_s=plan.start_s, samples=plan.samples, video_bps_max=plan.video_bps_max, canvas=canvas, layout="fill",
-        preset=preset.to_value(), found=analysis.Analysis(), threads=2,
-        dressing=dressing.plan(wish, said, plan.times_s, zone),
+        facts=facts, pts=plan.pts, shown=plan.schedule.shown, times_s=plan.times_s, rate=rate, samples=plan.samples,
+        video_bps_max=plan.video_bps_max, canvas=canvas, layout="fill", preset=preset.to_value(),
+        found=analysis.Analysis(), threads=2, spans=plan.spans, sounds=plan.sounds, joins_s=plan.joins_s,
+        fades=plan.fades, audio_track=asked.BY_RULE, dressing=dressing.plan(wish, said, plan.pieces, rate, zone),
     )  # fmt: skip
     with tempfile.TemporaryFile() as target:
         inputs = {"source": source, "logo": io.BytesIO(logo())}
@@ -84,7 +99,8 @@ def spent(source: Any, facts: dict[str, Any], plan: edit.Edit, preset: presets.P
         value, _ = render.run(job.to_value(), files, lambda value: None)
         end_s = time.process_time()
     if wish.captions.style:
-        assert value["dressing"]["captions"]["words_shown"] == len(said["words"])
+        facts = value["dressing"]["captions"]
+        assert facts["words"] == facts["words_shown"] > 0
     return end_s - begin_s
 
 

@@ -7,7 +7,7 @@ import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from client import follow, progress, results, terminal, wording
-from client.commands import dressing, options, session
+from client.commands import dressing, editing, options, session
 
 USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
 
@@ -36,6 +36,12 @@ def clip(
     progress_bar: dressing.ProgressBar = False,
     logo: dressing.Logo = None,
     logo_corner: dressing.LogoCorner = dressing.Corner.TOP_RIGHT,
+    join: editing.Join = None,
+    tighten: editing.Tighten = False,
+    speed: editing.Speed = 1.0,
+    fade: editing.Fade = "",
+    audio: editing.AudioTrack = "",
+    timeline: editing.Timeline = "",
     title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
@@ -67,13 +73,16 @@ def clip(
         title=title,
         captions=dressing.captions(captions, caption_files, caption_track),
         overlays=dressing.overlays(title_card, hook_card, progress_bar, logo_corner if logo else None),
+        edit=editing.edit(join or (), tighten, speed, fade, audio),
+        timelines=editing.timelines(timeline),
     )
-    terminal.run(_clip(follow.Files(video, transcript, logo), spec, out, as_json, gateway), as_json)
+    terminal.run(made(follow.Files(video, transcript, logo=logo), spec, out, as_json, gateway), as_json)
 
 
-async def _clip(
+async def made(
     files: follow.Files, spec: jobs.JobSpec, out: pathlib.Path, as_json: bool, address: str
 ) -> terminal.Code:
+    """Makes a job of files, sees it through and brings home what came out."""
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
             job = await follow.run(suite, where, spec, files, display)
@@ -116,6 +125,8 @@ def paths(document: dict) -> None:
     for kind in ("contact_sheet", "report"):
         if document[kind]:
             terminal.say(f"{kind.replace('_', ' '):14} {document[kind]}")
+    for path in document["timelines"]:
+        terminal.say(f"{'timeline':14} {path}")
 
 
 def verdict(job: jobs.Job, kept: bool = True) -> terminal.Code:

@@ -39,6 +39,15 @@ class Focus:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word, in seconds since the first frame of the video."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Source:
     """The file that was analyzed."""
 
@@ -55,6 +64,11 @@ class Analysis:
     source: Source | None = None
     transcript: Mapping[str, Any] | None = None
     """As the document has it; `captions.words` reads it."""
+    silence: tuple[tuple[float, float], ...] | None = None
+    """Stretches without sound, in seconds; None where nobody listened."""
+    words: tuple[Word, ...] | None = None
+    """None where no words are known, or none with times of their own."""
+    language: str | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -74,15 +88,17 @@ class Analysis:
             shots = tuple(_shots(document.get("shots") or ()))
             focus = tuple(_focus((document.get("focus") or {}).get("samples") or ()))
             source = Source(int(document["source"]["size_bytes"]), str(document["source"]["sha256"]))
+            heard = _heard(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
-        return cls(shots=shots, focus=focus, source=source, transcript=document.get("transcript"))
+        return cls(shots=shots, focus=focus, source=source, transcript=document.get("transcript"), **heard)
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
         """Reads what `to_value` wrote."""
         shots = tuple(Shot(int(a), int(b), float(c), float(d), e and tuple(e)) for a, b, c, d, e in value["shots"])
-        return cls(shots=shots, focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]))
+        focus = tuple(Focus(*map(float, entry)) for entry in value["focus"])
+        return cls(shots=shots, focus=focus, transcript=value.get("transcript"))
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values, to hand to a worker."""
@@ -91,6 +107,7 @@ class Analysis:
                 [shot.start_frame, shot.end_frame, shot.start_s, shot.end_s, shot.content] for shot in self.shots
             ],
             "focus": [[sample.t_s, sample.x, sample.y, sample.weight] for sample in self.focus],
+            **({"transcript": self.transcript} if self.transcript is not None else {}),
         }
 
     def within(self, start_s: float, end_s: float) -> Self:
@@ -134,6 +151,21 @@ def _focus(entries: Iterable[Mapping[str, Any]]) -> Iterable[Focus]:
             y=min(max(y, 0.0), 1.0),
             weight=max(_finite(1.0 if weight is None else weight), 0.0),
         )
+
+
+def _heard(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the sound; where the source has none, nothing is."""
+    spoken = document.get("transcript") or {}
+    silence, words = document.get("silence") if document.get("audio") else None, spoken.get("words")
+    return {
+        "silence": None if silence is None else tuple(_stretch(one) for one in silence),
+        "words": None if words is None else tuple(Word(*_stretch(one), str(one["text"])) for one in words),
+        "language": spoken.get("language") and str(spoken["language"]),
+    }
+
+
+def _stretch(entry: Mapping[str, Any]) -> tuple[float, float]:
+    return _finite(entry["start_s"]), _finite(entry["end_s"])
 
 
 def _finite(value: float) -> float:

@@ -15,7 +15,7 @@ import uharfbuzz
 from chassis import errors
 from media import artifacts, sessions, sink
 from services.exporter import captions as captions_module
-from services.exporter import gate, geometry
+from services.exporter import gate, geometry, pieces
 from services.exporter import overlays as overlays_module
 from services.exporter.captions import drawing, files, timing, words
 from services.exporter.captions import track as text_track
@@ -71,29 +71,41 @@ def _faults(wish: overlays_module.Wish) -> Iterator[tuple[str, str]]:
         yield "overlays.logo_opacity", "must be above 0 and at most 1"
 
 
+def said(wish: Wish, transcript: Mapping[str, Any] | None, planned: Sequence[pieces.Piece]) -> dict[str, Any] | None:
+    """What of a transcript is needed for a clip; None where no captions are asked for, or there is no transcript.
+
+    Raises:
+        Malformed: The transcript has an entry that cannot be.
+    """
+    if wish.captions.empty:
+        return None
+    return words.near(transcript, [(piece.source_start_s, piece.source_end_s) for piece in planned])
+
+
 def plan(
-    wish: Wish, transcript: Mapping[str, Any] | None, times_s: np.ndarray, zone: tuple[int, int, int, int]
+    wish: Wish,
+    near: Mapping[str, Any] | None,
+    planned: Sequence[pieces.Piece],
+    rate: Fraction,
+    zone: tuple[int, int, int, int],
 ) -> dict[str, Any] | None:
     """What a worker is told; None where nothing is to be done.
 
     Args:
         wish: What is asked for.
-        transcript: Of the analysis; None where it has none.
-        times_s: float64 (n,), times of the frames of the source that are used.
+        near: From `said`.
+        planned: The edit list of the clip.
+        rate: Frames per second of the clip.
         zone: Where text may be; see `zones.zone`.
-
-    Raises:
-        words.Malformed: The transcript has an entry that cannot be.
     """
     if wish.empty:
         return None
-    near = None
-    if not wish.captions.empty:
-        near = words.near(transcript, float(np.min(times_s)) - 1.0, float(np.max(times_s)) + 1.0)
     return {
         "captions": wish.captions.to_value(),
         "overlays": wish.overlays.to_value(),
         "transcript": near,
+        "moments_s": timing.moments(planned, rate).tolist(),
+        "borders": [piece.first for piece in planned],
         "zone": list(zone),
     }
 
@@ -102,6 +114,8 @@ NOTHING: Mapping[str, Any] = {
     "captions": captions_module.Wish().to_value(),
     "overlays": overlays_module.Wish().to_value(),
     "transcript": None,
+    "moments_s": [],
+    "borders": [],
     "zone": [0, 0, 0, 0],
 }
 
@@ -117,7 +131,7 @@ class Dresser:
     Args:
         planned: From `plan`.
         canvas: The picture.
-        moments_s: float64 (n,), time of the source at each frame of the clip; see `timing.moments`.
+        frames: Frames of the clip.
         rate: Frames per second of the clip.
         inputs: The files of `inputs`.
     """
@@ -126,16 +140,17 @@ class Dresser:
         self,
         planned: Mapping[str, Any],
         canvas: geometry.Canvas,
-        moments_s: np.ndarray,
+        frames: int,
         rate: Fraction,
         inputs: Mapping[str, BinaryIO],
     ) -> None:
         self._zone = block.Zone(*planned["zone"])
-        self._canvas = drawing.Canvas(canvas.width, canvas.height, rate, len(moments_s), self._zone)
+        self._canvas = drawing.Canvas(canvas.width, canvas.height, rate, frames, self._zone)
         self._wish = captions_module.Wish.from_value(planned["captions"])
         self._script = words.script(planned["transcript"])
         self._absent = NO_TRANSCRIPT if planned["transcript"] is None else NOTHING_SAID
-        self.spoken = timing.spoken(self._script.words, moments_s, rate) if self._script else []
+        at_s, found = np.array(planned["moments_s"]), self._script.words if self._script else ()
+        self.spoken = timing.spoken(found, at_s, rate, planned["borders"]) if found else []
         wish = overlays_module.Wish.from_value(planned["overlays"])
         self._layers: list[overlays_module.Overlay] = list(self._overlays(wish, inputs))
         self._burned = self._captions() if self._wish.style and self.spoken else None
@@ -251,8 +266,8 @@ def warm() -> None:
     near = {"source": "sidecar", "language": "", "timed": False, "cues": [said], "words": []}
     wish = Wish(captions_module.Wish("pop", ("srt",), track=True), overlays_module.Wish(title="ok", hook="ok"))
     planned = {"captions": wish.captions.to_value(), "overlays": wish.overlays.to_value(), "transcript": near}
-    picture = geometry.Canvas(320, 180)
-    dresser = Dresser(planned | {"zone": [0, 0, 320, 180]}, picture, np.linspace(0.0, 2.0, 8), Fraction(4), {})
+    planned |= {"moments_s": np.linspace(0.0, 1.75, 8).tolist(), "borders": [0], "zone": [0, 0, 320, 180]}
+    dresser = Dresser(planned, geometry.Canvas(320, 180), 8, Fraction(4), {})
     frame = av.VideoFrame(320, 180, "yuv420p")
     for _ in dresser.over((number, frame) for number in range(8)):
         dresser.facts()

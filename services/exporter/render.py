@@ -13,21 +13,26 @@ import numpy as np
 from media import pool, sink
 from services.exporter import (
     analysis,
+    asked,
     bars,
     camera,
     cut,
     dressing,
     encoders,
+    fades,
     geometry,
     layouts,
     loudness,
     mp4,
     path,
     picture,
+    pieces,
     prints,
+    reading,
     sound,
+    splice,
+    tracks,
 )
-from services.exporter.captions import timing
 from services.exporter.captions import track as text_track
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
@@ -46,14 +51,19 @@ class Job:
     shown: np.ndarray
     times_s: np.ndarray
     rate: Fraction
-    start_s: Fraction
     samples: int
     video_bps_max: int
     canvas: geometry.Canvas
     layout: str
     preset: Mapping[str, Any]
     found: analysis.Analysis
+    """On the time line of the clip, as `times_s`."""
     threads: int
+    spans: Sequence[pieces.Span]
+    sounds: Sequence[splice.Part]
+    joins_s: Sequence[float]
+    fades: asked.Fades
+    audio_track: asked.Track
     dressing: Mapping[str, Any] | None = None
 
     def to_value(self) -> dict[str, Any]:
@@ -63,7 +73,10 @@ class Job:
             "dressing": self.dressing,
             **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
             "rate": str(self.rate),
-            "start_s": str(self.start_s),
+            **{name: [one.to_value() for one in getattr(self, name)] for name in ("spans", "sounds")},
+            "joins_s": list(self.joins_s),
+            "fades": self.fades.to_value(),
+            "audio_track": self.audio_track.to_value(),
             "canvas": [self.canvas.width, self.canvas.height],
             "preset": dict(self.preset),
             "found": self.found.to_value(),
@@ -79,7 +92,11 @@ class Job:
             shown=np.array(value["shown"], np.int64),
             times_s=np.array(value["times_s"], np.float64),
             rate=Fraction(value["rate"]),
-            start_s=Fraction(value["start_s"]),
+            spans=[pieces.Span.from_value(one) for one in value["spans"]],
+            sounds=[splice.Part.from_value(one) for one in value["sounds"]],
+            joins_s=value["joins_s"],
+            fades=asked.Fades(**value["fades"]),
+            audio_track=asked.Track(**value["audio_track"]),
             canvas=geometry.Canvas(*value["canvas"]),
             found=analysis.Analysis.from_value(value["found"]),
         )
@@ -99,11 +116,6 @@ class Job:
         return bars.content(self.found.shots, span_s, self.size, crops=follows)
 
     @property
-    def moments_s(self) -> np.ndarray:
-        """Time of the source at each frame of the clip."""
-        return timing.moments(self.times_s, self.shown, self.rate)
-
-    @property
     def silent(self) -> bool:
         """Whether the clip gets no sound at all."""
         return self.facts["audio"] is None and not self.preset["silent_track"]
@@ -119,15 +131,17 @@ def run(
     """
     job = Job.from_value(request)
     source, target = files.inputs["source"], files.outputs["clip"]
+    heard = _heard(job, source)
     track = None if job.silent else _track(job, source, report)
     middles = aim(job)
-    dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, job.moments_s, job.rate, files.inputs)
+    dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     with sink.open_sink(target, "mp4", _muxer(job, track, dresser)) as container:
         _write(job, source, container, track, middles, seen, dresser, report)
     value = {
         "frames": len(job.shown),
         "sound": _sound_facts(track),
+        "audio_track": heard,
         "crop": path.keys(job.shown, *_placed(job, middles)),
         "followed": bool(job.found.focus),
         "dressing": dresser.facts() if job.dressing else None,
@@ -137,10 +151,18 @@ def run(
     return value, {"prints": seen}
 
 
+def _heard(job: Job, source: BinaryIO) -> dict[str, Any] | None:
+    """The track of the source that is heard; refuses one that is not there before anything is made."""
+    with reading.opened(source) as opened:
+        tracks.choose(opened, job.audio_track)
+        return tracks.facts(opened)
+
+
 def aim(job: Job) -> np.ndarray:
     """Where the window is in every source frame: float64 (n, 2)."""
     window = geometry.window(_upright(job, job.content), job.canvas)
-    return camera.plan(bars.within(job.found, _shares(job)), job.times_s, window)
+    found = pieces.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
+    return camera.plan(found, job.times_s, window)
 
 
 def _shares(job: Job) -> tuple[float, float, float, float]:
@@ -172,11 +194,14 @@ def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
         if count % BEAT_SAMPLES == 0:
             report({"stage": "sound", "frames": 0})
 
+    def open_at(start_s: Fraction) -> Iterator[np.ndarray]:
+        return sound.pcm(source, start_s, splice.ENDLESS, job.audio_track)
+
     def chunks() -> Iterator[np.ndarray]:
         if job.facts["audio"] is None:
             return sound.silence(job.samples + sound.LEAD)
-        lead_s = Fraction(sound.LEAD, sound.RATE_HZ)
-        return sound.pcm(source, job.start_s - lead_s, job.samples + sound.LEAD)
+        heard = splice.joined(open_at, job.sounds, sound.LEAD)
+        return splice.faded(heard, job.fades, job.samples, sound.LEAD)
 
     preset = job.preset
     target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
@@ -215,7 +240,9 @@ def _write(
     video = encoders.add_h264(container, job.rate, size, options, job.threads)
     interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
     interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
-    for number, delivered in dresser.over(_delivered(job, source, middles)):
+    fading = fades.of_picture(job.fades, len(job.shown), job.rate)
+    for number, whole in dresser.over(_delivered(job, source, middles)):
+        delivered = fading.apply(whole, number)
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
         for packet in encoders.drained(video, delivered):
@@ -266,8 +293,12 @@ def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tupl
 
 
 def _decoded(job: Job, source: BinaryIO) -> Iterator[tuple[int, av.VideoFrame]]:
-    if job.facts["counted"]:
-        frames = cut.counted(source, job.pts, threads=job.threads)
-    else:
-        frames = cut.frames(source, job.pts, certain=job.facts["decoded"], threads=job.threads)
-    return picture.progressive(frames) if job.facts["interlaced"] else frames
+    """Every frame of `job.pts` with its place there; what lies between near pieces is decoded and left out."""
+    for span in job.spans:
+        if span.counted:
+            frames = cut.counted(source, span.pts, threads=job.threads)
+        else:
+            frames = cut.frames(source, span.pts, certain=span.certain, threads=job.threads)
+        for index, frame in picture.progressive(frames) if job.facts["interlaced"] else frames:
+            if span.places[index] >= 0:
+                yield int(span.places[index]), frame

@@ -39,6 +39,7 @@ def spec(text: str) -> specs.Spec:
             "captions": dressing.captions(data.get("captions")),
             "overlays": dressing.overlays(data.get("overlays")),
             "exclusions": tuple(specs.TimeRange(**one) for one in data.get("exclusions", ())),
+            "timelines": tuple(data.get("timelines", ())),
         }
     )
 

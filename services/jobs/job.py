@@ -50,6 +50,7 @@ class Kind(enum.StrEnum):
     EXPORT = "EXPORT"
     IMAGES = "IMAGES"
     REPORT = "REPORT"
+    TIMELINES = "TIMELINES"
 
 
 class Role(enum.StrEnum):
@@ -64,6 +65,7 @@ class Role(enum.StrEnum):
     CONTACT_SHEET = "CONTACT_SHEET"
     REPORT = "REPORT"
     CAPTIONS = "CAPTIONS"
+    TIMELINE = "TIMELINE"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from services.exporter import pieces
 from services.exporter.captions import words as words_module
 
-PIECE_GAP_S = 0.5  # a leap of the source between two frames that is longer, or goes back, begins another piece
+PIECE_GAP_S = 2.0  # a leap of the source that is longer, or goes back, begins another page
 HEARD = 0.5  # share of a word that must be in the clip for it to be shown
 
 
@@ -20,7 +21,7 @@ class Spoken:
         word: The word.
         start_frame: First frame.
         end_frame: Frame after the last one.
-        piece: Number of the uncut stretch of the source that it is in.
+        piece: Number of the stretch of the source, without a leap, that it is in.
     """
 
     word: words_module.Word
@@ -39,45 +40,41 @@ class Spoken:
         return self.word.glue
 
 
-def moments(times_s: np.ndarray, shown: np.ndarray, rate: Fraction) -> np.ndarray:
-    """Time of the source at each frame of a clip.
+def moments(planned: Sequence[pieces.Piece], rate: Fraction) -> np.ndarray:
+    """Time of the source at each frame of a clip: float64 (n,).
 
     Args:
-        times_s: float64 (m,), times of the source's frames.
-        shown: int64 (n,), index of the source's frame for each frame of the clip.
+        planned: The edit list.
         rate: Frames per second of the clip.
-
-    Returns:
-        float64 (n,): the time of the frame that is shown; while it stands, time goes on up to that of the next one.
     """
-    begins = np.flatnonzero(np.diff(shown, prepend=shown[0] - 1))
-    since = np.arange(len(shown)) - np.repeat(begins, np.diff([*begins, len(shown)]))
-    following = np.append(times_s, np.inf)[shown + 1]
-    limit = np.where(following > times_s[shown], following, np.inf)
-    return np.minimum(times_s[shown] + since / float(rate), limit)
+    return np.concatenate(
+        [piece.source_start_s + np.arange(piece.frames) * float(piece.speed / rate) for piece in planned]
+    )
 
 
-def spoken(found: Sequence[words_module.Word], at_s: np.ndarray, rate: Fraction) -> list[Spoken]:
+def spoken(
+    found: Sequence[words_module.Word], at_s: np.ndarray, rate: Fraction, borders: Sequence[int] = (0,)
+) -> list[Spoken]:
     """The words of a clip, in the order in which it says them.
 
     Args:
         found: Words of the source in the order of time.
         at_s: float64 (n,), from `moments`.
         rate: Frames per second of the clip.
+        borders: First frame of each piece of the edit list.
     """
-    steps = np.diff(at_s)
-    cuts = np.flatnonzero((steps < -1e-9) | (steps > PIECE_GAP_S)) + 1
-    pieces = list(zip([0, *cuts.tolist()], [*cuts.tolist(), len(at_s)], strict=True))
-    return [
-        one
-        for number, (first, last) in enumerate(pieces)
-        for one in _in_piece(found, at_s[first:last], first, number, 1 / float(rate))
-    ]
+    said, number = [], 0
+    for first, last in zip(borders, [*borders[1:], len(at_s)], strict=True):
+        leap_s = float(at_s[first] - at_s[first - 1]) if first else 0.0
+        number += leap_s < 0 or leap_s > PIECE_GAP_S
+        said += _in_piece(found, at_s[first:last], first, number, 1 / float(rate))
+    return said
 
 
 def _in_piece(
     found: Sequence[words_module.Word], at_s: np.ndarray, first: int, number: int, step_s: float
 ) -> list[Spoken]:
+    step_s = float(at_s[1] - at_s[0]) if len(at_s) > 1 else step_s
     begin_s, end_s = float(at_s[0]), float(at_s[-1]) + step_s
     inside = []
     for word in found:

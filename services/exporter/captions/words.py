@@ -1,5 +1,6 @@
 """The words of a transcript, as an analysis holds it: each with a time, measured or shared out."""
 
+import bisect
 import dataclasses
 import itertools
 import math
@@ -50,8 +51,12 @@ class Script:
     words: tuple[Word, ...]
 
 
-def near(transcript: Mapping[str, Any] | None, start_s: float, end_s: float) -> dict[str, Any] | None:
-    """What of the transcript of an analysis touches a stretch of time, as plain JSON values; None where there is none.
+def near(transcript: Mapping[str, Any] | None, spans: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
+    """What of a transcript touches stretches of time, as plain JSON values; None where there is none.
+
+    Args:
+        transcript: Of an analysis, or what this function gave.
+        spans: Beginnings and ends, in seconds.
 
     Raises:
         Malformed: An entry lacks something, or is no time.
@@ -60,17 +65,23 @@ def near(transcript: Mapping[str, Any] | None, start_s: float, end_s: float) -> 
         return None
     try:
         lists = {name: [_checked(entry) for entry in transcript.get(name) or ()] for name in ("cues", "words")}
-        kept = {name: _within(entries, start_s, end_s) for name, entries in lists.items()}
-        timed, language = bool(lists["words"]), str(transcript.get("language") or "")
+        kept = {name: _within(entries, spans) for name, entries in lists.items()}
+        timed, language = bool(transcript.get("timed", lists["words"])), str(transcript.get("language") or "")
         return {"source": str(transcript["source"]), "language": language, "timed": timed, **kept}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(f"the transcript has a malformed entry: {error!r}") from error
 
 
-def _within(entries: Sequence[dict[str, Any]], start_s: float, end_s: float) -> list[dict[str, Any]]:
-    """What touches a stretch of time, up to as much as anybody can say or read in it."""
-    touching = [entry for entry in entries if entry["end_s"] >= start_s and entry["start_s"] <= end_s]
-    limit = LETTERS_MIN + LETTERS_PER_S_MAX * (end_s - start_s)
+def _within(entries: Sequence[dict[str, Any]], spans: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
+    """What touches stretches of time, up to as much as anybody can say or read in them."""
+    ordered = sorted(entries, key=lambda entry: entry["start_s"])
+    starts, kept = [entry["start_s"] for entry in ordered], set()
+    longest_s = max((entry["end_s"] - entry["start_s"] for entry in ordered), default=0.0)
+    for start_s, end_s in spans:
+        first, last = bisect.bisect_left(starts, start_s - longest_s), bisect.bisect_right(starts, end_s)
+        kept.update(index for index in range(first, last) if ordered[index]["end_s"] >= start_s)
+    touching = [ordered[index] for index in sorted(kept)]
+    limit = LETTERS_MIN + LETTERS_PER_S_MAX * sum(end_s - start_s for start_s, end_s in spans)
     letters = itertools.accumulate(len(entry["text"]) for entry in touching)
     return [entry for entry, so_far in zip(touching, letters, strict=True) if so_far <= limit]
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from media import errors as media_errors
 from services.analyzer.transcript import subrip, webvtt
-from services.exporter import captions, dressing, gate, geometry, overlays
+from services.exporter import captions, dressing, gate, geometry, overlays, pieces
 from services.exporter.captions import drawing, files, timing, words
 from services.exporter.overlays import logo
 from services.exporter.text import block, styles, zones
@@ -36,13 +36,19 @@ def transcript(cues: Any = TALK, spoken: Any = None, language: str = "en") -> di
 
 
 def script(**fields: Any) -> words.Script:
-    found = words.script(words.near(transcript(**fields), -1.0, 100.0))
+    found = words.script(words.near(transcript(**fields), [(-1.0, 100.0)]))
     assert found is not None
     return found
 
 
+def piece(first: int, frames: int, start_s: float, speed: Fraction = Fraction(1)) -> pieces.Piece:
+    """A stretch of a source of 24 frames per second."""
+    end_s = start_s + float(frames * speed / RATE)
+    return pieces.Piece(0, 0, 1, 0, 1, start_s, end_s, Fraction(0), speed, first, frames, "asked", "")
+
+
 def whole(frames: int) -> np.ndarray:
-    return timing.moments(np.arange(frames) / 24, np.arange(frames), RATE)
+    return timing.moments([piece(0, frames, 0.0)], RATE)
 
 
 def canvas(width: int = 320, height: int = 180, frames: int = 240) -> drawing.Canvas:
@@ -77,26 +83,29 @@ def test_what_nobody_says_belongs_to_the_word_before() -> None:
 def test_damaged_transcript_is_refused() -> None:
     """A time that is none is an error of the analysis, and signs that steer directions are left out."""
     with pytest.raises(words.Malformed, match="nan"):
-        words.near(transcript(cues=[(float("nan"), 1.0, "x")]), 0, 1)
+        words.near(transcript(cues=[(float("nan"), 1.0, "x")]), [(0.0, 1.0)])
     assert "ab" == script(cues=[(0.0, 1.0, "\u202ea\u2066b\x07")]).words[0].text
 
 
 def test_words_follow_what_was_cut_joined_and_slowed() -> None:
     """A word is said in the frames that show its time, in the order of the clip; what was cut out is not there."""
     found = [words.Word(str(second), float(second), second + 1.0) for second in range(6)]
-    joined = np.concatenate((np.arange(4.0, 6.0, 1 / 24), np.arange(0.0, 1.0, 1 / 24), np.arange(2.0, 3.0, 1 / 48)))
-    spoken = timing.spoken(found, joined, RATE)
-    assert [("4", 0, 24, 0), ("5", 24, 48, 0), ("0", 48, 72, 1), ("2", 72, 120, 2)] == [
+    edit = [piece(0, 48, 4.0), piece(48, 24, 0.0), piece(72, 48, 2.0, Fraction(1, 2)), piece(120, 12, 3.5)]
+    spoken = timing.spoken(found, timing.moments(edit, RATE), RATE, [one.first for one in edit])
+    assert [("4", 0, 24, 0), ("5", 24, 48, 0), ("0", 48, 72, 1), ("2", 72, 120, 1), ("3", 120, 132, 1)] == [
         (one.text, one.start_frame, one.end_frame, one.piece) for one in spoken
     ]
 
 
-def test_words_are_not_lost_while_a_picture_stands() -> None:
-    """While a source of variable rate shows one frame for long, time goes on."""
-    at_s = timing.moments(np.array([0.0, 1.0]), np.repeat([0, 1], 24), RATE)
-    assert [0.5, 1.5] == pytest.approx([at_s[12], at_s[36]])
-    found = [words.Word("a", 0.25, 0.5), words.Word("b", 0.5, 0.75)]
-    assert [6, 12] == [one.start_frame for one in timing.spoken(found, at_s, RATE)]
+def test_word_that_was_taken_out_is_not_shown() -> None:
+    """A filler between two pieces is gone, however short; where nothing was taken out it is there: the control."""
+    found = [words.Word("so", 0.5, 1.0), words.Word("um", 1.0, 1.25), words.Word("yes", 1.25, 2.0)]
+    for edit, texts in (
+        ([piece(0, 24, 0.0), piece(24, 18, 1.25)], ["so", "yes"]),
+        ([piece(0, 48, 0.0)], ["so", "um", "yes"]),
+    ):
+        borders = [one.first for one in edit]
+        assert texts == [one.text for one in timing.spoken(found, timing.moments(edit, RATE), RATE, borders)]
 
 
 def test_pages_show_every_word_once_and_never_overlap() -> None:
@@ -261,10 +270,11 @@ def test_logo_that_is_none_is_refused(data: bytes, kind: type[Exception]) -> Non
 def test_texts_make_room_for_each_other() -> None:
     """Logo, title and card stand below each other in the zone, and captions below them; none overlaps another."""
     wish = dressing.Wish(captions.Wish("plain"), overlays.Wish("A title", 0, "A hook", 2, True, "file:///logo.png"))
-    planned = dressing.plan(wish, transcript(), np.arange(48) / 24, zones.zone("tiktok", "9:16", 180, 320))
+    near = dressing.said(wish, transcript(), [piece(0, 48, 0.0)])
+    planned = dressing.plan(wish, near, [piece(0, 48, 0.0)], RATE, zones.zone("tiktok", "9:16", 180, 320))
     assert planned is not None
     files_in = {"logo": io.BytesIO(png())}
-    dresser = dressing.Dresser(planned, geometry.Canvas(180, 320), whole(48), RATE, files_in)
+    dresser = dressing.Dresser(planned, geometry.Canvas(180, 320), 48, RATE, files_in)
     black = av.VideoFrame.from_ndarray(np.full((480, 180), 16, np.uint8), format="yuv420p")
     shown = [made for _, made in dresser.over((number, black) for number in range(48))]
     edges = dresser.facts()["bounds"]

@@ -1,5 +1,6 @@
 """Clips that carry text, made by real workers: in the pictures, beside the file, and inside of it."""
 
+import hashlib
 import io
 import json
 import pathlib
@@ -13,7 +14,7 @@ from PIL import Image
 from chassis import errors
 from media import errors as media_errors
 from media import pool, sessions
-from services.exporter import captions, dressing, exports, gate, overlays, progress, survey
+from services.exporter import asked, captions, dressing, exports, gate, overlays, progress, survey
 
 WANTED = survey.Wanted(frames=(6, 30))
 CUES = [(0.0, 0.7, "Hello \u65e5\u672c\u8a9e \u0645\u0631\u062d\u0628\u0627"), (0.7, 1.3, "Bye \U0001f44b <b>{x}")]
@@ -31,7 +32,7 @@ def analyzed(session: sessions.Session, source: pathlib.Path, cues: Any = CUES) 
     said = [{"start_s": start_s, "end_s": end_s, "text": text} for start_s, end_s, text in cues]
     document = {
         "schema": "reelsmith.analysis/1",
-        "source": {"size_bytes": source.stat().st_size, "sha256": "0" * 64},
+        "source": {"size_bytes": source.stat().st_size, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
         "transcript": {"source": "sidecar", "language": "en", "cues": said, "words": None},
     }
     session.write_bytes("metadata/analysis.json", json.dumps(document).encode())
@@ -109,6 +110,24 @@ async def test_clip_without_transcript_is_made_without_captions(
         assert (gate.SKIPPED, ()) == (state(clip, "captions"), clip.captions)
         assert why == json.loads(session.read(clip.manifest.path, 1 << 20))["captions"]["absent"]
     assert "none" == state(bare, "captions")
+
+
+async def test_manifest_renders_its_text_again(
+    workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, film: Any
+) -> None:
+    """Without the analysis, the words that the manifest kept give the same bytes; captions follow a jump in it."""
+    source = film(sound=False)
+    ranges = tuple(asked.Range(survey.Wanted(frames=edges)) for edges in ((24, 36), (0, 12)))
+    fields = {"edit": asked.Edit(ranges), "dressing": dressing.Wish(captions.Wish("plain", ("srt",)))}
+    path = analyzed(session, source, cues=[(0.0, 0.5, "early"), (0.5, 1.0, "never"), (1.0, 1.5, "late")])
+    async with workers:
+        made = await exporter.export(order(source, WANTED, analysis_path=path, **fields), quiet)
+        session.remove(path)
+        recipe = await exporter.recipe(session.id, made.manifest.path)
+        again = await exporter.export(order(source, WANTED, name="again", recipe=recipe, **fields), quiet)
+    assert (made.clip.sha256, made.captions[0].sha256) == (again.clip.sha256, again.captions[0].sha256)
+    pages = json.loads(session.read(again.manifest.path, 1 << 20))["captions"]["pages"]
+    assert [(0, ["late"]), (12, ["early"])] == [(page["start_frame"], page["lines"]) for page in pages]
 
 
 async def test_logo_is_decoded_in_the_sandbox(

@@ -72,6 +72,23 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("overlays.logo_uri", {"overlays": dressing.Overlays(logo_uri="logo.png")}),
         ("overlays.logo_corner", {"overlays": dressing.Overlays(logo_corner="9")}),
         ("overlays.logo_opacity", {"overlays": dressing.Overlays(logo_opacity=1.5)}),
+        ("manifest_uri", {"manifest_uri": "clip-01.manifest.json"}),
+        ("manifest_uri", {"manifest_uri": "file:///m.json", "analyze_only": True}),
+        ("timelines", {"timelines": ("OTIO", "OTIO")}),
+        ("timelines", {"timelines": ("99",)}),
+        ("edit.ranges", {"edit": {"ranges": [{"time": {"end_s": 1}}] * 65}}),
+        ("edit.ranges", {"edit": {"ranges": [{"time": {"end_s": 1}}]}, "analyze_only": True}),
+        ("edit.ranges[1].time.end_s", {"edit": {"ranges": [{"time": {"end_s": 1}}, {"time": {"start_s": 2}}]}}),
+        ("edit.ranges[0].time.start_s", {"edit": {"ranges": [{"time": {"start_s": -1, "end_s": 1}}]}}),
+        ("edit.ranges[0].speed", {"edit": {"ranges": [{"time": {"end_s": 1}, "speed": 9}]}}),
+        ("edit.ranges[0]", {"edit": {"ranges": [{"frames": {"end_frame": 9}}]}}),
+        ("edit.speed", {"edit": {"speed": 0.2}}),
+        ("edit.speed", {"edit": {"speed": "NaN"}}),
+        ("edit.fades.picture_in_s", {"edit": {"fades": {"picture_in_s": -1}}}),
+        ("edit.tightening.post_roll_s", {"edit": {"tightening": {"post_roll_s": 3}}}),
+        ("edit.tightening.filler_words[0]", {"edit": {"tightening": {"filler_words": ["\n"]}}}),
+        ("edit.audio_track.number", {"edit": {"audio_track": {"number": 64}}}),
+        ("edit.audio_track.language", {"edit": {"audio_track": {"language": "x"}}}),
         ("analyze_only", {"clips": (specs.TimeRange(0, 1),), "analyze_only": True}),
     ],
 )
@@ -89,6 +106,7 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
         (specs.TimeRange(0.0, 9.0),), 100, True, dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
         dressing.Overlays("A title", 5.0, "A hook", 2.0, True, "file:///logo.png", "TOP_LEFT", 0.5),
+        {"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}}, "", ("OTIO", "EDL"),
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 
@@ -127,6 +145,7 @@ def test_ways_to_choose_survive_the_store() -> None:
             "file:///a.mp4", genre="auto", diversity=0.5, durations=(specs.Duration(15.0), specs.Duration(60.0, 2)),
             durations_apart=True, gap_min_s=2.0, exclusions=(specs.TimeRange(0.0, 9.0),), explain=7,
             captions=dressing.Captions("pop", ("SRT",)), overlays=dressing.Overlays("A title"),
+            edit={"speed": 2.0, "ranges": [{"time": {"end_s": 1.0}}]}, manifest_uri="file:///m", timelines=("EDL",),
         )
     )  # fmt: skip
     assert asked == codec.spec(codec.dumps(asked))
