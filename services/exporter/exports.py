@@ -15,7 +15,20 @@ from typing import Any, BinaryIO
 from chassis import errors, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.exporter import analysis, cut, edit, gate, geometry, layouts, manifest, presets, prints, progress
+from services.exporter import (
+    analysis,
+    cut,
+    delivery,
+    edit,
+    gate,
+    geometry,
+    layouts,
+    manifest,
+    passing,
+    presets,
+    prints,
+    progress,
+)
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
@@ -41,6 +54,9 @@ class Order:
     layout: str
     analysis_path: str
     proposal: Mapping[str, Any] | None
+    mode: str = passing.AUTO
+    video_codec: str = ""
+    """Empty for the preset's."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,11 +91,14 @@ class Context:
     found: analysis.Analysis
     facts: Mapping[str, Any]
     edit: edit.Edit
+    delivery: delivery.Delivery
+    uncut: str
+    """Why the clip is not cut without encoding all of it; empty where that is tried."""
 
     @property
     def canvas(self) -> geometry.Canvas:
         """The delivered picture."""
-        return geometry.Canvas(*presets.ASPECT_RATIOS[self.aspect_ratio])
+        return self.delivery.canvas
 
 
 def place(directory: str, folder: str, name: str) -> str:
@@ -140,6 +159,8 @@ class Exporter:
     ) -> None:
         self._pool, self._sessions, self._sources = workers, store, sources
         self._document, self._limits, self._hashes = document, limits, Hashes()
+        self._cutter = passing.Cutter(workers, limits)
+        self._encoders: dict[str, dict[str, str]] = {}  # by codec, of which there are four
 
     def catalogue(self) -> dict[str, presets.Preset]:
         """The presets in force, by name."""
@@ -230,7 +251,9 @@ class Exporter:
         meter.expect(planned.frames)
         start_s, end_s = float(planned.times_s[0]) - 1.0, float(planned.times_s[-1]) + 1.0
         near = found.within(start_s, end_s)
-        return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, result.value, planned)
+        wanted = delivery.decide(preset, result.value, order.aspect_ratio, order.video_codec)
+        uncut = passing.refusal(order, preset, result.value, planned, wanted)
+        return Context(order, preset, wanted.aspect_ratio, near, result.value, planned, wanted, uncut)
 
     async def _make(
         self,
@@ -241,23 +264,71 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         order = context.order
-        async with written(session, place(order.directory, "final_output", f"{order.name}.mp4")) as pending:
-            rendered = await self._render(source, pending.file, context, meter, listener)
+        if not context.uncut:
+            try:
+                return await self._cut(session, source, context, meter, listener)
+            except passing.Refused as error:
+                context = dataclasses.replace(context, uncut=str(error))
+        encoder = await self._encoder(context.delivery.video_codec)
+        async with written(session, _file(context)) as pending:
+            rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
             found = await self._inspect(pending.file, meter, listener)
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
             refuse_failed(checks, order.name)
         document = _manifest(context, rendered.value, checks, prints.facts(decoded), pending.artifact)
+        document |= {"encoder": encoder, "smart_cut": {"used": False, "reason": context.uncut}}
+        return await self._kept(session, source, context, (pending.artifact, checks, document), meter, listener)
+
+    async def _cut(
+        self,
+        session: sessions.Session,
+        source: BinaryIO,
+        context: Context,
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Clip:
+        asked = passing.asked(context.facts, context.edit, context.delivery.container, self._limits.threads)
+        async with written(session, _file(context)) as pending:
+            files, heard = (source, pending.file), lambda value: listener(meter.take(value))
+            made = await self._cutter.cut(files, asked, context.preset, heard)
+        document = _cut_manifest(context, made, pending.artifact)
+        return await self._kept(session, source, context, (pending.artifact, made.checks, document), meter, listener)
+
+    async def _kept(
+        self,
+        session: sessions.Session,
+        source: BinaryIO,
+        context: Context,
+        made: tuple[artifacts.Artifact, tuple[gate.Check, ...], dict[str, Any]],
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Clip:
+        clip, checks, document = made
         document["source"] = await self._source(source, context)
-        path = place(order.directory, "metadata", f"{order.name}.manifest.json")
+        path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         first = int(context.facts["start_frame"])
-        return Clip(pending.artifact, kept, first, first + len(context.edit.pts), checks, context.preset.config_version)
+        return Clip(clip, kept, first, first + len(context.edit.pts), checks, context.preset.config_version)
+
+    async def _encoder(self, codec: str) -> dict[str, str]:
+        """The encoder of a codec, found once by trying; see `encoders.choose`."""
+        if codec not in self._encoders:
+            task = "services.exporter.encoders:choose"
+            result = await self._pool.run(task, {"codec": codec}, deadline_s=self._limits.check_deadline_s)
+            self._encoders[codec] = result.value
+        return self._encoders[codec]
 
     async def _render(
-        self, source: BinaryIO, target: BinaryIO, context: Context, meter: progress.Meter, listener: Listener
+        self,
+        source: BinaryIO,
+        target: BinaryIO,
+        context: Context,
+        encoder: str,
+        meter: progress.Meter,
+        listener: Listener,
     ) -> pool.Result:
         planned = context.edit
         job = render_module.Job(
@@ -271,7 +342,7 @@ class Exporter:
             video_bps_max=planned.video_bps_max,
             canvas=context.canvas,
             layout=context.order.layout,
-            preset=context.preset.to_value(),
+            preset=context.preset.to_value() | context.delivery.to_value() | {"encoder": encoder},
             found=context.found,
             threads=self._limits.threads,
         )
@@ -319,21 +390,23 @@ class Exporter:
         """
         session = self._sessions.get(session_id)
         document = await read_manifest(session, manifest_path)
-        try:
-            expected = manifest.expected(document)
-        except manifest.Malformed as error:
-            raise _malformed(manifest_path, error) from error
         with session.open_read(clip_path) as file:
-            digest = await asyncio.to_thread(artifacts.sha256, file)
-            size_bytes = os.fstat(file.fileno()).st_size
-            stated = str(document["clip"]["sha256"])
-            same = gate.check("sha256", digest == stated, digest, stated)
             try:
-                found = await self._inspect(file)
+                digest = await asyncio.to_thread(artifacts.sha256, file)
+                stated = manifest.digest(document)
+                same = gate.check("sha256", digest == stated, digest, stated)
+                return same, *await self._verified(file, document)
+            except manifest.Malformed as error:
+                raise _malformed(manifest_path, error) from error
             except media_errors.Unreadable as error:
                 return same, gate.check("decodes", False, error.message, "to the end, no fault")
-        checks = gate.judge(found.value, size_bytes, expected, found.arrays["prints"], None)
-        return same, *checks
+
+    async def _verified(self, file: BinaryIO, document: Mapping[str, Any]) -> tuple[gate.Check, ...]:
+        if manifest.was_cut(document):
+            return await self._cutter.verify(file, document)
+        expected = manifest.expected(document)
+        found = await self._inspect(file)
+        return gate.judge(found.value, os.fstat(file.fileno()).st_size, expected, found.arrays["prints"], None)
 
 
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
@@ -351,6 +424,11 @@ async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
 
 def _malformed(path: str, error: manifest.Malformed) -> errors.FailedPrecondition:
     return errors.FailedPrecondition(f"{path}: {error}", reason="MANIFEST_MALFORMED", metadata={"path": path})
+
+
+def _file(context: Context) -> str:
+    order = context.order
+    return place(order.directory, "final_output", f"{order.name}.{context.delivery.container}")
 
 
 def _before(shots: tuple[analysis.Shot, ...], wanted: survey_module.Wanted) -> tuple[analysis.Shot, ...]:
@@ -383,7 +461,7 @@ def _check_order(order: Order) -> None:
 
 def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
     sound, preset, schedule = rendered["sound"], context.preset, context.edit.schedule
-    audible = sound is not None and sound["source"]["integrated_lufs"] is not None
+    audible = sound is not None and sound["treatment"] is not None
     return gate.Expected(
         frames=context.edit.frames,
         rate=schedule.rate,
@@ -396,6 +474,9 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         size_max_bytes=preset.size_max_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
+        video_codec=context.delivery.video_codec,
+        audio_codec=context.delivery.audio_codec,
+        container=context.delivery.container,
     )
 
 
@@ -437,6 +518,7 @@ def _manifest(
             "layout": order.layout,
             "video_bps_max": planned.video_bps_max,
         },
+        "delivery": context.delivery.to_value(),
         "config_version": context.preset.config_version,
         "crop_path": rendered["crop"] if layouts.CATALOGUE[order.layout].FOLLOWS else [],
         "focus_source": "analysis" if followed else "centre",
@@ -445,6 +527,35 @@ def _manifest(
         "checks": manifest.checks(checks),
         "proposal": order.proposal,
         "libraries": rendered["libraries"],
+    }
+
+
+def _cut_manifest(context: Context, made: passing.Cut, clip: artifacts.Artifact) -> dict[str, Any]:
+    """The manifest of a clip that was cut: its frames are the source's, at the source's times."""
+    facts = dict(made.facts)
+    entry = _clip_entry(context, clip) | {name: facts[name] for name in ("width", "height", "duration_s")}
+    return {
+        "schema": manifest.SCHEMA,
+        "version": VERSION,
+        "clip": entry | {"frame_count": facts["frames"]},
+        "range": _range_entry(context),
+        "settings": {
+            "preset": context.preset.to_value(),
+            "aspect_ratio": context.aspect_ratio,
+            "layout": context.order.layout,
+            "video_bps_max": context.edit.video_bps_max,
+        },
+        "delivery": context.delivery.to_value(),
+        "encoder": {"name": facts.pop("encoder"), "reason": ""},
+        "libraries": facts.pop("libraries"),
+        "smart_cut": {"used": True, **facts},
+        "config_version": context.preset.config_version,
+        "crop_path": [],
+        "focus_source": "source",
+        "loudness": None,
+        "pictures": dataclasses.asdict(made.pictures),
+        "checks": manifest.checks(made.checks),
+        "proposal": context.order.proposal,
     }
 
 

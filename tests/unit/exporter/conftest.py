@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, edit, exports, geometry, presets, render, survey, warm
+from services.exporter import analysis, delivery, edit, exports, presets, render, survey, warm
 
 NOTHING = analysis.Analysis()
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 BITS = 10  # of the number that is painted into every frame
 
 
@@ -156,6 +157,7 @@ def job_of(
     found: analysis.Analysis,
 ) -> render.Job:
     """The job of a planned clip."""
+    wanted = delivery.decide(preset, facts, ratio, "")
     return render.Job(
         facts=facts,
         pts=planned.pts,
@@ -165,9 +167,9 @@ def job_of(
         start_s=planned.start_s,
         samples=planned.samples,
         video_bps_max=planned.video_bps_max,
-        canvas=geometry.Canvas(*presets.ASPECT_RATIOS[ratio or preset.aspect_ratio]),
+        canvas=wanted.canvas,
         layout=layout,
-        preset=preset.to_value(),
+        preset=preset.to_value() | wanted.to_value() | {"encoder": ENCODERS[wanted.video_codec]},
         found=found,
         threads=2,
     )
