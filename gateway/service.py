@@ -256,7 +256,7 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     del changed.clips[:]
     changed.clips.append(request.time if request.HasField("time") else clip.time)
     changed.count, changed.analyze_only = 1, False
-    for name in ("aspect_ratio", "layout", "preset"):
+    for name in ("aspect_ratio", "layout", "preset", "mode"):
         if getattr(request, name):
             setattr(changed, name, getattr(request, name))
     return changed

@@ -38,6 +38,8 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("title", {"title": "a\nb"}),
         ("aspect_ratio", {"aspect_ratio": "99"}),
         ("layout", {"layout": "99"}),
+        ("mode", {"mode": "99"}),
+        ("video_codec", {"video_codec": "H265"}),
         ("preset", {"preset": "Tik Tok"}),
         ("keywords[1]", {"keywords": ("good", "")}),
         ("keywords", {"keywords": ("a",) * 101}),
