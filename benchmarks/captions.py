@@ -84,7 +84,7 @@ def planned(source: Any, seconds: float, preset: presets.Preset) -> tuple[dict[s
 def spent(source: Any, facts: dict[str, Any], plan: edit.Edit, preset: presets.Preset, wish: dressing.Wish) -> float:
     """Processor time of one render, in seconds."""
     canvas = geometry.Canvas(*presets.ASPECT_RATIOS["9:16"])
-    zone, rate = dressing.zone(preset.name, "9:16", canvas), plan.schedule.rate
+    zone, rate = dressing.zone(preset.name, canvas), plan.schedule.rate
     said = dressing.said(wish, transcript(plan.frames / float(rate)), plan.pieces)
     job = render.Job(
         facts=facts, pts=plan.pts, shown=plan.schedule.shown, times_s=plan.times_s, rate=rate, samples=plan.samples,

@@ -262,7 +262,7 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
         del changed.edit.ranges[:]
     if not changed.edit.ranges:
         changed.clips.append(request.time if request.HasField("time") else clip.time)
-    for name in ("aspect_ratio", "layout", "preset"):
+    for name in ("aspect_ratio", "layout", "preset", "mode"):
         if getattr(request, name):
             setattr(changed, name, getattr(request, name))
     for name in ("captions", "overlays"):

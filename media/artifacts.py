@@ -15,10 +15,12 @@ MEDIA_TYPES = {
     ".html": "text/html",
     ".jpg": "image/jpeg",
     ".json": "application/json",
+    ".mkv": "video/x-matroska",
     ".mp4": "video/mp4",
     ".otio": "application/json",
     ".srt": "application/x-subrip",
     ".vtt": "text/vtt",
+    ".webm": "video/webm",
 }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
             sha256=str(source["sha256"]),
             size_bytes=int(source["size_bytes"]),
             threads=min(max(int(settings["threads"]), 1), THREADS_MAX),
-            clip_name=str(document["clip"]["file"]).removesuffix(".mp4"),
+            clip_name=pathlib.PurePosixPath(str(document["clip"]["file"])).stem,
             request=dict(document["request"]),
             proposal=document["proposal"],
         )

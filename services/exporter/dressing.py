@@ -39,10 +39,9 @@ class Wish:
     captions: captions_module.Wish = dataclasses.field(default_factory=captions_module.Wish)
     overlays: overlays_module.Wish = dataclasses.field(default_factory=overlays_module.Wish)
 
-    @property
-    def empty(self) -> bool:
-        """Whether the pictures stay as they are and no text comes with them."""
-        return self.captions.empty and self.overlays.empty
+    def __bool__(self) -> bool:
+        """Whether anything is laid over the pictures, or text comes with them."""
+        return not (self.captions.empty and self.overlays.empty)
 
 
 def violations(wish: Wish) -> list[errors.Field]:
@@ -98,7 +97,7 @@ def plan(
         rate: Frames per second of the clip.
         zone: Where text may be; see `zones.zone`.
     """
-    if wish.empty:
+    if not wish:
         return None
     return {
         "captions": wish.captions.to_value(),
@@ -272,7 +271,7 @@ def warm() -> None:
     for _ in dresser.over((number, frame) for number in range(8)):
         dresser.facts()
     with sink.open_sink(io.BytesIO(), "mp4") as container:
-        text_track.beside(container, dresser.inside, "", lambda packet: None)
+        text_track.beside(container, "mp4", dresser, lambda packet: None)
 
 
 def checks(facts: Mapping[str, Any] | None) -> tuple[gate.Check, ...]:
@@ -339,6 +338,6 @@ def entries(rendered: Mapping[str, Any], wish: Wish, beside: Sequence[artifacts.
     return {"captions": said, "overlays": laid | {"drawn": drawn}}
 
 
-def zone(preset: str, aspect_ratio: str, canvas: geometry.Canvas) -> tuple[int, int, int, int]:
+def zone(preset: str, canvas: geometry.Canvas) -> tuple[int, int, int, int]:
     """Where text may be; see `zones.zone`."""
-    return zones.zone(preset, aspect_ratio, canvas.width, canvas.height)
+    return zones.zone(preset, canvas.width, canvas.height)

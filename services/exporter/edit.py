@@ -39,6 +39,11 @@ class Edit:
         return len(self.schedule.shown)
 
     @property
+    def plain(self) -> bool:
+        """Whether it is one stretch of the source, at its own speed and without fades."""
+        return len(self.pieces) == 1 and self.pieces[0].speed == 1 and self.fades == asked.UNFADED
+
+    @property
     def sounds(self) -> list[splice.Part]:
         """The sound of every piece: it changes with the picture, to the sample."""
         ends = [0, *(round((one.first + one.frames) / self.schedule.rate * AUDIO_HZ) for one in self.pieces)]

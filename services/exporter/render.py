@@ -1,8 +1,7 @@
 """Renders one clip inside a worker: sound first, then picture, into one file that starts fast."""
 
-import collections
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ from services.exporter import (
     asked,
     bars,
     camera,
+    containers,
     cut,
     dressing,
     encoders,
@@ -23,10 +23,10 @@ from services.exporter import (
     geometry,
     layouts,
     loudness,
-    mp4,
     path,
     picture,
     pieces,
+    presets,
     prints,
     reading,
     sound,
@@ -34,12 +34,9 @@ from services.exporter import (
     tracks,
 )
 from services.exporter.captions import track as text_track
+from services.exporter.encoders import quality
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
-MUXER = {
-    "movie_timescale": "48000",  # edit lists count in it: the default of a millisecond would round the sound away
-    "fflags": "+bitexact",  # no dates and versions: the same clip gives the same bytes
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class Job:
     @property
     def content(self) -> geometry.Rectangle | None:
         """What of the stored picture lies between black bars; None for all of it."""
-        if not len(self.times_s):
+        if not len(self.times_s) or self.preset["aspect_ratio"] == presets.SOURCE:
             return None
         span_s = float(self.times_s[0]), float(self.times_s[-1])
         follows = layouts.CATALOGUE[self.layout].FOLLOWS
@@ -136,7 +133,8 @@ def run(
     middles = aim(job)
     dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
-    with sink.open_sink(target, "mp4", _muxer(job, track, dresser)) as container:
+    muxer = containers.CATALOGUE[job.preset["container"]].muxer
+    with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
         _write(job, source, container, track, middles, seen, dresser, report)
     value = {
         "frames": len(job.shown),
@@ -199,13 +197,16 @@ def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
 
     def chunks() -> Iterator[np.ndarray]:
         if job.facts["audio"] is None:
-            return sound.silence(job.samples + sound.LEAD)
-        heard = splice.joined(open_at, job.sounds, sound.LEAD)
-        return splice.faded(heard, job.fades, job.samples, sound.LEAD)
+            return sound.silence(job.samples + coding.lead)
+        heard = splice.joined(open_at, job.sounds, coding.lead)
+        return splice.faded(heard, job.fades, job.samples, coding.lead)
 
     preset = job.preset
-    target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
-    return sound.track(chunks, job.samples, target, preset["audio_bit_rate_bps"], beat)
+    coding = sound.CODINGS[preset["audio_codec"]]
+    target = None
+    if preset["normalize_loudness"]:
+        target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
+    return sound.track(chunks, job.samples, target, preset["audio_bit_rate_bps"], beat, coding)
 
 
 def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
@@ -221,7 +222,8 @@ def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
 
 def _muxer(job: Job, track: sound.Track | None, dresser: dressing.Dresser) -> dict[str, str]:
     packets = 0 if track is None else len(track.packets)
-    return MUXER | {"moov_size": str(mp4.reserve(len(job.shown), packets) + text_track.reserve(dresser.inside))}
+    packets += text_track.PACKETS * len(dresser.inside)
+    return containers.options(job.preset["container"], len(job.shown), packets)
 
 
 def _write(
@@ -235,11 +237,12 @@ def _write(
     report: pool.Report,
 ) -> None:
     preset = job.preset
-    options = encoders.quality(preset["crf"], preset["encoder_preset"], job.video_bps_max)
+    wanted = quality.Quality(preset["crf"], preset["encoder_preset"], job.video_bps_max)
     size = (job.canvas.width, job.canvas.height)
-    video = encoders.add_h264(container, job.rate, size, options, job.threads)
-    interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
-    interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
+    video = encoders.add(container, preset["encoder"], job.rate, size, wanted, job.threads)
+    audio = sound.CODINGS[preset["audio_codec"]].add(container, preset["audio_bit_rate_bps"]) if track else None
+    interleave = containers.interleaver(container, audio, track.packets if track else [])
+    interleave = text_track.beside(container, preset["container"], dresser, interleave)
     fading = fades.of_picture(job.fades, len(job.shown), job.rate)
     for number, whole in dresser.over(_delivered(job, source, middles)):
         delivered = fading.apply(whole, number)
@@ -251,27 +254,6 @@ def _write(
     for packet in encoders.drained(video, None):
         interleave(packet)
     interleave(None)
-
-
-def interleaver(
-    container: av.container.OutputContainer, packets: Sequence[av.Packet], bit_rate_bps: int
-) -> Callable[[av.Packet | None], None]:
-    """Writes packets of the picture, with those of the sound that belong before them; None writes the rest."""
-    waiting = collections.deque(packets)
-    audio = container.add_stream("aac", rate=sound.RATE_HZ, layout="stereo") if packets else None
-    if audio is not None:
-        audio.bit_rate = bit_rate_bps  # its encoder is never used, but describes the packets in the header
-
-    def write(packet: av.Packet | None) -> None:
-        edge = None if packet is None else packet.dts * packet.time_base
-        while waiting and (edge is None or waiting[0].dts * waiting[0].time_base <= edge):
-            part = waiting.popleft()
-            part.stream = audio
-            container.mux(part)
-        if packet is not None:
-            container.mux(packet)
-
-    return write
 
 
 def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tuple[int, av.VideoFrame]]:

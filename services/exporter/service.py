@@ -27,6 +27,7 @@ from services.exporter import (
     gate,
     layouts,
     overlays,
+    passing,
     presets,
     progress,
     report,
@@ -52,6 +53,18 @@ LAYOUTS = {
     pb.LAYOUT_LETTERBOX: "letterbox",
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
+}
+MODES = {
+    pb.EXPORT_MODE_UNSPECIFIED: passing.AUTO,
+    pb.EXPORT_MODE_RENDER: passing.RENDER,
+    pb.EXPORT_MODE_SMART_CUT: passing.SMART_CUT,
+}
+CODECS = {
+    pb.VIDEO_CODEC_UNSPECIFIED: "",
+    pb.VIDEO_CODEC_H264: "h264",
+    pb.VIDEO_CODEC_HEVC: "hevc",
+    pb.VIDEO_CODEC_AV1: "av1",
+    pb.VIDEO_CODEC_VP9: "vp9",
 }
 TIMELINES = {
     pb.ExportTimelineRequest.FORMAT_OTIO: "otio",
@@ -203,8 +216,10 @@ class ExporterService(rpc.ExporterServiceServicer):
 
 
 def _order(request: pb.ExportClipRequest) -> exports.Order:
-    if request.aspect_ratio not in (0, *RATIOS) or request.layout not in LAYOUTS:
-        raise _refusal("aspect_ratio" if request.aspect_ratio not in (0, *RATIOS) else "layout", "is not known")
+    known = {"aspect_ratio": (0, *RATIOS), "layout": LAYOUTS, "mode": MODES, "video_codec": CODECS}
+    for field, values in known.items():
+        if getattr(request, field) not in values:
+            raise _refusal(field, "is not known")
     edit = _edit(request)
     return exports.Order(
         source_uri=request.source_uri,
@@ -218,6 +233,8 @@ def _order(request: pb.ExportClipRequest) -> exports.Order:
         analysis_path=request.analysis_path,
         proposal=_proposal(request.proposal_json),
         dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
+        mode=MODES[request.mode],
+        video_codec=CODECS[request.video_codec],
         edit=edit,
         request=_kept(request),
     )
@@ -359,7 +376,7 @@ def _check(one: gate.Check) -> pb.Check:
 def _preset(one: presets.Preset) -> pb.Preset:
     numbers = {name: number for number, name in RATIOS.items()}
     fields = {name: getattr(one, name) for name in pb.Preset.DESCRIPTOR.fields_by_name if name != "aspect_ratio"}
-    return pb.Preset(aspect_ratio=numbers[one.aspect_ratio], **fields)
+    return pb.Preset(aspect_ratio=numbers.get(one.aspect_ratio, pb.ASPECT_RATIO_UNSPECIFIED), **fields)
 
 
 def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:

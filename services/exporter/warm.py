@@ -9,9 +9,10 @@ import numpy.ma  # np.median imports it when it is first called
 from PIL import Image
 
 from services.exporter import analysis, camera, dressing, encoders, gate, images, loudness, preview, render, survey
+from services.exporter.smart import checks, write
 
 PRELOAD = ("services.exporter.warm:everything",)
-TASKS = (survey.run, render.run, gate.inspect, images.still, preview.run, encoders.probe)
+TASKS = (survey.run, render.run, gate.inspect, images.still, preview.run, encoders.probe, write.run, checks.inspect)
 
 
 def everything() -> None:

@@ -154,7 +154,8 @@ class FakeExporter(exporter_pb2_grpc.ExporterServiceServicer):
         async for progress in self.fake.obey(orders, session, request.name):
             yield exporter_pb2.ExportClipResponse(progress=progress)
         clip = self.fake.write(request.output, f"{request.name}.mp4", request.name)
-        manifest = self.fake.write(request.output, f"{request.name}.manifest.json", "manifest")
+        asked = f"manifest of mode {request.mode}, codec {request.video_codec}"
+        manifest = self.fake.write(request.output, f"{request.name}.manifest.json", asked)
         beside = [
             self.fake.write(request.output, f"{request.name}.{kind.removeprefix('FORMAT_').lower()}", "captions")
             for kind in map(exporter_pb2.CaptionOptions.Format.Name, request.captions.formats)

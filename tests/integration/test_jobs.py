@@ -521,6 +521,17 @@ async def test_evidence_is_asked_of_the_analyzer(start, evidence: bool) -> None:
     assert evidence == (await suite.job(job.id)).spec.evidence == ("with evidence" in content)
 
 
+async def test_mode_and_codec_are_asked_of_the_exporter(start) -> None:
+    """What a job asks for reaches the instance that renders, and the job still says so."""
+    suite = await start()
+    job = await suite.submit(suite.source(), count=1, mode="EXPORT_MODE_SMART_CUT", video_codec="VIDEO_CODEC_VP9")
+    await suite.events(job.id)
+    spec = (await suite.job(job.id)).spec
+    assert (2, 4) == (spec.mode, spec.video_codec)
+    (manifest,) = suite.session(job.id).rglob("*.manifest.json")
+    assert "manifest of mode 2, codec 4" in manifest.read_text()
+
+
 async def test_higher_priority_runs_first(start) -> None:
     """Of two that wait, the later one of higher priority is taken."""
     suite = await start(REELSMITH_JOBS_ANALYZE_LIMIT="1")

@@ -1,19 +1,20 @@
-"""Captions as a text track inside the clip, in the timed text of MP4 (3GPP TS 26.245)."""
+"""Captions as a text track inside the clip: timed text in MP4 (3GPP TS 26.245), plain text in the others."""
 
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Protocol
 
 import av
 import av.container
 
 from services.exporter.captions import files
 
-CODEC = "mov_text"
+CODECS = {"mp4": "mov_text", "mkv": "subrip", "webm": "webvtt"}  # by container
 BASE = Fraction(1, 1000)
 TEXT_MAX_BYTES = 0xFFFF  # the length before each text has two bytes
-PER_ENTRY = 64  # bytes of the index for a text and the gap after it
-# The encoder describes its track by the header of a subtitle file; ours is fixed and holds no text of anybody.
+PACKETS = 3  # in the index for each text: it and the gap after it, in chunks of their own
+# The encoders describe their track by the header of a subtitle file; ours is fixed and holds no text of anybody.
 HEADER = b"""[Script Info]
 ScriptType: v4.00+
 
@@ -30,38 +31,45 @@ THREE_LETTERS = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita"
                  "ru": "rus", "tr": "tur"}  # fmt: skip
 
 
-def reserve(entries: Sequence[files.Entry]) -> int:
-    """Bytes to keep free for the track in the index of the file."""
-    return PER_ENTRY * len(entries)
+class Texts(Protocol):
+    """Where the texts of a track come from."""
+
+    @property
+    def inside(self) -> Sequence[files.Entry]:
+        """Texts in the order of time; none of them adds no track."""
+
+    @property
+    def language(self) -> str:
+        """As BCP 47 has it; empty where unknown."""
 
 
 def beside(
     container: av.container.OutputContainer,
-    entries: Sequence[files.Entry],
-    language: str,
+    kind: str,
+    source: Texts,
     write: Callable[[av.Packet | None], None],
 ) -> Callable[[av.Packet | None], None]:
     """Adds a text track, and gives a function that writes packets with the texts that belong before them.
 
     Args:
         container: The file.
-        entries: Texts in the order of time; none of them adds no track.
-        language: As BCP 47 has it; empty where unknown.
+        kind: Which kind of file: `mp4`, `mkv` or `webm`.
+        source: Gives the texts and their language.
         write: Writes packets of picture and sound; None writes the rest.
     """
-    if not entries:
+    if not source.inside:
         return write
-    stream = container.add_stream(CODEC)
+    stream = container.add_stream(CODECS[kind])
     stream.codec_context.subtitle_header = HEADER
     stream.codec_context.time_base = stream.time_base = BASE
-    base = language.split("-")[0]
+    base = source.language.split("-")[0]
     stream.metadata["language"] = THREE_LETTERS.get(base, base if len(base) == 3 else "und")
-    waiting = list(entries)
+    waiting = list(source.inside)
 
     def written(packet: av.Packet | None) -> None:
         edge = None if packet is None else packet.dts * packet.time_base
         while waiting and (edge is None or waiting[0].start_s <= edge):
-            text = _packet(waiting.pop(0))
+            text = _packet(waiting.pop(0), kind)
             text.stream = stream
             container.mux(text)
         write(packet)
@@ -69,9 +77,9 @@ def beside(
     return written
 
 
-def _packet(entry: files.Entry) -> av.Packet:
+def _packet(entry: files.Entry, kind: str) -> av.Packet:
     text = "\n".join(entry.text).encode()[:TEXT_MAX_BYTES].decode(errors="ignore").encode()
-    packet = av.Packet(struct.pack(">H", len(text)) + text)
+    packet = av.Packet(struct.pack(">H", len(text)) + text if kind == "mp4" else text)
     packet.pts = packet.dts = round(entry.start_s / BASE)
     packet.duration, packet.time_base = round((entry.end_s - entry.start_s) / BASE), BASE
     return packet

@@ -335,6 +335,8 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
         preset=spec.preset,
         aspect_ratio=f"ASPECT_RATIO_{spec.aspect_ratio or 'UNSPECIFIED'}",
         layout=f"LAYOUT_{spec.layout or 'UNSPECIFIED'}",
+        mode=f"EXPORT_MODE_{spec.mode or 'UNSPECIFIED'}",
+        video_codec=f"VIDEO_CODEC_{spec.video_codec or 'UNSPECIFIED'}",
         analysis_path=_path(task.job, jobs.Role.ANALYSIS),
         proposal_json=clip.proposal_json,
         captions=captions_message(spec.captions),

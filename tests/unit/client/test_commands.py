@@ -196,6 +196,23 @@ async def test_analyze_asks_for_evidence_on_request(fake, serve, failed, video, 
     assert (True, bool(options)) == (spec.analyze_only, spec.evidence)
 
 
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ([], ("default", 0, 0)),
+        (["--mode", "smart-cut"], ("source", 2, 0)),
+        (["--mode", "render", "--codec", "av1", "--preset", "wide"], ("wide", 1, 3)),
+    ],
+)
+async def test_clip_asks_for_a_mode_and_a_codec(fake, serve, failed, video, reelsmith, options, asked):
+    """The options arrive at the gateway; a cut without encoding takes the preset that keeps the source as it is."""
+    player = fake(failed)
+    async with serve(player) as address:
+        await reelsmith("clip", video, *options, "--gateway", address)
+    spec = player.requests[0].spec
+    assert asked == (spec.preset, spec.mode, spec.video_codec)
+
+
 async def test_success_without_a_clip_is_a_failure(fake, serve, finished, video, reelsmith):
     """No clip, no exit code 0."""
     del finished.clips[:], finished.artifacts[:]

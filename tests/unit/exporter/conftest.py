@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, asked, assembly, edit, exports, geometry, pieces, presets, render, survey, warm
+from services.exporter import analysis, asked, assembly, delivery, edit, exports, pieces, presets, render, survey, warm
 
 NOTHING = analysis.Analysis()
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 BITS = 10  # of the number that is painted into every frame
 
 
@@ -168,6 +169,7 @@ def job_of(
     found: analysis.Analysis,
 ) -> render.Job:
     """The job of a planned clip."""
+    wanted = delivery.decide(preset, facts, ratio, "")
     return render.Job(
         facts=facts,
         pts=planned.pts,
@@ -176,9 +178,9 @@ def job_of(
         rate=planned.schedule.rate,
         samples=planned.samples,
         video_bps_max=planned.video_bps_max,
-        canvas=geometry.Canvas(*presets.ASPECT_RATIOS[ratio or preset.aspect_ratio]),
+        canvas=wanted.canvas,
         layout=layout,
-        preset=preset.to_value(),
+        preset=preset.to_value() | wanted.to_value() | {"encoder": ENCODERS[wanted.video_codec]},
         found=pieces.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
         spans=planned.spans,

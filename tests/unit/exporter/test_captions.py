@@ -2,7 +2,9 @@
 
 import io
 import itertools
+import pathlib
 import random
+import types
 from fractions import Fraction
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from PIL import Image
 
 from media import errors as media_errors
+from media import sink
 from services.analyzer.transcript import subrip, webvtt
-from services.exporter import captions, dressing, gate, geometry, overlays, pieces
-from services.exporter.captions import drawing, files, timing, words
+from services.exporter import captions, containers, dressing, gate, geometry, overlays, pieces
+from services.exporter.captions import drawing, files, timing, track, words
 from services.exporter.overlays import logo
 from services.exporter.text import block, styles, zones
 
@@ -52,8 +55,7 @@ def whole(frames: int) -> np.ndarray:
 
 
 def canvas(width: int = 320, height: int = 180, frames: int = 240) -> drawing.Canvas:
-    ratio = "9:16" if height > width else "16:9"
-    return drawing.Canvas(width, height, RATE, frames, block.Zone(*zones.zone("tiktok", ratio, width, height)))
+    return drawing.Canvas(width, height, RATE, frames, block.Zone(*zones.zone("tiktok", width, height)))
 
 
 def test_words_without_times_share_those_of_their_cue() -> None:
@@ -207,6 +209,34 @@ def test_ass_takes_no_command_from_text() -> None:
     assert "\\k" not in files.write("ass", entries(), plain).decode()
 
 
+@pytest.mark.parametrize(("kind", "codec"), [("mp4", "libx264"), ("mkv", "libx264"), ("webm", "libvpx-vp9")])
+def test_text_track_is_in_every_container(kind: str, codec: str, tmp_path: pathlib.Path) -> None:
+    """Times, text and language come back from each kind of file, and the gate counts the texts."""
+    source = types.SimpleNamespace(inside=entries(), language="en")
+    path = tmp_path / f"clip.{kind}"
+    with path.open("w+b") as file, sink.open_sink(file, containers.CATALOGUE[kind].muxer, {}) as made:
+        video = made.add_stream(codec, rate=24, options={"preset": "ultrafast"} if codec == "libx264" else {})
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        write = track.beside(made, kind, source, containers.interleaver(made, None, []))
+        for number in range(72):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 64), 90, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = number, 1 / RATE
+            for packet in video.encode(frame):
+                write(packet)
+        for packet in video.encode(None):
+            write(packet)
+        write(None)
+    with path.open("rb") as file:
+        assert {"text_track": gate.PASSED} == {one.name: one.state for one in gate.text_checks(gate.texts(file), 1)}
+        assert [gate.FAILED] == [one.state for one in gate.text_checks(gate.texts(file), 2)]
+    with av.open(str(path)) as found:
+        (stream,) = found.streams.subtitles
+        texts = [packet for packet in found.demux(stream) if packet.size > 2]
+        assert [(1.0, 1.5)] == [(float(one.pts * one.time_base), float(one.duration * one.time_base)) for one in texts]
+        assert ("eng", True) == (stream.language, bytes(texts[0]).endswith(b"Tom & <b>Jerry\n{run} \\N"))
+
+
 def test_wish_is_checked_field_by_field() -> None:
     """Everything that is wrong is named; a good wish has no fault: the control."""
     wrong = dressing.Wish(
@@ -271,7 +301,7 @@ def test_texts_make_room_for_each_other() -> None:
     """Logo, title and card stand below each other in the zone, and captions below them; none overlaps another."""
     wish = dressing.Wish(captions.Wish("plain"), overlays.Wish("A title", 0, "A hook", 2, True, "file:///logo.png"))
     near = dressing.said(wish, transcript(), [piece(0, 48, 0.0)])
-    planned = dressing.plan(wish, near, [piece(0, 48, 0.0)], RATE, zones.zone("tiktok", "9:16", 180, 320))
+    planned = dressing.plan(wish, near, [piece(0, 48, 0.0)], RATE, zones.zone("tiktok", 180, 320))
     assert planned is not None
     files_in = {"logo": io.BytesIO(png())}
     dresser = dressing.Dresser(planned, geometry.Canvas(180, 320), 48, RATE, files_in)

@@ -193,11 +193,11 @@ def test_text_without_spaces_is_parted_into_phrases(text: str, language: str) ->
 
 def test_zones_keep_clear_of_controls() -> None:
     """Upright pictures lose more than wide ones, an unknown preset gets what is free on every platform."""
-    known = {name: zones.zone(name, "9:16", 1080, 1920) for name in ("tiktok", "shorts", "reels", "facebook")}
-    left, top, right, bottom = zones.zone("of-my-own", "9:16", 1080, 1920)
+    known = {name: zones.zone(name, 1080, 1920) for name in ("tiktok", "shorts", "reels", "facebook")}
+    left, top, right, bottom = zones.zone("of-my-own", 1080, 1920)
     assert all(left >= one[0] and top >= one[1] and right <= one[2] and bottom <= one[3] for one in known.values())
     assert known["tiktok"][3] <= 1920 * 0.8
-    assert (96, 54, 1824, 994) == zones.zone("tiktok", "16:9", 1920, 1080)
+    assert (96, 54, 1824, 994) == zones.zone("tiktok", 1920, 1080)
 
 
 @pytest.mark.parametrize("name", sorted(styles.catalogue()))

@@ -38,6 +38,8 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("title", {"title": "a\nb"}),
         ("aspect_ratio", {"aspect_ratio": "99"}),
         ("layout", {"layout": "99"}),
+        ("mode", {"mode": "99"}),
+        ("video_codec", {"video_codec": "H265"}),
         ("preset", {"preset": "Tik Tok"}),
         ("keywords[1]", {"keywords": ("good", "")}),
         ("keywords", {"keywords": ("a",) * 101}),
@@ -104,9 +106,10 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         "upload:" + "0a" * 16, "A talk", 100, 1.0, 3600.0, "9_16", "FIT_BLUR", "tiktok", specs.TimeRange(1, 2),
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
-        (specs.TimeRange(0.0, 9.0),), 100, True, dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
-        dressing.Overlays("A title", 5.0, "A hook", 2.0, True, "file:///logo.png", "TOP_LEFT", 0.5),
-        {"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}}, "", ("OTIO", "EDL"),
+        (specs.TimeRange(0.0, 9.0),), 100, True, mode="RENDER", video_codec="HEVC",
+        edit={"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}},
+        timelines=("OTIO", "EDL"), captions=dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
+        overlays=dressing.Overlays("A title", 5.0, "A hook", 2.0, True, "file:///logo.png", "TOP_LEFT", 0.5),
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 

@@ -24,6 +24,20 @@ class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LAYOUT_LETTERBOX: _ClassVar[Layout]
     LAYOUT_SPLIT: _ClassVar[Layout]
     LAYOUT_STACK: _ClassVar[Layout]
+
+class ExportMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_MODE_UNSPECIFIED: _ClassVar[ExportMode]
+    EXPORT_MODE_RENDER: _ClassVar[ExportMode]
+    EXPORT_MODE_SMART_CUT: _ClassVar[ExportMode]
+
+class VideoCodec(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VIDEO_CODEC_UNSPECIFIED: _ClassVar[VideoCodec]
+    VIDEO_CODEC_H264: _ClassVar[VideoCodec]
+    VIDEO_CODEC_HEVC: _ClassVar[VideoCodec]
+    VIDEO_CODEC_AV1: _ClassVar[VideoCodec]
+    VIDEO_CODEC_VP9: _ClassVar[VideoCodec]
 ASPECT_RATIO_UNSPECIFIED: AspectRatio
 ASPECT_RATIO_9_16: AspectRatio
 ASPECT_RATIO_1_1: AspectRatio
@@ -35,9 +49,17 @@ LAYOUT_FIT_BLUR: Layout
 LAYOUT_LETTERBOX: Layout
 LAYOUT_SPLIT: Layout
 LAYOUT_STACK: Layout
+EXPORT_MODE_UNSPECIFIED: ExportMode
+EXPORT_MODE_RENDER: ExportMode
+EXPORT_MODE_SMART_CUT: ExportMode
+VIDEO_CODEC_UNSPECIFIED: VideoCodec
+VIDEO_CODEC_H264: VideoCodec
+VIDEO_CODEC_HEVC: VideoCodec
+VIDEO_CODEC_AV1: VideoCodec
+VIDEO_CODEC_VP9: VideoCodec
 
 class ExportClipRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "captions", "overlays", "edit", "manifest_path")
+    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "captions", "overlays", "mode", "video_codec", "edit", "manifest_path")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +72,8 @@ class ExportClipRequest(_message.Message):
     PROPOSAL_JSON_FIELD_NUMBER: _ClassVar[int]
     CAPTIONS_FIELD_NUMBER: _ClassVar[int]
     OVERLAYS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_CODEC_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_PATH_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
@@ -64,9 +88,11 @@ class ExportClipRequest(_message.Message):
     proposal_json: str
     captions: CaptionOptions
     overlays: Overlays
+    mode: ExportMode
+    video_codec: VideoCodec
     edit: Edit
     manifest_path: str
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., captions: _Optional[_Union[CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[Overlays, _Mapping]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., captions: _Optional[_Union[CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[Overlays, _Mapping]] = ..., mode: _Optional[_Union[ExportMode, str]] = ..., video_codec: _Optional[_Union[VideoCodec, str]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
 
 class CaptionOptions(_message.Message):
     __slots__ = ("style", "formats", "text_track")
@@ -343,7 +369,7 @@ class GetPresetRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Preset(_message.Message):
-    __slots__ = ("name", "description", "aspect_ratio", "video_codec", "crf", "encoder_preset", "audio_codec", "audio_bit_rate_bps", "loudness_lufs", "true_peak_max_dbtp", "frame_rate_max", "duration_max_s", "size_max_bytes", "config_version")
+    __slots__ = ("name", "description", "aspect_ratio", "video_codec", "crf", "encoder_preset", "audio_codec", "audio_bit_rate_bps", "loudness_lufs", "true_peak_max_dbtp", "frame_rate_max", "duration_max_s", "size_max_bytes", "config_version", "container", "passthrough", "normalize_loudness")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -358,6 +384,9 @@ class Preset(_message.Message):
     DURATION_MAX_S_FIELD_NUMBER: _ClassVar[int]
     SIZE_MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONTAINER_FIELD_NUMBER: _ClassVar[int]
+    PASSTHROUGH_FIELD_NUMBER: _ClassVar[int]
+    NORMALIZE_LOUDNESS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     aspect_ratio: AspectRatio
@@ -372,7 +401,10 @@ class Preset(_message.Message):
     duration_max_s: float
     size_max_bytes: int
     config_version: int
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., video_codec: _Optional[str] = ..., crf: _Optional[float] = ..., encoder_preset: _Optional[str] = ..., audio_codec: _Optional[str] = ..., audio_bit_rate_bps: _Optional[int] = ..., loudness_lufs: _Optional[float] = ..., true_peak_max_dbtp: _Optional[float] = ..., frame_rate_max: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., size_max_bytes: _Optional[int] = ..., config_version: _Optional[int] = ...) -> None: ...
+    container: str
+    passthrough: bool
+    normalize_loudness: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., video_codec: _Optional[str] = ..., crf: _Optional[float] = ..., encoder_preset: _Optional[str] = ..., audio_codec: _Optional[str] = ..., audio_bit_rate_bps: _Optional[int] = ..., loudness_lufs: _Optional[float] = ..., true_peak_max_dbtp: _Optional[float] = ..., frame_rate_max: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., size_max_bytes: _Optional[int] = ..., config_version: _Optional[int] = ..., container: _Optional[str] = ..., passthrough: _Optional[bool] = ..., normalize_loudness: _Optional[bool] = ...) -> None: ...
 
 class GetCapabilitiesRequest(_message.Message):
     __slots__ = ()
