@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chassis import errors
-from services.exporter import asked, pieces, presets, rate, splice
+from services.exporter import asked, pieces, presets, rate, splice, staging
 
 AUDIO_HZ = 48_000
 HEADROOM = 0.94  # share of a size limit that the streams may use: the index and bursts take the rest
@@ -50,7 +50,7 @@ class Edit:
     @property
     def joins_s(self) -> list[float]:
         """Times of the jump cuts on the time line of the clip."""
-        return pieces.joins(self.pieces, self.schedule.rate)
+        return staging.joins(self.pieces, self.schedule.rate)
 
 
 def plan(facts: Mapping[str, Any], pts: np.ndarray, preset: presets.Preset) -> Edit:

@@ -30,6 +30,7 @@ from services.exporter import (
     presets,
     prints,
     progress,
+    staging,
     timelines,
 )
 from services.exporter import render as render_module
@@ -270,7 +271,7 @@ class Exporter:
             takes.append(pieces.Take(result.value, result.arrays["pts"]))
         planned = await asyncio.to_thread(assembly.plan, takes, order.wish, recipe, preset, found)
         meter.expect(planned.edit.frames)
-        near = pieces.near(found, takes)
+        near = staging.near(found, takes)
         return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, planned)
 
     async def _make(
@@ -318,7 +319,7 @@ class Exporter:
             canvas=context.canvas,
             layout=context.order.layout,
             preset=context.preset.to_value(),
-            found=pieces.placed(context.found, planned.pieces, planned.schedule.rate),
+            found=staging.placed(context.found, planned.pieces, planned.schedule.rate),
             threads=self._threads(context),
             spans=planned.spans,
             sounds=planned.sounds,

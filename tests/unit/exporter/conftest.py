@@ -12,7 +12,20 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, asked, assembly, edit, exports, geometry, pieces, presets, render, survey, warm
+from services.exporter import (
+    analysis,
+    asked,
+    assembly,
+    edit,
+    exports,
+    geometry,
+    pieces,
+    presets,
+    render,
+    staging,
+    survey,
+    warm,
+)
 
 NOTHING = analysis.Analysis()
 BITS = 10  # of the number that is painted into every frame
@@ -179,7 +192,7 @@ def job_of(
         canvas=geometry.Canvas(*presets.ASPECT_RATIOS[ratio or preset.aspect_ratio]),
         layout=layout,
         preset=preset.to_value(),
-        found=pieces.placed(found, planned.pieces, planned.schedule.rate),
+        found=staging.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
         spans=planned.spans,
         sounds=planned.sounds,
