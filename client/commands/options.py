@@ -74,6 +74,9 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+ConfigService = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
+]
 Video = Annotated[
     pathlib.Path,
     typer.Argument(
