@@ -28,6 +28,7 @@ from services.exporter import (
     presets,
     prints,
     reading,
+    sizing,
     sound,
     splice,
     tracks,
@@ -128,9 +129,11 @@ def run(
     middles = aim(job)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     muxer = containers.CATALOGUE[job.preset["container"]].muxer
-    with sink.open_sink(target, muxer, _muxer(job, track)) as container:
-        _write(job, source, container, track, middles, seen, report)
+    for round_ in sizing.rounds(job, target):
+        with sink.open_sink(target, muxer, _muxer(job, track)) as container:
+            _write(round_, source, container, track, middles, seen, report)
     value = {
+        "crf": round_.preset["crf"],
         "frames": len(job.shown),
         "sound": _sound_facts(track),
         "audio_track": heard,
