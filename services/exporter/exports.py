@@ -29,6 +29,7 @@ from services.exporter import (
     manifest,
     passing,
     pieces,
+    placement,
     presets,
     prints,
     progress,
@@ -282,7 +283,7 @@ class Exporter:
             takes.append(pieces.Take(result.value, result.arrays["pts"]))
         planned = await asyncio.to_thread(assembly.plan, takes, order.wish, recipe, preset, found)
         meter.expect(planned.edit.frames)
-        near = pieces.near(found, takes)
+        near = placement.near(found, takes)
         wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
         uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
         threads = order.recipe.threads if order.recipe else self._limits.threads
@@ -377,7 +378,7 @@ class Exporter:
             canvas=context.canvas,
             layout=context.order.layout,
             preset=context.preset.to_value() | context.delivery.to_value() | {"encoder": encoder},
-            found=pieces.placed(context.found, planned.pieces, planned.schedule.rate),
+            found=placement.placed(context.found, planned.pieces, planned.schedule.rate),
             threads=context.threads,
             spans=planned.spans,
             sounds=planned.sounds,

@@ -25,6 +25,7 @@ from services.exporter import (
     path,
     picture,
     pieces,
+    placement,
     presets,
     prints,
     reading,
@@ -154,7 +155,7 @@ def _heard(job: Job, source: BinaryIO) -> dict[str, Any] | None:
 def aim(job: Job) -> np.ndarray:
     """Where the window is in every source frame: float64 (n, 2)."""
     window = geometry.window(_upright(job, job.content), job.canvas)
-    found = pieces.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
+    found = placement.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
     return camera.plan(found, job.times_s, window)
 
 

@@ -12,7 +12,20 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, asked, assembly, delivery, edit, exports, pieces, presets, render, survey, warm
+from services.exporter import (
+    analysis,
+    asked,
+    assembly,
+    delivery,
+    edit,
+    exports,
+    pieces,
+    placement,
+    presets,
+    render,
+    survey,
+    warm,
+)
 
 NOTHING = analysis.Analysis()
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
@@ -181,7 +194,7 @@ def job_of(
         canvas=wanted.canvas,
         layout=layout,
         preset=preset.to_value() | wanted.to_value() | {"encoder": ENCODERS[wanted.video_codec]},
-        found=pieces.placed(found, planned.pieces, planned.schedule.rate),
+        found=placement.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
         spans=planned.spans,
         sounds=planned.sounds,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chassis import errors
-from services.exporter import analysis, asked, camera, fades, pieces, splice, survey, tempo
+from services.exporter import analysis, asked, camera, fades, pieces, placement, splice, survey, tempo
 
 Rendered = Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]
 Film = Callable[..., pathlib.Path]
@@ -167,9 +167,9 @@ def take(frames: int = 240, rate: int = 24) -> pieces.Take:
 
 def shown(planned: pieces.Paced, found: analysis.Analysis) -> np.ndarray:
     """The path of the crop over the frames of pieces, across."""
-    placed = pieces.placed(found, planned.pieces, planned.schedule.rate)
-    joins = pieces.joins(planned.pieces, planned.schedule.rate)
-    return camera.plan(pieces.parted(placed, joins, (0.3, 1.0)), planned.times_s, (0.3, 1.0))[:, 0]
+    placed = placement.placed(found, planned.pieces, planned.schedule.rate)
+    joins = placement.joins(planned.pieces, planned.schedule.rate)
+    return camera.plan(placement.parted(placed, joins, (0.3, 1.0)), planned.times_s, (0.3, 1.0))[:, 0]
 
 
 @pytest.mark.parametrize(("later", "jumps"), [(0.4, False), (0.9, True)])

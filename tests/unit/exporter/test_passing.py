@@ -129,6 +129,7 @@ def reason(
         "end_pts": None,
         "nominal": "24",
         "counted": False,
+        "decoded": False,
         "start_frame": 0,
     }
     takes = [pieces.Take(dict(facts) | stamps, np.arange(48))]
