@@ -608,7 +608,7 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         loudness_lufs=preset.loudness_lufs if audible else None,
         loudness_limited=bool(audible and sound["treatment"]["limited"]),
         true_peak_max_dbtp=preset.true_peak_max_dbtp,
-        size_max_bytes=preset.size_max_bytes,
+        size_max_bytes=preset.size_limit_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
         video_codec=context.delivery.video_codec,
@@ -673,7 +673,7 @@ def _rendered(context: Context, rendered: Mapping[str, Any], encoder: Mapping[st
         "focus_source": "analysis" if rendered["followed"] and follows else "centre",
         "loudness": rendered["sound"],
         "libraries": rendered["libraries"],
-        "encoder": encoder,
+        "encoder": {**encoder, "crf": rendered["crf"]},
         "smart_cut": {"used": False, "reason": context.uncut},
     }
 

@@ -68,6 +68,7 @@ def refusal(
         "the time line is edited": not planned.plain or order.edit.track != asked_module.BY_RULE,
         f"the source is {facts['coding']}, the clip {wanted.video_codec}": facts["coding"] != wanted.video_codec,
         "the picture gets another size": wanted.canvas != delivery.canvas(facts, presets.SOURCE),
+        "the preset asks for a size": bool(preset.size_target_bytes),
         "frames are left out": planned.schedule.rate != planned.schedule.source_rate,
         "the sound is brought to a loudness": bool(facts["audio"]) and preset.normalize_loudness,
         "a silent track is added": not facts["audio"] and preset.silent_track,
