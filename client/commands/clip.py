@@ -19,11 +19,9 @@ def clip(
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     aspect: Annotated[options.Aspect | None, typer.Option(help="Shape; the preset's by default.")] = None,
     preset: Annotated[str, typer.Option(help="Delivery preset, such as tiktok.")] = "",
-    layout: Annotated[options.Layout | None, typer.Option(help="How the picture is filled.")] = None,
-    mode: Annotated[
-        options.Mode | None, typer.Option(help="Render all, or copy and encode the edges only (preset source).")
-    ] = None,
-    codec: Annotated[options.Codec | None, typer.Option(help="Video codec; the preset's by default.")] = None,
+    layout: options.Filling = None,
+    mode: options.WayToMake = None,
+    codec: options.VideoCodec = None,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
     genre: options.Genre = "",
     diversity: options.Diversity = 0.0,
@@ -51,7 +49,9 @@ def clip(
     as_json: options.Json = False,
     gateway: options.Gateway = "",
 ) -> None:
-    """Cut VIDEO into short clips, ready to post. Starts a private suite for the run where none is up.
+    """Cut VIDEO into short clips, ready to post.
+
+    Starts a private suite for the run where none is up.
 
     Exit codes: 0 every clip is there; 1 no clip; 2 wrong usage;
     3 some clips are there and others failed; 130 interrupted.

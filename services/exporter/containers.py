@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import av
@@ -47,17 +48,18 @@ def of(header: bytes, video: str) -> str:
     return "webm" if b"webm" in header and video in CATALOGUE["webm"].video else "mkv"
 
 
-def options(name: str, frames: int, packets: int) -> dict[str, str]:
+def options(name: str, frames: int, packets: int, spare: int = 0) -> dict[str, str]:
     """Options of the muxer.
 
     Args:
         name: of the container.
         frames: frames of the video.
         packets: packets of the audio.
+        spare: bytes of the index for what else is in the file.
     """
     if name != "mp4":
         return dict(BITEXACT)
-    return BITEXACT | TIMESCALE | {"moov_size": str(mp4.reserve(frames, packets))}
+    return BITEXACT | TIMESCALE | {"moov_size": str(mp4.reserve(frames, packets) + spare)}
 
 
 def interleaver(
@@ -70,12 +72,12 @@ def interleaver(
         stream: where the sound goes; None without any.
         packets: the sound, in order.
     """
-    waiting = collections.deque(packets)
+    waiting = collections.deque((part.dts * float(part.time_base), part) for part in packets)
 
     def write(packet: av.Packet | None) -> None:
-        edge = None if packet is None else packet.dts * packet.time_base
-        while waiting and (edge is None or waiting[0].dts * waiting[0].time_base <= edge):
-            part = waiting.popleft()
+        edge_s = math.inf if packet is None else packet.dts * float(packet.time_base)
+        while waiting and waiting[0][0] <= edge_s:
+            _, part = waiting.popleft()
             part.stream = stream
             container.mux(part)
         if packet is not None:

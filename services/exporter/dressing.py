@@ -39,14 +39,26 @@ class Wish:
     captions: captions_module.Wish = dataclasses.field(default_factory=captions_module.Wish)
     overlays: overlays_module.Wish = dataclasses.field(default_factory=overlays_module.Wish)
 
-    def __bool__(self) -> bool:
-        """Whether anything is laid over the pictures, or text comes with them."""
-        return not (self.captions.empty and self.overlays.empty)
+    @property
+    def empty(self) -> bool:
+        """Whether the pictures stay as they are and no text comes with them."""
+        return self.captions.empty and self.overlays.empty
 
 
 def violations(wish: Wish) -> list[errors.Field]:
     """What is wrong with a wish, field by field."""
     return [errors.Field(field, rule) for field, rule in (*_caption_faults(wish.captions), *_faults(wish.overlays))]
+
+
+def refuse_unfit(wish: Wish, container: str) -> None:
+    """Refuses what a container does not take.
+
+    Raises:
+        errors.FailedPrecondition: It has no text tracks of ours (TEXT_TRACK_UNFIT).
+    """
+    if wish.captions.track and container != "mp4":
+        message = f"a text track inside is written to MP4 alone, the clip is {container}: ask for files beside it"
+        raise errors.FailedPrecondition(message, reason="TEXT_TRACK_UNFIT", metadata={"container": container})
 
 
 def _caption_faults(wish: captions_module.Wish) -> Iterator[tuple[str, str]]:
@@ -97,7 +109,7 @@ def plan(
         rate: Frames per second of the clip.
         zone: Where text may be; see `zones.zone`.
     """
-    if not wish:
+    if wish.empty:
         return None
     return {
         "captions": wish.captions.to_value(),

@@ -61,10 +61,10 @@ class Order:
     layout: str
     analysis_path: str
     proposal: Mapping[str, Any] | None
-    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
     mode: str = passing.AUTO
     video_codec: str = ""
     """Empty for the preset's."""
+    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
     edit: asked.Edit = asked.UNEDITED
     """Without ranges it is about `wanted`."""
     recipe: again.Recipe | None = None
@@ -130,6 +130,17 @@ class Context:
     def canvas(self) -> geometry.Canvas:
         """The delivered picture."""
         return self.delivery.canvas
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
+    """A clip whose file has its name, and what its manifest says beside where the source is from."""
+
+    clip: artifacts.Artifact
+    checks: tuple[gate.Check, ...]
+    document: Mapping[str, Any]
+    beside: tuple[artifacts.Artifact, ...] = ()
+    """Files of captions."""
 
 
 def place(directory: str, folder: str, name: str) -> str:
@@ -289,6 +300,7 @@ class Exporter:
         near = _with_words(placement.near(found, takes), order, planned.edit.pieces)
         wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
         uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
+        dressing_module.refuse_unfit(order.dressing, wanted.container)
         threads = order.recipe.threads if order.recipe else self._limits.threads
         return Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
 
@@ -319,7 +331,8 @@ class Exporter:
         document |= _rendered(context, rendered.value, encoder)
         beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
         document |= dressing_module.entries(rendered.value, order.dressing, beside)
-        return await self._kept(session, source, context, (pending.artifact, checks, document), meter, listener, beside)
+        made = Made(pending.artifact, checks, document, beside)
+        return await self._kept(session, source, context, made, meter, listener)
 
     async def _cut(
         self,
@@ -335,26 +348,26 @@ class Exporter:
             made = await self._cutter.cut(files, job, context.preset, heard)
         document = _manifest(context, pending.artifact, made.checks, made.pictures)
         document |= _cut(context, made, pending.artifact)
-        return await self._kept(session, source, context, (pending.artifact, made.checks, document), meter, listener)
+        whole = Made(pending.artifact, made.checks, document)
+        return await self._kept(session, source, context, whole, meter, listener)
 
     async def _kept(
         self,
         session: sessions.Session,
         source: BinaryIO,
         context: Context,
-        made: tuple[artifacts.Artifact, tuple[gate.Check, ...], dict[str, Any]],
+        made: Made,
         meter: progress.Meter,
         listener: Listener,
-        beside: tuple[artifacts.Artifact, ...] = (),
     ) -> Clip:
-        clip, checks, document = made
+        document = dict(made.document)
         document["source"] = await self._source(source, context)
         path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         span = document["range"]
         frames = (span["start_frame"], span["end_frame"])
-        return Clip(clip, kept, *frames, checks, context.preset.config_version, beside)
+        return Clip(made.clip, kept, *frames, made.checks, context.preset.config_version, made.beside)
 
     async def _encoder(self, codec: str) -> dict[str, str]:
         """The encoder of a codec, found once by trying; see `encoders.choose`."""
@@ -595,13 +608,13 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         loudness_lufs=preset.loudness_lufs if audible else None,
         loudness_limited=bool(audible and sound["treatment"]["limited"]),
         true_peak_max_dbtp=preset.true_peak_max_dbtp,
-        size_max_bytes=preset.size_max_bytes,
+        size_max_bytes=preset.size_limit_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
-        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
         video_codec=context.delivery.video_codec,
         audio_codec=context.delivery.audio_codec,
         container=context.delivery.container,
+        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
     )
 
 
@@ -660,7 +673,7 @@ def _rendered(context: Context, rendered: Mapping[str, Any], encoder: Mapping[st
         "focus_source": "analysis" if rendered["followed"] and follows else "centre",
         "loudness": rendered["sound"],
         "libraries": rendered["libraries"],
-        "encoder": encoder,
+        "encoder": {**encoder, "crf": rendered["crf"]},
         "smart_cut": {"used": False, "reason": context.uncut},
     }
 

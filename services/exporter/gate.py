@@ -52,11 +52,11 @@ class Expected:
     duration_max_s: float
     pictures: prints.Facts | None
     """What the file showed when it was made; None while it is being made."""
-    texts: int = 0
-    """Texts of the track inside; 0 for no track."""
     video_codec: str = "h264"
     audio_codec: str = "aac"
     container: str = "mp4"
+    texts: int = 0
+    """Texts of the track inside; 0 for no track."""
 
 
 def inspect(

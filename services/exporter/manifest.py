@@ -89,6 +89,12 @@ def was_cut(document: Mapping[str, Any]) -> bool:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 
+def sounds(document: Mapping[str, Any]) -> bool:
+    """Whether the clip has sound: rendered with its loudness, or cut."""
+    cut = document.get("smart_cut")
+    return document.get("loudness") is not None or bool(isinstance(cut, Mapping) and cut.get("sound"))
+
+
 def digest(document: Mapping[str, Any]) -> str:
     """SHA-256 of the clip, 64 hexadecimal digits.
 

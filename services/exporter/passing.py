@@ -59,8 +59,8 @@ def refusal(
             reason="PASSTHROUGH_REFUSED",
             metadata={"preset": preset.name},
         )
-    changes = [field.name for field in dataclasses.fields(order) if field.name not in NEUTRAL]
-    changes = [name for name in changes if getattr(order, name)]
+    others = [field for field in dataclasses.fields(order) if field.name not in NEUTRAL]
+    changes = [field.name for field in others if getattr(order, field.name) != _unsaid(field)]
     reasons = {
         "rendering was asked for": order.mode == RENDER,
         "the preset delivers its own coding": not preset.passthrough,
@@ -68,11 +68,17 @@ def refusal(
         "the time line is edited": not planned.plain or order.edit.track != asked_module.BY_RULE,
         f"the source is {facts['coding']}, the clip {wanted.video_codec}": facts["coding"] != wanted.video_codec,
         "the picture gets another size": wanted.canvas != delivery.canvas(facts, presets.SOURCE),
+        "the preset asks for a size": bool(preset.size_target_bytes),
         "frames are left out": planned.schedule.rate != planned.schedule.source_rate,
         "the sound is brought to a loudness": bool(facts["audio"]) and preset.normalize_loudness,
         "a silent track is added": not facts["audio"] and preset.silent_track,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _unsaid(field: dataclasses.Field) -> Any:
+    """What a field holds where nothing is said."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 class Cutter:

@@ -30,6 +30,7 @@ from services.exporter import (
     presets,
     prints,
     reading,
+    sizing,
     sound,
     splice,
     tracks,
@@ -132,12 +133,14 @@ def run(
     heard = _heard(job, source)
     track = None if job.silent else _track(job, source, report)
     middles = aim(job)
-    dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     muxer = containers.CATALOGUE[job.preset["container"]].muxer
-    with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
-        _write(job, source, container, track, middles, seen, dresser, report)
+    for round_ in sizing.rounds(job, target):
+        dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
+        with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
+            _write(round_, source, container, track, middles, seen, dresser, report)
     value = {
+        "crf": round_.preset["crf"],
         "frames": len(job.shown),
         "sound": _sound_facts(track),
         "audio_track": heard,
@@ -223,8 +226,8 @@ def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
 
 def _muxer(job: Job, track: sound.Track | None, dresser: dressing.Dresser) -> dict[str, str]:
     packets = 0 if track is None else len(track.packets)
-    packets += text_track.PACKETS * len(dresser.inside)
-    return containers.options(job.preset["container"], len(job.shown), packets)
+    spare = text_track.reserve(dresser.inside)
+    return containers.options(job.preset["container"], len(job.shown), packets, spare)
 
 
 def _write(

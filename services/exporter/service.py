@@ -232,9 +232,9 @@ def _order(request: pb.ExportClipRequest) -> exports.Order:
         layout=LAYOUTS[request.layout],
         analysis_path=request.analysis_path,
         proposal=_proposal(request.proposal_json),
-        dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
         mode=MODES[request.mode],
         video_codec=CODECS[request.video_codec],
+        dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
         edit=edit,
         request=_kept(request),
     )

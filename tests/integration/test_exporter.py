@@ -238,7 +238,8 @@ PLAY = """async () => {
   const video = document.querySelector("video");
   video.muted = true;
   await video.play();
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const end = Date.now() + 30_000;
+  while (video.currentTime <= 0.2 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
   return {state: video.readyState, at: video.currentTime, size: [video.videoWidth, video.videoHeight]};
 }"""
 LINKS = "() => [...document.querySelectorAll('.files a')].map((link) => link.href)"

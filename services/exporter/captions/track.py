@@ -13,7 +13,7 @@ from services.exporter.captions import files
 CODECS = {"mp4": "mov_text", "mkv": "subrip", "webm": "webvtt"}  # by container
 BASE = Fraction(1, 1000)
 TEXT_MAX_BYTES = 0xFFFF  # the length before each text has two bytes
-PACKETS = 3  # in the index for each text: it and the gap after it, in chunks of their own
+PER_ENTRY = 64  # bytes of the index for a text and the gap after it
 # The encoders describe their track by the header of a subtitle file; ours is fixed and holds no text of anybody.
 HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -29,6 +29,11 @@ Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 THREE_LETTERS = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "it": "ita", "pt": "por", "nl": "nld",
                  "ja": "jpn", "zh": "zho", "ko": "kor", "th": "tha", "ar": "ara", "he": "heb", "hi": "hin",
                  "ru": "rus", "tr": "tur"}  # fmt: skip
+
+
+def reserve(entries: Sequence[files.Entry]) -> int:
+    """Bytes to keep free for the track in the index of the file."""
+    return PER_ENTRY * len(entries)
 
 
 class Texts(Protocol):

@@ -56,6 +56,7 @@ class Logo:
 
 def opened(file: BinaryIO, side_px: int) -> np.ndarray:
     """Reads a logo and fits it into a square: float32 (4, h, w), colours times coverage, and coverage."""
+    file.seek(0)  # a clip that is to have a certain size is rendered several times
     data = file.read(BYTES_MAX + 1)
     if len(data) > BYTES_MAX:
         raise errors.Refused(f"the logo has more than {BYTES_MAX} bytes", reason="LOGO_TOO_LARGE")

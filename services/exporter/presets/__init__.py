@@ -37,6 +37,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "frame_rate_max": (1, 120),
     "duration_max_s": (1, 14_400),
     "size_max_bytes": (100_000, 100_000_000_000),
+    "size_target_bytes": (0, 100_000_000_000),
 }
 
 
@@ -64,7 +65,14 @@ class Preset:
     passthrough: bool = False
     """Whether the source's own coding may be delivered where nothing else is asked for."""
     normalize_loudness: bool = True
+    size_target_bytes: int = 0
+    """Size of the file that quality is chosen for; 0 for the quality of `crf`."""
     config_version: int = 0
+
+    @property
+    def size_limit_bytes(self) -> int:
+        """Largest size of a file that is delivered."""
+        return min(self.size_max_bytes, self.size_target_bytes or self.size_max_bytes)
 
     def to_value(self) -> dict[str, Any]:
         """The preset in full, as plain JSON values."""

@@ -70,9 +70,8 @@ def find(job: Job, file: BinaryIO) -> Plan:
     if facts["counted"] or facts["decoded"]:
         raise spans.Uncuttable("the time stamps of packets are not those of frames")
     with reading.opened(file) as opened:
-        head = units.Header(0, ())
-        if codec in NUMBERED:
-            head = units.header(opened.video.codec_context.extradata or b"", codec)
+        reading.only(opened, opened.video)
+        head = header(opened, codec)
         read, groups = [], [head.sets]
         for packet in packets(opened, job.pts):
             data = bytes(packet)
@@ -82,6 +81,17 @@ def find(job: Job, file: BinaryIO) -> Plan:
                 groups += [tuple(sets)]
     sets = units.merged(*groups, codec=codec) if codec in NUMBERED else {}
     return Plan(codec, head.length_bytes, sets, read, spans.spans(read, job.pts))
+
+
+def header(opened: source.Source, codec: str) -> units.Header:
+    """What the container says ahead of the packets; nothing for codecs without numbered parameters.
+
+    Raises:
+        units.Unusual: it cannot be read.
+    """
+    if codec not in NUMBERED:
+        return units.Header(0, ())
+    return units.header(opened.video.codec_context.extradata or b"", codec)
 
 
 def packets(opened: source.Source, pts: np.ndarray) -> Iterator[av.Packet]:

@@ -64,6 +64,8 @@ def spans(read: Sequence[Read], pts: np.ndarray) -> Spans:
         if not begins or not wanted[0] <= packet.pts <= wanted[-1]:
             continue
         first = bisect.bisect_left(wanted, packet.pts)
+        if first > (1 - COPIED_SHARE_MIN) * len(wanted):
+            break
         last, stop = _reach(read, index, wanted, first)
         if first > EDGE_FRAMES_MAX or len(wanted) - last > EDGE_FRAMES_MAX:
             break

@@ -90,7 +90,7 @@ def _h264_record(data: bytes) -> Header:
         for _ in range(count):
             unit, place = _sized(data, place)
             sets.append(unit)
-    return Header((data[4] & 3) + 1, tuple(sets))
+    return Header((data[4] & 3) + 1, tuple(unit for unit in sets if is_set(unit, "h264")))
 
 
 def _hevc_record(data: bytes) -> Header:
@@ -115,7 +115,7 @@ def kind(unit: bytes, codec: str) -> int:
 
 def is_set(unit: bytes, codec: str) -> bool:
     """Whether a unit holds parameters and no picture."""
-    return kind(unit, codec) in (H264_KINDS if codec == "h264" else HEVC_KINDS)
+    return bool(unit) and kind(unit, codec) in (H264_KINDS if codec == "h264" else HEVC_KINDS)
 
 
 class Bits:

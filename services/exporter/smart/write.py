@@ -12,7 +12,7 @@ import numpy as np
 from media import errors as media_errors
 from media import pool, sink, source
 from services.exporter import containers, cut, reading, sound
-from services.exporter.smart import edges, finding, hearing, keys, spans, units
+from services.exporter.smart import edges, finding, hearing, keys, spans, template, units
 
 UNCUT = "UNCUT"  # the reason of sources that have to be rendered; the message says why
 SOUND_BPS = 192_000  # where the sound does not fit and is encoded anew
@@ -75,6 +75,7 @@ def _write(
     options = containers.options(job.container, len(job.pts), len(heard.packets))
     with reading.opened(file) as opened, sink.open_sink(target, kind.muxer, options) as container:
         video = _video(container, opened, units.joined(sets.values()))
+        reading.only(opened, opened.video)
         write = containers.interleaver(container, heard.stream(container, opened), heard.packets)
         clock = _Clock(job, plan, opened.video.time_base)
         for number, (data, key) in enumerate(_coded(opened, job, plan, made, digest)):
@@ -179,8 +180,8 @@ class _Sound:
         if audio is None:
             return cls("", [], False)
         if hearing.fits(audio["codec"], audio["header"], job.container):
-            return cls("", [_heard(one, audio["sample_rate_hz"]) for one in
-                            hearing.packets(file, job.start_s, job.duration_s)], True)  # fmt: skip
+            base = Fraction(1, audio["sample_rate_hz"])
+            return cls("", [_heard(one, base) for one in hearing.packets(file, job.start_s, job.duration_s)], True)
         fitting = containers.CATALOGUE[job.container].audio
         codec = audio["codec"] if audio["codec"] in fitting else fitting[-1]
         coding = sound.CODINGS[codec]
@@ -192,15 +193,27 @@ class _Sound:
         """Adds its stream to a file."""
         if not self.packets:
             return None
-        if self.copied:
+        if self.copied and container.format.name == "mp4":
             return container.add_stream_from_template(opened.audio, opaque=True)
+        if self.copied:
+            context, first = opened.audio.codec_context, self.packets[0]
+            described = template.matroska(
+                context.name,
+                context.extradata or b"",
+                context.sample_rate,
+                context.layout.nb_channels,
+                max(-first.pts, 0),
+                bytes(first),
+            )
+            with reading.opened(described) as other:
+                return container.add_stream_from_template(other.audio, opaque=True)
         return sound.CODINGS[self.codec].add(container, SOUND_BPS)
 
 
-def _heard(one: hearing.Packet, rate_hz: int) -> av.Packet:
+def _heard(one: hearing.Packet, base: Fraction) -> av.Packet:
     packet = av.Packet(one.data)
     packet.pts = packet.dts = one.place
-    packet.duration, packet.time_base, packet.is_keyframe = one.length, Fraction(1, rate_hz), True
+    packet.duration, packet.time_base, packet.is_keyframe = one.length, base, True
     return packet
 
 

@@ -151,6 +151,7 @@ def reason(
         ({"preset": presets.builtin()["wide"]}, "its own coding"),
         ({"preset": dataclasses.replace(SOURCE, aspect_ratio="1:1")}, "another size"),
         ({"preset": dataclasses.replace(SOURCE, frame_rate_max=12.0)}, "left out"),
+        ({"preset": dataclasses.replace(SOURCE, size_target_bytes=1_000_000)}, "asks for a size"),
         ({"preset": dataclasses.replace(SOURCE, normalize_loudness=True)}, "loudness"),
         ({"preset": dataclasses.replace(SOURCE, silent_track=True), "facts": FACTS | {"audio": None}}, "silent"),
     ],

@@ -122,7 +122,7 @@ def heard(path: pathlib.Path) -> np.ndarray:
     """Sound from the beginning of the time line: float32 (2, n)."""
     with av.open(str(path)) as container:
         frames = list(container.decode(audio=0))
-    assert frames[0].pts == 0
+    assert abs(frames[0].pts * frames[0].time_base) <= Fraction(1, 1000)  # as Matroska counts
     return np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
 
 
@@ -194,14 +194,31 @@ def test_copied_sound_is_that_of_the_source_to_the_sample(h264: Made) -> None:
     assert np.array_equal(source[:, first : first + length], clip[:, :length])
 
 
-def test_sound_that_cannot_be_trimmed_is_encoded_in_its_place(folder: pathlib.Path) -> None:
-    """Matroska has no edit list: the sound is the source's nearly, and no sample late."""
-    found = cut(film(folder / "sound.mkv", "h264"))
-    assert "aac" == found.facts["sound"]
+@pytest.mark.parametrize(("name", "coding"), [("sound.mkv", "h264"), ("sound.webm", "vp9")])
+def test_copied_sound_of_matroska_begins_at_its_sample(folder: pathlib.Path, name: str, coding: str) -> None:
+    """The delay of the codec hides what the decoder needs in front; no sample is late, by rounding to milliseconds."""
+    found = cut(film(folder / name, coding))
+    assert "copied" == found.facts["sound"]
     first = round(planes(found.source)[CUT[0]][0] * 48_000)
-    source, clip = heard(found.source)[0, first : first + 40_000], heard(found.clip)[0, :40_000]
-    assert np.abs(source - clip).max() < 0.05
-    assert np.abs(source[1:] - clip[:-1]).max() > 0.01
+    source, clip = heard(found.source)[0], heard(found.clip)[0, :40_000]
+    errors = {lag: np.abs(source[first + lag : first + lag + 40_000] - clip).max() for lag in range(-48, 49)}
+    best = min(errors, key=errors.get)
+    assert errors[best] < 0.02
+    assert abs(best) <= 24
+
+
+def test_sound_that_does_not_fit_is_encoded_in_its_place(folder: pathlib.Path) -> None:
+    """AAC of a transport stream has no header: the sound is the source's nearly, and no sample late."""
+    found = cut(film(folder / "sound.ts", "h264"))
+    assert "aac" == found.facts["sound"]
+    with av.open(str(found.source)) as container:
+        origin = next(container.decode(audio=0)).pts / 90_000
+    first = round((float(planes(found.source)[CUT[0]][0]) - origin) * 48_000)
+    with av.open(str(found.source)) as container:
+        source = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)[0]
+    clip = heard(found.clip)[0, :40_000]
+    assert np.abs(source[first : first + 40_000] - clip).max() < 0.05
+    assert np.abs(source[first + 1 : first + 40_001] - clip).max() > 0.01
 
 
 def test_same_cut_is_the_same_file(h264: Made) -> None:
@@ -343,3 +360,19 @@ def test_parameters_that_change_on_the_way_are_refused() -> None:
     assert 1 == len(units.merged((first,), (first,), codec="h264"))
     with pytest.raises(units.Unusual, match="change on the way"):
         units.merged((first,), (second,), codec="h264")
+
+
+@pytest.mark.parametrize("codec", keys.CODECS)
+def test_damaged_packets_and_headers_raise_what_is_expected(codec: str) -> None:
+    """Of random bytes, and of good ones with random changes, nothing but the one error comes."""
+    random = np.random.default_rng(7)
+    for number in range(3000):
+        data = bytearray(random.integers(0, 256, random.integers(0, 40), np.uint8).tobytes())
+        if number % 3 and data:
+            data[0] = 1  # the mark of a header, and of a short length
+        try:
+            keys.entry(codec, bytes(data), int(random.integers(0, 5)))
+            if codec in finding.NUMBERED:
+                units.merged(units.header(bytes(data), codec).sets, codec=codec)
+        except units.Unusual:
+            continue

@@ -107,9 +107,10 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
         (specs.TimeRange(0.0, 9.0),), 100, True, mode="RENDER", video_codec="HEVC",
-        edit={"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}},
-        timelines=("OTIO", "EDL"), captions=dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
+        captions=dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
         overlays=dressing.Overlays("A title", 5.0, "A hook", 2.0, True, "file:///logo.png", "TOP_LEFT", 0.5),
+        edit={"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}},
+        timelines=("OTIO", "EDL"),
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 

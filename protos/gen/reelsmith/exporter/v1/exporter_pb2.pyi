@@ -369,7 +369,7 @@ class GetPresetRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Preset(_message.Message):
-    __slots__ = ("name", "description", "aspect_ratio", "video_codec", "crf", "encoder_preset", "audio_codec", "audio_bit_rate_bps", "loudness_lufs", "true_peak_max_dbtp", "frame_rate_max", "duration_max_s", "size_max_bytes", "config_version", "container", "passthrough", "normalize_loudness")
+    __slots__ = ("name", "description", "aspect_ratio", "video_codec", "crf", "encoder_preset", "audio_codec", "audio_bit_rate_bps", "loudness_lufs", "true_peak_max_dbtp", "frame_rate_max", "duration_max_s", "size_max_bytes", "config_version", "container", "passthrough", "normalize_loudness", "size_target_bytes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ASPECT_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -387,6 +387,7 @@ class Preset(_message.Message):
     CONTAINER_FIELD_NUMBER: _ClassVar[int]
     PASSTHROUGH_FIELD_NUMBER: _ClassVar[int]
     NORMALIZE_LOUDNESS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_TARGET_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     aspect_ratio: AspectRatio
@@ -404,7 +405,8 @@ class Preset(_message.Message):
     container: str
     passthrough: bool
     normalize_loudness: bool
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., video_codec: _Optional[str] = ..., crf: _Optional[float] = ..., encoder_preset: _Optional[str] = ..., audio_codec: _Optional[str] = ..., audio_bit_rate_bps: _Optional[int] = ..., loudness_lufs: _Optional[float] = ..., true_peak_max_dbtp: _Optional[float] = ..., frame_rate_max: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., size_max_bytes: _Optional[int] = ..., config_version: _Optional[int] = ..., container: _Optional[str] = ..., passthrough: _Optional[bool] = ..., normalize_loudness: _Optional[bool] = ...) -> None: ...
+    size_target_bytes: int
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., video_codec: _Optional[str] = ..., crf: _Optional[float] = ..., encoder_preset: _Optional[str] = ..., audio_codec: _Optional[str] = ..., audio_bit_rate_bps: _Optional[int] = ..., loudness_lufs: _Optional[float] = ..., true_peak_max_dbtp: _Optional[float] = ..., frame_rate_max: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., size_max_bytes: _Optional[int] = ..., config_version: _Optional[int] = ..., container: _Optional[str] = ..., passthrough: _Optional[bool] = ..., normalize_loudness: _Optional[bool] = ..., size_target_bytes: _Optional[int] = ...) -> None: ...
 
 class GetCapabilitiesRequest(_message.Message):
     __slots__ = ()
