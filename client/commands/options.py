@@ -26,6 +26,7 @@ class Aspect(enum.StrEnum):
 class Layout(enum.StrEnum):
     """How the source's picture fills the delivered one."""
 
+    AUTO = "auto"
     FILL = "fill"
     FIT_BLUR = "fit-blur"
     LETTERBOX = "letterbox"

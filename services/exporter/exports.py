@@ -15,7 +15,19 @@ from typing import Any, BinaryIO
 from chassis import errors, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.exporter import analysis, cut, edit, gate, geometry, layouts, manifest, presets, prints, progress
+from services.exporter import (
+    analysis,
+    cut,
+    director,
+    edit,
+    gate,
+    geometry,
+    layouts,
+    manifest,
+    presets,
+    prints,
+    progress,
+)
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
@@ -180,6 +192,7 @@ class Exporter:
             found = await self._analysis(session, order, source)
             for decoding in (False, True):
                 context = await self._survey(source, order, preset, found, decoding, meter, listener)
+                await asyncio.to_thread(director.refuse_unfit, order.layout, context.found, context.edit.times_s)
                 try:
                     return await self._make(session, source, context, meter, listener)
                 except media_errors.Unreadable as error:
@@ -373,9 +386,9 @@ def _check_order(order: Order) -> None:
     if wrong:
         detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
         raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
-    if order.layout not in layouts.CATALOGUE:
+    if order.layout not in layouts.CHOICES:
         raise errors.Unimplemented(
-            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CATALOGUE)}",
+            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CHOICES)}",
             reason="LAYOUT_UNIMPLEMENTED",
             metadata={"layout": order.layout},
         )
@@ -396,6 +409,8 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         size_max_bytes=preset.size_max_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
+        subject_inside=rendered["framing"]["subject_inside"],
+        subject_inside_min=preset.subject_inside_min,
     )
 
 
@@ -425,7 +440,6 @@ def _manifest(
 ) -> dict[str, Any]:
     assert made is not None  # noqa: S101 - set when the file got its name
     order, planned = context.order, context.edit
-    followed = rendered["followed"] and layouts.CATALOGUE[order.layout].FOLLOWS
     return {
         "schema": manifest.SCHEMA,
         "version": VERSION,
@@ -438,8 +452,10 @@ def _manifest(
             "video_bps_max": planned.video_bps_max,
         },
         "config_version": context.preset.config_version,
-        "crop_path": rendered["crop"] if layouts.CATALOGUE[order.layout].FOLLOWS else [],
-        "focus_source": "analysis" if followed else "centre",
+        "crop_path": rendered["crop"],
+        "scenes": rendered["scenes"],
+        "framing": rendered["framing"],
+        "focus_source": "analysis" if rendered["followed"] and rendered["crop"] else "centre",
         "loudness": rendered["sound"],
         "pictures": dataclasses.asdict(pictures),
         "checks": manifest.checks(checks),

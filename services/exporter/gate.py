@@ -51,6 +51,9 @@ class Expected:
     duration_max_s: float
     pictures: prints.Facts | None
     """What the file showed when it was made; None while it is being made."""
+    subject_inside: float | None = None
+    """Share of the frames with a known subject that show it fully, by the planned windows; None where none is known."""
+    subject_inside_min: float = 0.0
 
 
 def inspect(
@@ -136,6 +139,7 @@ def judge(
         *_timing_checks(found, expected),
         *_sound_checks(found["audio"], expected),
         *_picture_checks(decoded, rendered, expected),
+        _subject_check(expected),
         check(
             "fast_start", found["fast_start"], "index first" if found["fast_start"] else "media first", "index first"
         ),
@@ -207,6 +211,13 @@ def _sound_checks(audio: Mapping[str, Any] | None, expected: Expected) -> Iterat
         yield check("loudness", level is not None and abs(level - target) <= LOUDNESS_TOLERANCE_LU, text, wanted)
     yield check("true_peak", peak is None or peak <= peak_max, "none" if peak is None else f"{peak:.2f} dBTP",
                 f"<= {peak_max:g} dBTP")  # fmt: skip
+
+
+def _subject_check(expected: Expected) -> Check:
+    share, wanted = expected.subject_inside, f">= {100 * expected.subject_inside_min:g} % of the frames with a subject"
+    if share is None:
+        return Check("subject", SKIPPED, "no subject is known", wanted)
+    return check("subject", share >= expected.subject_inside_min, f"fully inside in {100 * share:.1f} %", wanted)
 
 
 def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:

@@ -56,6 +56,8 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             size_max_bytes=int(preset["size_max_bytes"]),
             duration_max_s=float(preset["duration_max_s"]),
             pictures=prints.Facts(**document["pictures"]),
+            subject_inside=document.get("framing", {}).get("subject_inside"),
+            subject_inside_min=float(preset.get("subject_inside_min", 0)),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error

@@ -14,17 +14,19 @@ from media import pool, sink
 from services.exporter import (
     analysis,
     bars,
-    camera,
     cut,
+    director,
     encoders,
     geometry,
+    glance,
     layouts,
     loudness,
     mp4,
-    path,
     picture,
     prints,
     sound,
+    staging,
+    storyboard,
 )
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
@@ -89,8 +91,7 @@ class Job:
         if not len(self.times_s):
             return None
         span_s = float(self.times_s[0]), float(self.times_s[-1])
-        follows = layouts.CATALOGUE[self.layout].FOLLOWS
-        return bars.content(self.found.shots, span_s, self.size, crops=follows)
+        return bars.content(self.found.shots, span_s, self.size, crops=layouts.crops(self.layout))
 
     @property
     def silent(self) -> bool:
@@ -109,36 +110,35 @@ def run(
     job = Job.from_value(request)
     source, target = files.inputs["source"], files.outputs["clip"]
     track = None if job.silent else _track(job, source, report)
-    middles = aim(job)
+    board = staged(job, source)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
-        _write(job, source, container, track, middles, seen, report)
+        _write(job, source, container, track, board.scenes, seen, report)
     value = {
         "frames": len(job.shown),
         "sound": _sound_facts(track),
-        "crop": path.keys(job.shown, *_placed(job, middles)),
-        "followed": bool(job.found.focus),
+        **board.facts(job.shown, float(job.rate), _upright(job).shown, _shares(job)),
+        "followed": bool(job.found.focus or job.found.subjects),
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
 
 
-def aim(job: Job) -> np.ndarray:
-    """Where the window is in every source frame: float64 (n, 2)."""
-    window = geometry.window(_upright(job, job.content), job.canvas)
-    return camera.plan(bars.within(job.found, _shares(job)), job.times_s, window)
+def staged(job: Job, source: BinaryIO) -> storyboard.Storyboard:
+    """How the clip is shown, planned as a whole."""
+    facts = job.facts
+
+    def texts(spans_s: Sequence[tuple[float, float]]) -> Sequence[np.ndarray | None]:
+        return glance.texts(source, spans_s, facts["origin_pts"], job.content, facts["rotation"])
+
+    stage = director.Stage(_upright(job, job.content), job.canvas)
+    known = bars.within(job.found, _shares(job))
+    return storyboard.plan(job.layout, known, job.times_s, stage, None if facts["counted"] else texts)
 
 
 def _shares(job: Job) -> tuple[float, float, float, float]:
     """Where the used part lies in the shown picture."""
     return job.content.shares(job.size, job.facts["rotation"]) if job.content else (0.0, 0.0, 1.0, 1.0)
-
-
-def _placed(job: Job, middles: np.ndarray) -> tuple[np.ndarray, tuple[int, int], tuple[float, float]]:
-    """Middles of the window, size of the picture in pixels, and window, all of the whole shown picture."""
-    left, top, width, height = _shares(job)
-    window = geometry.window(_upright(job, job.content), job.canvas)
-    return middles * (width, height) + (left, top), _upright(job).shown, (window[0] * width, window[1] * height)
 
 
 def _upright(job: Job, part: geometry.Rectangle | None = None) -> geometry.Picture:
@@ -190,7 +190,7 @@ def _write(
     source: BinaryIO,
     container: av.container.OutputContainer,
     track: sound.Track | None,
-    middles: np.ndarray,
+    scenes: Sequence[staging.Scene],
     seen: np.ndarray,
     report: pool.Report,
 ) -> None:
@@ -199,7 +199,7 @@ def _write(
     size = (job.canvas.width, job.canvas.height)
     video = encoders.add_h264(container, job.rate, size, options, job.threads)
     interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
-    for number, delivered in _delivered(job, source, middles):
+    for number, delivered in _delivered(job, source, scenes):
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
         for packet in encoders.drained(video, delivered):
@@ -231,19 +231,22 @@ def interleaver(
     return write
 
 
-def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tuple[int, av.VideoFrame]]:
+def _delivered(job: Job, source: BinaryIO, scenes: Sequence[staging.Scene]) -> Iterator[tuple[int, av.VideoFrame]]:
     """Every frame of the clip with its number; a source frame that is shown longer comes several times."""
     facts = job.facts
     aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
     framer = picture.Framer(
-        picture.Style(job.canvas, job.layout, facts["rotation"], aspect, facts["interlaced"], job.content, job.size),
+        picture.Style(job.canvas, facts["rotation"], aspect, facts["interlaced"], job.content, job.size),
     )
     uses = np.bincount(job.shown, minlength=len(job.pts))
-    number = 0
+    number, coming = 0, iter(scenes)
+    scene = next(coming)
     for index, frame in _decoded(job, source):
         if not uses[index]:
             continue
-        delivered = framer(frame, (float(middles[index, 0]), float(middles[index, 1])))
+        while index >= scene.last:
+            scene = next(coming)
+        delivered = framer(frame, scene, index)
         for _ in range(uses[index]):
             yield number, delivered
             number += 1

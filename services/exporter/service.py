@@ -37,6 +37,7 @@ LAYOUTS = {
     pb.LAYOUT_LETTERBOX: "letterbox",
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
+    pb.LAYOUT_AUTO: layouts.AUTO,
 }
 STATES = {
     gate.PASSED: pb.Check.STATE_PASSED,
@@ -144,7 +145,7 @@ class ExporterService(rpc.ExporterServiceServicer):
         numbers = {name: number for number, name in LAYOUTS.items() if number}
         return pb.GetCapabilitiesResponse(
             encoders=self._encoders,
-            layouts=[numbers[name] for name in layouts.CATALOGUE],
+            layouts=[numbers[name] for name in layouts.CHOICES],
             capacity=media_pb2.Capacity(
                 workers=self._pool.workers,
                 busy_workers=self._pool.busy,

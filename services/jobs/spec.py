@@ -21,7 +21,7 @@ REQUEST_ID_LENGTH_MAX = 128
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
-LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK")
+LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK", "AUTO")
 
 Violation = tuple[str, str]  # path of the field, and what is wrong with it
 

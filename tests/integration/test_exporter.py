@@ -103,7 +103,7 @@ async def test_mistakes_have_their_own_status(stub, ask) -> None:
     """What is wrong with a request is told in the status, its reason and its fields."""
     cases = [
         (ask(name="../x"), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
-        (ask(layout=pb.LAYOUT_STACK), grpc.StatusCode.UNIMPLEMENTED, "LAYOUT_UNIMPLEMENTED"),
+        (ask(layout=pb.LAYOUT_STACK), grpc.StatusCode.FAILED_PRECONDITION, "LAYOUT_UNFIT"),
         (ask(preset="nowhere"), grpc.StatusCode.NOT_FOUND, "PRESET_UNKNOWN"),
         (ask(500.0, 510.0), grpc.StatusCode.OUT_OF_RANGE, "RANGE_EMPTY"),
         (ask(analysis_path="../secret"), grpc.StatusCode.INVALID_ARGUMENT, "PATH_REFUSED"),
@@ -130,7 +130,7 @@ async def test_presets_are_paged_and_capabilities_told(stub) -> None:
     assert ["default", "facebook", "linkedin", "reels", "shorts", "square", "tiktok", "wide", "x"] == names
     capabilities = await stub.GetCapabilities(pb.GetCapabilitiesRequest())
     assert {"libx264", "aac"} <= set(capabilities.encoders)
-    assert [pb.LAYOUT_FILL, pb.LAYOUT_FIT_BLUR, pb.LAYOUT_LETTERBOX] == list(capabilities.layouts)
+    assert set(pb.Layout.values()) - {pb.LAYOUT_UNSPECIFIED} == set(capabilities.layouts)
     assert {"rlimits"} <= {protection.name for protection in capabilities.protections if protection.active}
 
 

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from services.exporter import analysis, mp4, presets, survey
+from services.exporter import analysis, layouts, mp4, presets, survey
 
 Rendered = Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]
 Film = Callable[..., pathlib.Path]
@@ -36,11 +36,14 @@ def test_beep_and_picture_stay_together(
 
 
 @pytest.mark.parametrize("ratio", presets.ASPECT_RATIOS)
-@pytest.mark.parametrize("layout", ["fill", "fit_blur", "letterbox"])
+@pytest.mark.parametrize("layout", layouts.CHOICES)
 def test_every_layout_fills_every_shape(film: Film, rendered: Rendered, decoded: Any, ratio: str, layout: str) -> None:
-    """The delivered size is that of the shape, in 8 bit 4:2:0, for an odd source too."""
+    """The delivered size is that of the shape, in 8 bit 4:2:0, for an odd source with two people too."""
     source = film(frames=4, size=(214, 120))
-    path, _, prints = rendered(source, survey.Wanted(frames=(0, 4)), layout=layout, ratio=ratio)
+    pair = tuple(analysis.Subject(index, None, ((0.0, left, 0.3, 0.1, 0.2),)) for index, left in enumerate((0.1, 0.8)))
+    found = analysis.Analysis(subjects=pair)
+    path, value, prints = rendered(source, survey.Wanted(frames=(0, 4)), layout=layout, ratio=ratio, found=found)
+    assert layout in {value["scenes"][0]["layout"], "auto"}
     frame = decoded(path)[0]
     assert presets.ASPECT_RATIOS[ratio] == (frame.width, frame.height)
     assert "yuv420p" == frame.format.name

@@ -24,6 +24,7 @@ class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LAYOUT_LETTERBOX: _ClassVar[Layout]
     LAYOUT_SPLIT: _ClassVar[Layout]
     LAYOUT_STACK: _ClassVar[Layout]
+    LAYOUT_AUTO: _ClassVar[Layout]
 ASPECT_RATIO_UNSPECIFIED: AspectRatio
 ASPECT_RATIO_9_16: AspectRatio
 ASPECT_RATIO_1_1: AspectRatio
@@ -35,6 +36,7 @@ LAYOUT_FIT_BLUR: Layout
 LAYOUT_LETTERBOX: Layout
 LAYOUT_SPLIT: Layout
 LAYOUT_STACK: Layout
+LAYOUT_AUTO: Layout
 
 class ExportClipRequest(_message.Message):
     __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json")
