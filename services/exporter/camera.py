@@ -32,7 +32,7 @@ class Limits:
     dead_zone: float = 0.14  # how far the subject may leave its place before anything is asked of the camera
     reach: float = 0.22  # distance beyond the dead zone that costs one unit per moment
     cost_max: float = 4.0  # one wild moment must not move the camera
-    lost_cost: float = 3.0  # price of a moment in which the subject is cut, and as much again as it goes out of sight
+    lost_cost: float = 5.0  # price of a moment in which the subject is cut, and as much again as it goes out of sight
     lost_near: float = 0.02  # distance at which a cut subject costs its full price
     lost_far: float = 0.3  # distance at which it is out of sight
     move_cost: float = 7.0  # price of setting off or turning back: about a second of a half-lost subject

@@ -31,7 +31,7 @@ RATIOS = {
     pb.ASPECT_RATIO_16_9: "16:9",
 }
 LAYOUTS = {
-    pb.LAYOUT_UNSPECIFIED: "fill",
+    pb.LAYOUT_UNSPECIFIED: layouts.AUTO,
     pb.LAYOUT_FILL: "fill",
     pb.LAYOUT_FIT_BLUR: "fit_blur",
     pb.LAYOUT_LETTERBOX: "letterbox",

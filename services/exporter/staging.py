@@ -21,11 +21,12 @@ SPREAD_MAX = (
 FOCUS_S = 0.5  # how far from a moment its focus may be
 LEAD_S, LEAD_MAX = 0.5, 0.1  # looking room: how far ahead of a moving face the window is, in time and in windows
 SETTLED = 5  # moments over which the motion of a face is an average
-SPARE = 0.01  # of the window, kept free beside a subject where there is room: tracks are straight between sightings
+SPARE = 0.04  # of the window, kept free beside a subject where there is room: detectors tremble
+RESTLESS = 2  # moments before and after, whose places a subject may have as well: heads move between two sightings
 THIRD = 1 / 6  # of the window, from its middle to its upper third, where eyes are
 PANE_FACES, PANE_TIGHT = 2.6, 1.9  # heights of a face in the window of a pane: head and shoulders, or hardly
 PANE_WIDTHS = 1.6  # widths of a face that such a window has at least
-ENLARGE_MAX = 2.5  # delivered pixels per source pixel of a pane: more is a blur
+ENLARGE_MAX = {split.NAME: 2.5, stack.NAME: 4.0}  # delivered pixels per source pixel: more is a blur; insets are small
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def _paned(
     zooms, windows, paths = [], [], []
     middle = float(np.mean([person.x for person in people])) if len(people) > 1 else None
     for pane, person in zip(panes, people, strict=True):
-        zoom = zoomed(person, picture, pane, middle)
+        zoom = zoomed(person, picture, pane, middle, ENLARGE_MAX[layout])
         width, height = (share * zoom for share in geometry.window(picture, pane))
         zooms.append(zoom)
         windows.append((width, height))
@@ -241,7 +242,9 @@ def _paned(
     return Scene(take.first, take.last, layout, reason, shown, tuple(zooms), tuple(windows), np.stack(paths))
 
 
-def zoomed(person: persons.Person, picture: geometry.Picture, pane: geometry.Canvas, border: float | None) -> float:
+def zoomed(
+    person: persons.Person, picture: geometry.Picture, pane: geometry.Canvas, border: float | None, enlarge_max: float
+) -> float:
     """How large the window of a pane is, as a share of the largest one: head and shoulders, but no blur.
 
     Args:
@@ -249,6 +252,7 @@ def zoomed(person: persons.Person, picture: geometry.Picture, pane: geometry.Can
         picture: The picture.
         pane: What the window fills.
         border: Place across the picture that the window should not reach, for there begins another's; None for none.
+        enlarge_max: Delivered pixels per source pixel at most.
     """
     width, height = geometry.window(picture, pane)
     widths = person.size[0] * PANE_WIDTHS / width
@@ -256,7 +260,7 @@ def zoomed(person: persons.Person, picture: geometry.Picture, pane: geometry.Can
     if border is not None:
         room = (border if person.x < border else 1 - border) / width
         wanted = min(wanted, max(room, tight))
-    sharp = pane.height / ENLARGE_MAX / (height * picture.shown[1])
+    sharp = pane.height / enlarge_max / (height * picture.shown[1])
     return min(max(wanted, sharp), 1.0)
 
 
@@ -267,20 +271,32 @@ def wish(take: Take, group: Sequence[persons.Person], window: tuple[float, float
     low, high = np.full((count, 2), -np.inf), np.full((count, 2), np.inf)
     if group:
         seen = np.stack([person.seen for person in group]).any(axis=0)
-        box, bare = persons.needed(group, window)[seen], persons.faces(group)
-        size = np.array(window)
-        spare = np.minimum(SPARE * size, np.maximum(size - (box[:, 2:] - box[:, :2]), 0.0) / 2)
-        least, most = box[:, 2:] - size / 2 + spare, box[:, :2] + size / 2 - spare
-        centre = np.minimum(least, most) / 2 + np.maximum(least, most) / 2
-        low[seen], high[seen] = np.minimum(least, centre), np.maximum(most, centre)
-        ideal[seen] = _composed(bare, take.step_s, window)[seen]
+        low[seen], high[seen] = _room(persons.needed(group, window)[seen], np.array(window))
+        ideal[seen] = _composed(persons.faces(group), take.step_s, window)[seen]
         weight = np.where(seen, 1.0, weight)
-    low, high = np.minimum(low, 1 - np.array(window) / 2), np.maximum(high, np.array(window) / 2)
     others = [person for person in take.people if all(person is not one for one in group)]
     faces = [np.where(person.seen[:, None], person.boxes[:, [0, 2]], np.nan) for person in others]
     edges = np.stack(faces) if group and faces else np.zeros((0, count, 2))
     across = camera.Wish(ideal[:, 0], low[:, 0], high[:, 0], weight, edges)
     return across, camera.Wish(ideal[:, 1], low[:, 1], high[:, 1], weight, np.zeros((0, count, 2)))
+
+
+def _room(boxes: np.ndarray, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Between which places of its middle a window holds boxes, (n, 4), whose subject may move: two (n, 2).
+
+    Half of the room that the window has for the boxes as they are is kept for the camera at least.
+    """
+    around = np.pad(boxes, ((RESTLESS, RESTLESS), (0, 0)), mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(around, 2 * RESTLESS + 1, axis=0)
+    low, high = boxes[:, 2:] - window / 2, boxes[:, :2] + window / 2
+    middle, room = (low + high) / 2, np.maximum(high - low, 0.0)
+    more = near[:, 2:].max(axis=2) - boxes[:, 2:] + SPARE * window
+    less = boxes[:, :2] - near[:, :2].min(axis=2) + SPARE * window
+    low, high = (
+        np.minimum(low, middle) + np.minimum(more, room / 4),
+        np.maximum(high, middle) - np.minimum(less, room / 4),
+    )
+    return np.minimum(low, 1 - window / 2), np.maximum(high, window / 2)
 
 
 def _composed(faces: np.ndarray, step_s: float, window: tuple[float, float]) -> np.ndarray:

@@ -86,7 +86,7 @@ places = strategies.lists(strategies.floats(0.0, 1.0), min_size=2, max_size=80)
 
 
 @hypothesis.given(places)
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=25, deadline=None)
 def test_any_subject_keeps_the_camera_within_its_bounds(wanted: list[float]) -> None:
     """Whatever the subject does, speed, acceleration and jerk stay bounded and the window stays inside the picture."""
     path = path_of(wanted, half=0.1)
