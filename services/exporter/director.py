@@ -21,6 +21,8 @@ HALVES = 0.2  # of two windows: each is half as large
 LISTENER = 0.6  # of somebody who matters and is left out
 LISTENER_SILENT = 0.1  # of the same where it is known who speaks
 CUT_S = 0.4  # seconds, for each cut between people in one take
+HAIR = 0.6  # of a head whose hair and chin are cut off by the window
+HEAD_MAX, FACE_MAX = 0.7, 0.95  # of the window's height that a face takes: a head fits, or only the face does
 TEXT_LOST = 2.0  # of text that is cut off, per share of it
 WANDERING = 0.6  # of interest that lies outside of the window
 SPREAD = 0.8  # of a picture whose sides both move, per share of it that is cut off
@@ -126,6 +128,7 @@ def _fill(take: staging.Take, stage: Stage, text: np.ndarray | None) -> Verdict:
     length_s = max(float(take.times_s[-1] - take.times_s[0]), 1e-3)
     parts = {
         "who leads is cut": missed,
+        "the head does not fit": known * _tight(take, window),
         "somebody who matters is left out": left,
         "the window cuts between people": CUT_S * (len(scenes) - 1) / length_s,
         "what moves leaves the window": (1 - known) * _wandering(take, scenes, window),
@@ -185,6 +188,14 @@ def _missed(take: staging.Take, scenes: Sequence[staging.Scene]) -> tuple[float,
     heard = any((person.speaking or 0.0) >= SPEAKS for person in take.people)
     price = LISTENER_SILENT if heard else LISTENER
     return float(np.mean(known & ~full)), price * float(np.mean(left)), float(np.mean(known))
+
+
+def _tight(take: staging.Take, window: tuple[float, float]) -> float:
+    """The price of heads that are too high for a window which does not have the height of the picture."""
+    if window[1] >= 1 or not take.mattering:
+        return 0.0
+    face = max(person.size[1] for person in take.mattering) / window[1]
+    return HAIR * float(np.clip((face - HEAD_MAX) / (FACE_MAX - HEAD_MAX), 0.0, 1.0))
 
 
 def _wandering(take: staging.Take, scenes: Sequence[staging.Scene], window: tuple[float, float]) -> float:

@@ -24,7 +24,7 @@ SETTLED = 5  # moments over which the motion of a face is an average
 SPARE = 0.04  # of the window, kept free beside a subject where there is room: detectors tremble
 RESTLESS = 2  # moments before and after, whose places a subject may have as well: heads move between two sightings
 THIRD = 1 / 6  # of the window, from its middle to its upper third, where eyes are
-PANE_FACES, PANE_TIGHT = 2.6, 1.9  # heights of a face in the window of a pane: head and shoulders, or hardly
+PANE_FACES, PANE_TIGHT = 2.8, 2.0  # heights of a face in the window of a pane: head and shoulders, or hardly
 PANE_WIDTHS = 1.6  # widths of a face that such a window has at least
 ENLARGE_MAX = {split.NAME: 2.5, stack.NAME: 4.0}  # delivered pixels per source pixel: more is a blur; insets are small
 
