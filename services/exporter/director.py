@@ -205,8 +205,9 @@ def _wandering(take: staging.Take, scenes: Sequence[staging.Scene], window: tupl
     stamps = np.array([one.t_s for one in take.focus])
     frames = np.clip(np.searchsorted(take.times_s, stamps), 0, len(take.times_s) - 1) + take.first
     outside, total = 0.0, 1e-9
-    for one, frame in zip(take.focus, frames.tolist(), strict=True):
-        scene = next(scene for scene in scenes if scene.first <= frame < scene.last)
+    numbers = np.searchsorted([scene.last for scene in scenes], frames, side="right")
+    for one, frame, number in zip(take.focus, frames.tolist(), numbers.tolist(), strict=True):
+        scene = scenes[number]
         away = np.abs(np.array([one.x, one.y]) - scene.at(frame)[0]) / np.array(window)
         outside, total = outside + one.weight * bool((away > 0.5).any()), total + one.weight
     return WANDERING * outside / total

@@ -117,9 +117,17 @@ def filled(take: Take, picture: geometry.Picture, canvas: geometry.Canvas, reaso
     if not roles:
         middles = _path(take, [wish(take, (), window)], np.zeros(len(take.moments), int), window)
         return [Scene(take.first, take.last, fill.NAME, reason, ((),), (1.0,), (window,), middles[None])]
-    wishes = [wish(take, role.people, window) for role in roles]
-    which = np.repeat(np.arange(len(roles)), [role.end - role.first for role in roles])
-    cuts = [roles[index].first for index in range(1, len(roles)) if _far(wishes, roles, index, window)]
+    groups = list(dict.fromkeys(tuple(person.id for person in role.people) for role in roles))
+    casts = {tuple(person.id for person in role.people): role.people for role in roles}
+    wishes = [wish(take, casts[group], window) for group in groups]
+    shown = [groups.index(tuple(person.id for person in role.people)) for role in roles]
+    which = np.repeat(shown, [role.end - role.first for role in roles])
+    places = [_place(wishes[number], role, window) for number, role in zip(shown, roles, strict=True)]
+    cuts = [
+        role.first
+        for role, before, after in zip(roles[1:], places, places[1:], strict=False)
+        if (np.abs(after - before) > CUT_MIN * np.array(window)).any()
+    ]
     scenes = []
     for first, end in itertools.pairwise([0, *cuts, len(take.moments)]):
         edges_s = take.moments[0] + (np.array([first, end]) - 0.5) * take.step_s
@@ -127,41 +135,18 @@ def filled(take: Take, picture: geometry.Picture, canvas: geometry.Canvas, reaso
         start, stop = (0 if first == 0 else start), (len(take.times_s) if end == len(take.moments) else stop)
         if start == stop:
             continue
-        part = dataclasses.replace(take, first=take.first + start, last=take.first + stop)
-        part = dataclasses.replace(part, times_s=take.times_s[start:stop])
-        shown = [person.id for index in which[first:end] for person in roles[index].people]
+        part = dataclasses.replace(take, times_s=take.times_s[start:stop])
         middles = _path(part, wishes, which, window, (first, end))
-        scenes.append(
-            Scene(
-                part.first,
-                part.last,
-                fill.NAME,
-                reason,
-                (tuple(dict.fromkeys(shown)),),
-                (1.0,),
-                (window,),
-                middles[None],
-            )
-        )
+        seen = tuple(dict.fromkeys(name for number in which[first:end] for name in groups[number]))
+        edges = take.first + start, take.first + stop
+        scenes.append(Scene(*edges, fill.NAME, reason, (seen,), (1.0,), (window,), middles[None]))
     return scenes
 
 
-def _far(
-    wishes: Sequence[tuple[camera.Wish, camera.Wish]],
-    roles: Sequence[casting.Role],
-    index: int,
-    window: tuple[float, float],
-) -> bool:
-    """Whether the window has to go so far from one role to the next that it cuts."""
-    before, after = roles[index - 1], roles[index]
-    for axis, size in enumerate(window):
-        places = [
-            np.clip(np.median(wishes[number][axis].ideal[role.first : role.end]), size / 2, 1 - size / 2)
-            for number, role in ((index - 1, before), (index, after))
-        ]
-        if abs(places[1] - places[0]) > CUT_MIN * size:
-            return True
-    return False
+def _place(wishes: tuple[camera.Wish, camera.Wish], role: casting.Role, window: tuple[float, float]) -> np.ndarray:
+    """Where the middle of a window is for a role, typically, (2,)."""
+    half = np.array(window) / 2
+    return np.clip([np.median(one.ideal[role.first : role.end]) for one in wishes], half, 1 - half)
 
 
 def _path(
