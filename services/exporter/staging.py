@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.exporter import analysis, camera, casting, geometry
+from services.exporter import analysis, camera, casting, geometry, layouts
 from services.exporter import people as persons
 from services.exporter.layouts import fill, split, stack
 
@@ -26,7 +26,7 @@ RESTLESS = 2  # moments before and after, whose places a subject may have as wel
 THIRD = 1 / 6  # of the window, from its middle to its upper third, where eyes are
 PANE_FACES, PANE_TIGHT = 2.8, 2.0  # heights of a face in the window of a pane: head and shoulders, or hardly
 PANE_WIDTHS = 1.6  # widths of a face that such a window has at least
-ENLARGE_MAX = {split.NAME: 2.5, stack.NAME: 4.0}  # delivered pixels per source pixel: more is a blur; insets are small
+ENLARGE_MAX = {split.NAME: 2.5, stack.NAME: 4.0}  # delivered per source pixel, where fill has less: insets are small
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ def divided(take: Take, picture: geometry.Picture, canvas: geometry.Canvas, reas
     pair = sorted((take.mattering if len(take.mattering) > 1 else take.people)[:2], key=lambda person: person.x)
     if len(pair) < 2:
         return None
-    return [_paned(take, picture, split.panes(picture, canvas), pair, split.NAME, reason)]
+    return [_paned(take, picture, canvas, pair, split.NAME, reason)]
 
 
 def stacked(take: Take, picture: geometry.Picture, canvas: geometry.Canvas, reason: str) -> list[Scene] | None:
@@ -203,21 +203,22 @@ def stacked(take: Take, picture: geometry.Picture, canvas: geometry.Canvas, reas
     if not take.people:
         return None
     speaker = max(take.people, key=lambda person: int(person.leads.sum()))
-    return [_paned(take, picture, stack.panes(picture, canvas), [speaker], stack.NAME, reason)]
+    return [_paned(take, picture, canvas, [speaker], stack.NAME, reason)]
 
 
 def _paned(
     take: Take,
     picture: geometry.Picture,
-    panes: Sequence[geometry.Canvas],
+    canvas: geometry.Canvas,
     people: Sequence[persons.Person],
     layout: str,
     reason: str,
 ) -> Scene:
     zooms, windows, paths = [], [], []
     middle = float(np.mean([person.x for person in people])) if len(people) > 1 else None
-    for pane, person in zip(panes, people, strict=True):
-        zoom = zoomed(person, picture, pane, middle, ENLARGE_MAX[layout])
+    filling = canvas.height / (geometry.window(picture, canvas)[1] * picture.shown[1])
+    for pane, person in zip(layouts.CATALOGUE[layout].panes(picture, canvas), people, strict=True):
+        zoom = zoomed(person, picture, pane, middle, max(ENLARGE_MAX[layout], filling))
         width, height = (share * zoom for share in geometry.window(picture, pane))
         zooms.append(zoom)
         windows.append((width, height))
