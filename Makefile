@@ -31,7 +31,7 @@ down: setup  ## Stop the suite
 	@reelsmith down
 
 test: setup  ## Run every test, JOBS [0] files at a time; missing tools are skipped with a reason
-	@OPENBLAS_NUM_THREADS=1 python -m pytest -n $${JOBS:-0} --dist loadfile  # one thread for each, as workers have it
+	@OPENBLAS_NUM_THREADS=1 python -m pytest -n $${JOBS:-0} --dist loadfile --no-loadscope-reorder  # one thread for each, as workers have it
 
 check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
 	@ruff check .

@@ -25,7 +25,7 @@ import numpy as np
 import scenedetect
 
 from media import pool
-from services.analyzer import document, measure, settings, warm
+from services.analyzer import document, measures, settings, tasks
 from services.analyzer.proposals import material, proposing
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media" / "real"
@@ -116,9 +116,9 @@ async def ours(workers: pool.Pool, path: pathlib.Path, *, every_frame: bool) -> 
     """Our analysis and its proposals, and the CPU seconds of its stages."""
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     with path.open("rb") as file:
-        measures = sorted(measure.MEASURES - {"subjects"})
-        request = {"threads": THREADS, "every_frame": every_frame, "measures": measures}
-        measured = await workers.run(warm.TASKS["measure"], request, inputs={"source": file})
+        names = sorted(measures.MEASURES - {"subjects"})
+        request = {"threads": THREADS, "every_frame": every_frame, "measures": names}
+        measured = await workers.run(tasks.MEASURE, request, inputs={"source": file})
     found = document.encode(document.analysis(path.name, "0" * 64, measured.value, measured.arrays))
     proposing.propose(material.Material.parse(found), proposing.Order())
     cost = Cost(time.perf_counter() - wall_s, time.process_time() - cpu_s + measured.cpu_s)
@@ -154,7 +154,7 @@ async def main(folder: pathlib.Path, runs: int) -> None:
     """Makes the films that are missing and prints the table."""
     print("| film | decode, wall / CPU | ours | ours, every frame | PySceneDetect adaptive | CPU of our stages |")
     print("|---" * 6 + "|")
-    async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+    async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
         for film, path in films(folder):
             print(row(film, *await compare(workers, path, runs)), flush=True)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from media import errors, source
-from services.analyzer import backend, planes
+from services.analyzer import backend, placement, planes
 from services.analyzer.kernels import spec
 from services.analyzer.kernels.cuda import reduction
 
@@ -155,7 +155,7 @@ def print_films(card: backend.Card, folder: pathlib.Path) -> None:
 
 def main(folder: pathlib.Path) -> None:
     """Measures, or says why not."""
-    if not backend.installed():
+    if not placement.installed():
         print("No figure: CuPy is not installed (reelsmith[gpu]).")
         return
     try:

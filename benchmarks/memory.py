@@ -22,7 +22,7 @@ import time
 import av
 
 from media import pool
-from services.analyzer import document, settings, warm
+from services.analyzer import document, settings, tasks
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media" / "real"
 FILM = MEDIA / "man_talking_10s_h264_datastreams.mp4"  # small pictures, a face and speech
@@ -50,11 +50,11 @@ async def analyze(path: pathlib.Path) -> dict[str, float]:
     """Analyzes a film; peaks in MB, of the worker and of this process, and the seconds it took."""
     begin_s = time.perf_counter()
     limits = settings.Settings().limits
-    async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+    async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
         with path.open("rb") as file:
             request = {"threads": limits.threads}
             measured = await workers.run(
-                warm.TASKS["measure"], request, inputs={"source": file}, deadline_s=limits.analyze_deadline_s
+                tasks.MEASURE, request, inputs={"source": file}, deadline_s=limits.analyze_deadline_s
             )
     found = document.analysis(path.name, "0" * 64, measured.value, measured.arrays)
     size = len(document.encode(found))

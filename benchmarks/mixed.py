@@ -35,7 +35,7 @@ import numpy as np
 
 from benchmarks import shots
 from media import pool
-from services.analyzer import document, settings, warm
+from services.analyzer import document, settings, tasks
 from services.analyzer.proposals import material, proposing
 
 SEEDS = (11, 12, 13, 14)
@@ -243,7 +243,7 @@ async def analyzed(workers: pool.Pool, path: pathlib.Path) -> bytes:
     """The analysis of a film, with all measures."""
     with path.open("rb") as file:
         request = {"threads": settings.Settings().threads}
-        measured = await workers.run(warm.TASKS["measure"], request, inputs={"source": file})
+        measured = await workers.run(tasks.MEASURE, request, inputs={"source": file})
     return document.encode(document.analysis(path.name, "0" * 64, measured.value, measured.arrays))
 
 
@@ -282,7 +282,7 @@ ORDERS = {
 async def main(media: pathlib.Path, seeds: tuple[int, ...], kept: pathlib.Path) -> None:
     """Composes the films, proposes clips of them and prints the table."""
     print(f"| seed | pieces | {' | '.join(ORDERS)} |\n|---|---{'|---' * len(ORDERS)}|")
-    async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+    async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
         for seed in seeds:
             pieces, path = plan(seed, media), kept / f"mixed {seed}.mp4"
             known = truth(pieces, write(pieces, media, path), media)

@@ -17,9 +17,10 @@ import time
 
 from benchmarks import analysis
 from media import pool
-from services.analyzer import document, measure, warm
+from services.analyzer import document, measures, tasks
 
-MEASURES = sorted(measure.MEASURES - {"subjects"})
+EVERYTHING = sorted(measures.MEASURES)
+NOBODY = sorted(measures.MEASURES - {"subjects"})
 
 
 def decode(path: pathlib.Path, threads: int) -> float:
@@ -29,12 +30,12 @@ def decode(path: pathlib.Path, threads: int) -> float:
     return time.perf_counter() - begin_s
 
 
-async def measured(workers: pool.Pool, path: pathlib.Path, threads: int, measures: list[str]) -> tuple[float, bytes]:
+async def measured(workers: pool.Pool, path: pathlib.Path, threads: int, wanted: list[str]) -> tuple[float, bytes]:
     """Seconds that an analysis takes, and its document."""
     begin_s = time.perf_counter()
     with path.open("rb") as file:
-        request = {"threads": threads, "measures": measures}
-        found = await workers.run(warm.TASKS["measure"], request, inputs={"source": file})
+        request = {"threads": threads, "measures": wanted}
+        found = await workers.run(tasks.MEASURE, request, inputs={"source": file})
     seconds = time.perf_counter() - begin_s
     return seconds, document.encode(document.analysis(path.name, "0" * 64, found.value, found.arrays))
 
@@ -47,10 +48,10 @@ async def compare(path: pathlib.Path, counts: list[int], runs: int) -> dict[str,
     for _ in range(runs):
         for count in counts:
             os.sched_setaffinity(0, every[:count])  # what it starts is held to them too
-            async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+            async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
                 times.setdefault("decode", {}).setdefault(count, []).append(decode(path, count + 1))
-                for name, measures in (("analysis", MEASURES), ("with people", sorted(measure.MEASURES))):
-                    seconds, found = await measured(workers, path, count + 1, measures)
+                for name, wanted in (("analysis", NOBODY), ("with people", EVERYTHING)):
+                    seconds, found = await measured(workers, path, count + 1, wanted)
                     times.setdefault(name, {}).setdefault(count, []).append(seconds)
                     documents.setdefault(name, set()).add(found)
             os.sched_setaffinity(0, every)

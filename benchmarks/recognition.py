@@ -22,7 +22,7 @@ import av
 import numpy as np
 
 from media import pool
-from services.analyzer import warm
+from services.analyzer import tasks
 from services.analyzer.recognition import model, recognizer
 
 MEDIA = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", pathlib.Path(__file__).parents[2] / "shared" / "media"))
@@ -56,10 +56,10 @@ async def heard(place: pathlib.Path, source: pathlib.Path, spans: Sequence, paus
 
 async def measured(source: pathlib.Path) -> dict:
     """What the analyzer finds: speech, pauses, and the text that the source brings."""
-    async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+    async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
         with source.open("rb") as file:
             request = {"measures": ["speech", "transcript"], "threads": 1}
-            return (await workers.run(warm.TASKS["measure"], request, inputs={"source": file})).value
+            return (await workers.run(tasks.MEASURE, request, inputs={"source": file})).value
 
 
 def repeated(target: pathlib.Path, length_s: float) -> pathlib.Path:

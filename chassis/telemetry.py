@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 from opentelemetry import context as otel_context
 from opentelemetry import propagate, trace
-from opentelemetry.exporter.otlp.proto.grpc import trace_exporter
 from opentelemetry.sdk import resources
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.sdk.trace import export
@@ -49,6 +48,8 @@ def setup(settings: settings_module.Settings) -> None:
         resource=resources.Resource.create({"service.name": settings.name}), shutdown_on_exit=False
     )
     if any(os.environ.get(variable) for variable in ENDPOINT_VARIABLES):
+        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter  # a tenth of a second for nothing elsewhere
+
         exporter = trace_exporter.OTLPSpanExporter(timeout=EXPORT_TIMEOUT_S)
         provider.add_span_processor(
             export.BatchSpanProcessor(

@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, suite
+from client.commands import analyze, clip, config, demo, jobs, render, suite
 
 app = typer.Typer(
     name="reelsmith",
@@ -12,6 +12,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(clip.clip)
+app.command()(render.render)
 app.command()(analyze.analyze)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")

@@ -13,6 +13,8 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 from chassis import client, discovery, errors
 
 CALL_TIMEOUT_S = 10.0  # the service touches one small database
+LONG_TIMEOUT_S = 300.0  # for calls that go through everything there is
+PAGE_SIZE = 1000  # as many as the API gives at once
 WATCH_TIMEOUT_S = 24 * 3600.0  # a person watches for a day at most
 
 
@@ -76,7 +78,13 @@ class Config:
         return await self._stub.GetVersion(request, timeout=CALL_TIMEOUT_S)
 
     async def update(
-        self, document: dict[str, Any], paths: list[str], comment: str = "", validate_only: bool = False
+        self,
+        document: dict[str, Any],
+        paths: list[str],
+        comment: str = "",
+        *,
+        validate_only: bool = False,
+        expected: int | None = None,
     ) -> pb.Config:
         """Changes the named parts, or all of it, of the newest document.
 
@@ -85,18 +93,19 @@ class Config:
             paths: What changes; empty for all. A path that the document lacks is removed.
             comment: Why.
             validate_only: Change nothing, only say what would be.
+            expected: Version that the change starts from; the newest by default.
 
         Raises:
             errors.Aborted: Someone else made a change in between.
             errors.InvalidArgument: The result would not be valid.
         """
-        current = await self.get()
+        current = expected if expected is not None else (await self.get()).version
         content = struct_pb2.Struct()
         content.update(document)
         request = pb.UpdateConfigRequest(
             config=pb.Config(environment=self._environment, document=content),
             update_mask=field_mask_pb2.FieldMask(paths=paths) if paths else None,
-            expected_version=current.version,
+            expected_version=current,
             validate_only=validate_only,
             comment=comment,
             actor=getpass.getuser(),
@@ -118,6 +127,59 @@ class Config:
             actor=getpass.getuser(),
         )
         return await self._stub.RollbackConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def set_secret(self, name: str, value: bytes) -> pb.Secret:
+        """Stores a secret."""
+        request = pb.SetSecretRequest(name=name, value=value, actor=getpass.getuser())
+        return await self._stub.SetSecret(request, timeout=CALL_TIMEOUT_S)
+
+    async def secret(self, name: str, version: int = 0) -> bytes:
+        """The value of a secret, of its newest version by default; the access is recorded."""
+        request = pb.AccessSecretRequest(name=name, version=version, actor=getpass.getuser())
+        return (await self._stub.AccessSecret(request, timeout=CALL_TIMEOUT_S)).value
+
+    async def secrets(self) -> list[pb.Secret]:
+        """All secrets, without values."""
+        found, token = [], ""
+        while True:
+            request = pb.ListSecretsRequest(page_size=PAGE_SIZE, page_token=token)
+            page = await self._stub.ListSecrets(request, timeout=CALL_TIMEOUT_S)
+            found += page.secrets
+            token = page.next_page_token
+            if not token:
+                return found
+
+    async def delete_secret(self, name: str) -> None:
+        """Deletes a secret."""
+        request = pb.DeleteSecretRequest(name=name, actor=getpass.getuser())
+        await self._stub.DeleteSecret(request, timeout=CALL_TIMEOUT_S)
+
+    async def rotate_keys(self) -> pb.RotateKeysResponse:
+        """Has every secret encrypted with a new key."""
+        request = pb.RotateKeysRequest(actor=getpass.getuser())
+        return await self._stub.RotateKeys(request, timeout=LONG_TIMEOUT_S)
+
+    async def events(self, count: int | None = None) -> AsyncIterator[pb.AuditEvent]:
+        """What was done and refused, the newest first.
+
+        Args:
+            count: How many at most; all by default.
+        """
+        token, left = "", count
+        while left is None or left > 0:
+            size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
+            request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
+            page = await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
+            for event in page.events:
+                yield event
+            token = page.next_page_token
+            left = None if left is None else left - len(page.events)
+            if not token:
+                return
+
+    async def verify(self, head: str = "") -> pb.VerifyAuditResponse:
+        """Has the record of events checked, past a head that was kept elsewhere."""
+        return await self._stub.VerifyAudit(pb.VerifyAuditRequest(head=head), timeout=LONG_TIMEOUT_S)
 
     async def watch(self) -> AsyncIterator[pb.Config]:
         """The newest document, then every later version."""

@@ -80,6 +80,7 @@ def document(job: jobs.Job, folder: pathlib.Path | None) -> dict:
         "folder": str(folder) if folder else None,
         "report": _local(folder, [a for a in job.artifacts if a.role == media.ARTIFACT_ROLE_REPORT]),
         "contact_sheet": _local(folder, [a for a in job.artifacts if a.role == media.ARTIFACT_ROLE_CONTACT_SHEET]),
+        "timelines": [_local(folder, [a]) for a in job.artifacts if a.role == media.ARTIFACT_ROLE_TIMELINE],
         "clips": [_clip(clip, folder) for clip in job.clips],
     }
 

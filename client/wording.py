@@ -17,6 +17,7 @@ KINDS = {
     jobs.Step.KIND_EXPORT: "export",
     jobs.Step.KIND_IMAGES: "images",
     jobs.Step.KIND_REPORT: "report",
+    jobs.Step.KIND_TIMELINES: "timelines",
 }
 
 

@@ -254,8 +254,13 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     changed = jobs_pb2.JobSpec()
     changed.CopyFrom(spec)
     del changed.clips[:]
-    changed.clips.append(request.time if request.HasField("time") else clip.time)
-    changed.count, changed.analyze_only = 1, False
+    changed.count, changed.analyze_only, changed.manifest_uri = 1, False, ""
+    if request.HasField("edit"):
+        changed.edit.CopyFrom(request.edit)
+    elif request.HasField("time"):
+        del changed.edit.ranges[:]
+    if not changed.edit.ranges:
+        changed.clips.append(request.time if request.HasField("time") else clip.time)
     for name in ("aspect_ratio", "layout", "preset"):
         if getattr(request, name):
             setattr(changed, name, getattr(request, name))

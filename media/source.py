@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, NoReturn
 
 import av
@@ -31,6 +31,9 @@ METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.
 EXACT_DECODERS = {"h264": "h264", "hevc": "hevc", "vp8": "vp8", "vp9": "vp9", "av1": "av1"}
 NOT_ON_DEVICE = "NOT_ON_DEVICE"  # the reason of errors that the processor does not have
 COLOURS = ("color_range", "color_primaries", "color_trc", "colorspace")
+SIDE_TRACKS = (  # sounds beside the main one
+    av.stream.Disposition.comment | av.stream.Disposition.hearing_impaired | av.stream.Disposition.visual_impaired
+)
 ON_DEVICE = "cuda"  # the format of frames that lie in a device's memory
 # What opening and decoding raise: PyAV's exceptions are not one family. ValueError covers text that is no Unicode.
 FAULTS = (av.error.FFmpegError, ValueError, MemoryError, OSError, EOFError)
@@ -43,7 +46,7 @@ class Source:
     Attributes:
         container: PyAV's container.
         video: The stream to look at: the largest that is no cover picture; None without one.
-        audio: The stream to listen to: the one marked as default, else the first; None without one.
+        audio: The stream to listen to, see `preferred_audio`; None without one.
         limits: The bounds it was opened with.
         faults: How often each kind of damage was met while reading, by name.
         device: Decodes the video on a device; None where the processor does.
@@ -331,9 +334,22 @@ def _chosen_video(container: av.container.InputContainer) -> av.video.stream.Vid
 
 
 def _chosen_audio(container: av.container.InputContainer) -> av.audio.stream.AudioStream | None:
-    usable = [stream for stream in container.streams.audio if decodable(stream)]
-    preferred = [stream for stream in usable if stream.disposition & av.stream.Disposition.default]
-    return next(iter(preferred + usable), None)
+    return preferred_audio(container.streams.audio)
+
+
+def preferred_audio(streams: Iterable[av.audio.stream.AudioStream]) -> av.audio.stream.AudioStream | None:
+    """The stream that a viewer would hear: no commentary and none for the impaired where there is another one, the one
+    marked as default, the one with the most channels, the first; None where none can be decoded."""
+    return min(
+        filter(decodable, streams),
+        key=lambda stream: (
+            bool(stream.disposition & SIDE_TRACKS),
+            not stream.disposition & av.stream.Disposition.default,
+            -stream.codec_context.channels,
+            stream.index,
+        ),
+        default=None,
+    )
 
 
 def _raise_nothing(container: av.container.InputContainer) -> NoReturn:

@@ -23,6 +23,7 @@ UNMARKED = {
     "reelsmith.config.v1.ConfigService.RollbackConfig",
     "reelsmith.config.v1.ConfigService.SetSecret",
     "reelsmith.config.v1.ConfigService.AccessSecret",
+    "reelsmith.config.v1.ConfigService.DeleteSecret",
     "reelsmith.config.v1.ConfigService.RotateKeys",
     "reelsmith.gateway.v1.ClipService.UploadSource",
 }

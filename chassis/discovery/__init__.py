@@ -1,8 +1,7 @@
-"""How processes find each other: a registry, either Consul or a fixed list."""
+"""How processes find each other: a registry, either Consul (`discovery.consul`) or a fixed list."""
 
 from chassis.discovery.choice import from_settings
-from chassis.discovery.consul import ConsulRegistry
 from chassis.discovery.instance import Instance, Registry
 from chassis.discovery.static import StaticRegistry
 
-__all__ = ["ConsulRegistry", "Instance", "Registry", "StaticRegistry", "from_settings"]
+__all__ = ["Instance", "Registry", "StaticRegistry", "from_settings"]

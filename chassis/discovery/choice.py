@@ -1,13 +1,14 @@
 """Which registry this process uses."""
 
+import http.client
 import logging
 
-import httpx
-
 from chassis import settings as settings_module
-from chassis.discovery import consul, instance, static
+from chassis.discovery import instance, static
 
+DEFAULT_ADDRESS = "127.0.0.1:8500"  # of a Consul agent
 PROBE_TIMEOUT_S = 0.3  # an agent on this machine answers in milliseconds
+LEADER_BYTES_MAX = 256  # an address and a port, in quotes
 
 logger = logging.getLogger(__name__)
 
@@ -20,16 +21,26 @@ def from_settings(settings: settings_module.Settings) -> instance.Registry:
     """
     token = settings.consul_token.get_secret_value()
     if settings.discovery == "consul" or (settings.discovery == "auto" and settings.consul_address):
-        return consul.ConsulRegistry(settings.consul_address or consul.DEFAULT_ADDRESS, token)
-    if settings.discovery == "auto" and not settings.static_registry and _answers(consul.DEFAULT_ADDRESS):
-        logger.info("a Consul agent answers on %s: used for discovery", consul.DEFAULT_ADDRESS)
-        return consul.ConsulRegistry(consul.DEFAULT_ADDRESS, token)
+        return _consul(settings.consul_address or DEFAULT_ADDRESS, token)
+    if settings.discovery == "auto" and not settings.static_registry and _answers(DEFAULT_ADDRESS):
+        logger.info("a Consul agent answers on %s: used for discovery", DEFAULT_ADDRESS)
+        return _consul(DEFAULT_ADDRESS, token)
     return static.StaticRegistry.parse(settings.static_registry)
 
 
+def _consul(address: str, token: str) -> instance.Registry:
+    from chassis.discovery import consul  # its HTTP clients are a third of what a service loads at its start
+
+    return consul.ConsulRegistry(address, token)
+
+
 def _answers(address: str) -> bool:
+    connection = http.client.HTTPConnection(address, timeout=PROBE_TIMEOUT_S)
     try:
-        leader = httpx.get(f"{consul.url(address)}/v1/status/leader", timeout=PROBE_TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError:
+        connection.request("GET", "/v1/status/leader")
+        answer = connection.getresponse()
+        return answer.status == http.HTTPStatus.OK and b":" in answer.read(LEADER_BYTES_MAX)
+    except (OSError, http.client.HTTPException):
         return False
-    return leader.is_success and ":" in leader.text
+    finally:
+        connection.close()

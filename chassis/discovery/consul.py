@@ -16,7 +16,6 @@ from chassis import errors
 from chassis.discovery import instance as instance_module
 from chassis.discovery import steady
 
-DEFAULT_ADDRESS = "127.0.0.1:8500"
 CHECK_INTERVAL = "1s"  # a dead process is off the list in about a second
 CHECK_TIMEOUT = "2s"
 DEREGISTER_AFTER = "1m"  # the least that Consul accepts: what crashed and never came back is forgotten
@@ -36,7 +35,7 @@ class ConsulRegistry:
         token: ACL token; empty for none.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, token: str = "") -> None:
+    def __init__(self, address: str, token: str = "") -> None:
         self._url = url(address)
         parts = urllib.parse.urlsplit(self._url)
         self._agent = consul.Consul(

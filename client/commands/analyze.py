@@ -8,7 +8,7 @@ import rich.table
 import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
-from client import analysis, follow, plot, progress, terminal, wording
+from client import analysis, follow, progress, terminal, wording
 from client.commands import clip, options, session
 
 STDOUT = pathlib.Path("-")
@@ -94,6 +94,8 @@ async def _analyze(files: follow.Files, spec: jobs.JobSpec, wanted: Wanted, addr
 def deliver(document: dict[str, Any], wanted: Wanted) -> None:
     """Writes the files that are asked for and says where they are; says the gist where none is."""
     if wanted.plot_file:
+        from client import plot  # a third of the start of every command
+
         plot.write(document, wanted.plot_file)
     if wanted.json_file == STDOUT:
         terminal.write(document)

@@ -7,7 +7,7 @@ import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from client import follow, progress, results, terminal, wording
-from client.commands import options, session
+from client.commands import editing, options, session
 
 USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
 
@@ -30,6 +30,12 @@ def clip(
     gap_s: options.Gap = 0.0,
     exclude: options.Exclude = None,
     transcript: options.Transcript = None,
+    join: editing.Join = None,
+    tighten: editing.Tighten = False,
+    speed: editing.Speed = 1.0,
+    fade: editing.Fade = "",
+    audio: editing.AudioTrack = "",
+    timeline: editing.Timeline = "",
     title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
@@ -59,13 +65,16 @@ def clip(
         gap_min_s=gap_s,
         exclusions=map(options.stretch, exclude or ()),
         title=title,
+        edit=editing.edit(join or (), tighten, speed, fade, audio),
+        timelines=editing.timelines(timeline),
     )
-    terminal.run(_clip(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)
+    terminal.run(made(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)
 
 
-async def _clip(
+async def made(
     files: follow.Files, spec: jobs.JobSpec, out: pathlib.Path, as_json: bool, address: str
 ) -> terminal.Code:
+    """Makes a job of files, sees it through and brings home what came out."""
     with progress.shown(terminal.err) as display:
         async with session.any_suite(address, display) as (suite, where):
             job = await follow.run(suite, where, spec, files, display)
@@ -106,6 +115,8 @@ def paths(document: dict) -> None:
     for kind in ("contact_sheet", "report"):
         if document[kind]:
             terminal.say(f"{kind.replace('_', ' '):14} {document[kind]}")
+    for path in document["timelines"]:
+        terminal.say(f"{'timeline':14} {path}")
 
 
 def verdict(job: jobs.Job, kept: bool = True) -> terminal.Code:

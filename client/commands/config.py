@@ -1,8 +1,15 @@
 """`reelsmith config`: the shared configuration, versioned and live."""
 
+import asyncio
 import contextlib
+import difflib
 import json
+import os
 import pathlib
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import rich.markup
@@ -13,12 +20,12 @@ from reelsmith.config.v1 import config_pb2 as pb
 
 from chassis import errors
 from client import config, terminal, wording
-from client.commands import options, session
+from client.commands import audit, options, secrets, session
 
 app = typer.Typer(no_args_is_help=True, help="Read and change the shared configuration.")
-Service = Annotated[
-    str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
-]
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(audit.app, name="audit")
+Service = options.ConfigService
 Environment = Annotated[str, typer.Option(help="Which document; the service's own by default.")]
 Comment = Annotated[str, typer.Option(help="Why, for the record.")]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="A path such as analyzer.weights.motion.")]
@@ -28,6 +35,9 @@ File = Annotated[
         metavar="FILE", help="A JSON file with a whole document.", exists=True, dir_okay=False, readable=True
     ),
 ]
+
+
+COLORS = {"+": "green", "-": "red", "@": "cyan"}  # of the lines of a difference
 
 
 def _connected(service: str, environment: str) -> contextlib.AbstractAsyncContextManager[config.Config]:
@@ -113,6 +123,104 @@ async def _validate(document: dict[str, Any], environment: str, service: str) ->
         await connection.update(document, [], validate_only=True)
     terminal.say("valid")
     return terminal.Code.DONE
+
+
+@app.command()
+def edit(comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
+    """Open the document in $EDITOR; what is saved becomes the next version."""
+    terminal.run(_edit(comment, environment, service))
+
+
+async def _edit(comment: str, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        before = await connection.get()
+        with _draft(f"{before.environment}-", _shown(before)) as file:
+            made = await _edited(connection, before, file, comment)
+    if made is None:
+        terminal.say("nothing was changed")
+        return terminal.Code.DONE
+    _show_difference(before, made)
+    terminal.say(_describe(made))
+    return terminal.Code.DONE
+
+
+@contextlib.contextmanager
+def _draft(prefix: str, text: str) -> Iterator[pathlib.Path]:
+    """A file with a text, for as long as nothing goes wrong; then it stays."""
+    descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".json")
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(text)
+    try:
+        yield pathlib.Path(name)
+    except BaseException:
+        terminal.complain(f"nothing was changed; what was written is in {name}")
+        raise
+    os.unlink(name)
+
+
+async def _edited(connection: config.Config, before: pb.Config, file: pathlib.Path, comment: str) -> pb.Config | None:
+    """The version that comes of what is saved; None where that is what was there.
+
+    Raises:
+        errors.Error: It cannot be taken, and is not to be written again.
+    """
+    while True:
+        await _opened(file)
+        try:
+            document = _document(file)
+            if document == config.plain(before):
+                return None
+            return await connection.update(document, [], comment, expected=before.version)
+        except typer.BadParameter as error:
+            refused = errors.InvalidArgument(error.message)
+        except errors.InvalidArgument as error:
+            refused = error
+        terminal.complain(wording.explain(refused))
+        if not typer.confirm("Write it again?", default=True, err=True):
+            raise refused
+
+
+async def _opened(file: pathlib.Path) -> None:
+    """Has the person's editor open a file, until it is closed.
+
+    Raises:
+        errors.FailedPrecondition: There is no such editor, or it failed.
+    """
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    try:
+        code = await asyncio.to_thread(subprocess.call, [*words, str(file)])
+    except FileNotFoundError as error:
+        raise errors.FailedPrecondition(f"there is no editor {words[0]}; set EDITOR", reason="NO_EDITOR") from error
+    if code:
+        raise errors.FailedPrecondition(f"the editor {words[0]} failed with code {code}", reason="EDITOR_FAILED")
+
+
+@app.command()
+def diff(
+    before: Annotated[int, typer.Argument(metavar="BEFORE", min=0, help="A version.")],
+    after: Annotated[int | None, typer.Argument(metavar="AFTER", min=0, help="Another one; the newest.")] = None,
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """Show what changed from version BEFORE to AFTER."""
+    terminal.run(_diff(before, after, environment, service))
+
+
+async def _diff(before: int, after: int | None, environment: str, service: str) -> terminal.Code:
+    async with _connected(service, environment) as connection:
+        _show_difference(await connection.get(before), await connection.get(after))
+    return terminal.Code.DONE
+
+
+def _show_difference(before: pb.Config, after: pb.Config) -> None:
+    names = [f"version {version.version}" for version in (before, after)]
+    texts = [_shown(version).splitlines() for version in (before, after)]
+    for line in difflib.unified_diff(*texts, *names, lineterm=""):
+        terminal.out.print(line, style=COLORS.get(line[0], ""), markup=False, highlight=False, soft_wrap=True)
+
+
+def _shown(version: pb.Config) -> str:
+    return json.dumps(config.plain(version), indent=2, ensure_ascii=False) + "\n"
 
 
 @app.command()

@@ -58,7 +58,7 @@ def duration(text: str) -> media.ClipDuration:
     return media.ClipDuration(target_s=float(found[1]), count=int(found[2] or 0))
 
 
-def stretch(text: str) -> media.TimeRange:
+def stretch(text: str, option: str = "--exclude") -> media.TimeRange:
     """`FROM-TO` as the API has it, each in seconds or as `[H:]M:S`.
 
     Raises:
@@ -66,7 +66,7 @@ def stretch(text: str) -> media.TimeRange:
     """
     found = STRETCH.fullmatch(text)
     if not found:
-        raise typer.BadParameter(f"--exclude {text}: FROM-TO, in seconds or as 1:02:03, such as 0:00-1:30")
+        raise typer.BadParameter(f"{option} {text}: FROM-TO, in seconds or as 1:02:03, such as 0:00-1:30")
     start_s, end_s = map(_seconds, found.groups())
     return media.TimeRange(start_s=start_s, end_s=end_s)
 
@@ -75,6 +75,9 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+ConfigService = Annotated[
+    str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
+]
 Video = Annotated[
     pathlib.Path,
     typer.Argument(

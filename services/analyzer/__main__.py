@@ -8,7 +8,7 @@ from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.analyzer import analyses, backend, placement, service, warm, weights
+from services.analyzer import analyses, placement, service, tasks, weights
 from services.analyzer import settings as settings_module
 from services.analyzer.recognition import recognizer
 
@@ -24,10 +24,10 @@ async def main() -> None:
         workers=settings.workers,
         queue_limit=settings.queue_limit,
         memory_bytes=settings.worker_memory_bytes,
-        preload=warm.PRELOAD,
+        preload=tasks.PRELOAD,
     )
     carded = dataclasses.replace(
-        pooled, workers=settings.card_workers, preload=(*warm.PRELOAD, backend.PRELOAD), opening=backend.OPENING
+        pooled, workers=settings.card_workers, preload=tasks.CARD_PRELOAD, opening=tasks.CARD_OPENING
     )
     async with (
         client.Clients(registry, settings) as clients,

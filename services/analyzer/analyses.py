@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.analyzer import document, measure, placement, progress, warm, weights
+from services.analyzer import document, measures, placement, progress, tasks, weights
 from services.analyzer.proposals import genre, material, proposing
 from services.analyzer.recognition import recognizer
 
@@ -70,7 +70,7 @@ class Order:
     Attributes:
         source_uri: The source.
         target: Where the analysis goes.
-        measures: Of measure.MEASURES; empty for all.
+        measures: Of measures.MEASURES; empty for all.
         start_s: Where the part begins, in seconds.
         end_s: Where it ends; None for the end of the source.
         transcript_uri: A file with what is said; empty to look beside the source.
@@ -147,7 +147,7 @@ class Analyzer:
         media, sha256 = await self._with_hash(
             source_uri,
             lambda file: self._pool.run(
-                warm.TASKS["probe"],
+                tasks.PROBE,
                 {},
                 inputs={"source": file},
                 deadline_s=self._limits.probe_deadline_s,
@@ -202,9 +202,9 @@ class Analyzer:
         hears = self._recognizer.status.available and not order.transcript_uri and _asks(order, "transcript")
         meter = progress.Meter(MEASURING_SHARE if hears else 1.0)
         measured = await self._pool.run(
-            warm.TASKS["measure"],
+            tasks.MEASURE,
             request,
-            pictures=measure.fits_card(order.measures),
+            pictures=measures.fits_card(order.measures),
             inputs=inputs,
             deadline_s=self._limits.analyze_deadline_s,
             heartbeat_s=self._limits.heartbeat_s,
@@ -302,7 +302,7 @@ def _weighed(
 
 
 def _check(order: Order) -> None:
-    unknown = sorted(set(order.measures) - measure.MEASURES)
+    unknown = sorted(set(order.measures) - measures.MEASURES)
     if unknown:
         raise errors.InvalidArgument(f"no measure is called {', '.join(unknown)}", reason="BAD_REQUEST")
     if order.start_s < 0 or (order.end_s is not None and order.end_s <= order.start_s):

@@ -6,7 +6,6 @@ What goes wrong with a card ends the process, for a driver does not recover; who
 
 import ctypes
 import dataclasses
-import importlib.util
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Protocol
@@ -33,9 +32,6 @@ TRIALS = {
     "vp9": ("libvpx-vp9", "yuv420p"),
     "av1": ("libsvtav1", "yuv420p"),
 }  # decoders, and what makes a film for each
-TASK_PROBE = "services.analyzer.backend:probe"
-OPENING = "services.analyzer.backend:open_card"
-PRELOAD = "services.analyzer.kernels.cuda.device"
 
 
 class Driven(reduction.Device, Protocol):
@@ -105,11 +101,6 @@ def _card() -> Driven:
     if not _opened:
         raise errors.WorkerLost("no device was opened in this process", reason="DEVICE_FAILED")
     return _opened[0][0]
-
-
-def installed() -> bool:
-    """Whether the library that speaks to cards is installed (`reelsmith[gpu]`)."""
-    return importlib.util.find_spec("cupy") is not None
 
 
 def open_card() -> None:

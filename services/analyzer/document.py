@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from services.analyzer import focus
-from services.analyzer.camera import path
-from services.analyzer.subjects import finder
+from services.analyzer import camera, focus
 
 SCHEMA = "reelsmith.analysis/1"
 VERSION = "0.1.0"
 DECIMALS = 6
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech", "music", "onset",
-          *path.CURVES)  # fmt: skip
-FOCUS_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
+          *camera.CURVES)  # fmt: skip
+PICTURE_DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 
 def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -65,7 +63,7 @@ def analysis(name: str, sha256: str, measured: Mapping[str, Any], arrays: Mappin
         "transcript": measured["transcript"],
         "subjects": None
         if measured["subjects"] is None
-        else finder.documented(measured["subjects"], arrays["subjects"], measured["start_s"]),
+        else subjects(measured["subjects"], arrays["subjects"], measured["start_s"]),
     }
 
 
@@ -197,11 +195,41 @@ def samples(measured: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> li
         found.append(
             {
                 "t_s": sample.t_s + start_s,
-                "x": round(sample.x, FOCUS_DECIMALS),
-                "y": round(sample.y, FOCUS_DECIMALS),
-                "spread_x": round(sample.spread_x, FOCUS_DECIMALS),
-                "spread_y": round(sample.spread_y, FOCUS_DECIMALS),
-                "weight": round(sample.weight, FOCUS_DECIMALS),
+                "x": round(sample.x, PICTURE_DECIMALS),
+                "y": round(sample.y, PICTURE_DECIMALS),
+                "spread_x": round(sample.spread_x, PICTURE_DECIMALS),
+                "spread_y": round(sample.spread_y, PICTURE_DECIMALS),
+                "weight": round(sample.weight, PICTURE_DECIMALS),
             }
         )
     return found
+
+
+def subjects(people: Sequence[Mapping[str, Any]], samples: np.ndarray, start_s: float) -> list[dict[str, Any]]:
+    """The subjects as they are kept.
+
+    Args:
+        people: The values of the subjects.
+        samples: Their rows; see `subjects.finder.rows`.
+        start_s: Where the measured part begins, in seconds.
+    """
+    parts = np.split(samples, np.flatnonzero(np.diff(samples[:, 0])) + 1)
+    return [
+        {
+            **subject,
+            "start_s": subject["start_s"] + start_s,
+            "end_s": subject["end_s"] + start_s,
+            "samples": [_face(row, start_s) for row in part.tolist()],
+        }
+        for subject, part in zip(people, parts if len(samples) else [], strict=True)
+    ]
+
+
+def _face(row: Sequence[float], start_s: float) -> dict[str, float]:
+    _, t_s, frame, left, top, right, bottom = row
+    shares = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+    return {
+        "t_s": t_s + start_s,
+        "frame": int(frame),
+        **{name: round(value, PICTURE_DECIMALS) for name, value in shares.items()},
+    }

@@ -10,7 +10,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 import av
@@ -22,8 +22,9 @@ from services.analyzer import (
     backend,
     clock,
     eye,
-    focus,
+    gaze,
     highlight,
+    measures,
     picture,
     probe,
     references,
@@ -44,7 +45,6 @@ INTERVAL_S = 0.5  # of the curves
 REPORT_S = 0.2  # between two words of progress
 LEVEL_MIN_LUFS = -70.0  # the curve says this for silence, as JSON knows no infinity
 SPEED_S = 3.0  # span of the speed that is reported
-MEASURES = frozenset({"shots", "picture", "loudness", "speech", "transcript", "music", "subjects"})
 
 Report = Callable[[Mapping[str, Any]], None]
 Arrays = dict[str, np.ndarray]
@@ -55,7 +55,7 @@ class Wanted:
     """What to measure.
 
     Attributes:
-        measures: Of MEASURES.
+        measures: Of measures.MEASURES.
         start_s: Where the measured part begins, in seconds since the first frame.
         end_s: Where it ends; infinity for the end of the source.
         threads: Threads of the video decoder.
@@ -81,7 +81,7 @@ class Wanted:
         """What a request of the task says; everything is optional."""
         end_s = request.get("end_s")
         return cls(
-            measures=frozenset(request.get("measures") or MEASURES),
+            measures=frozenset(request.get("measures") or measures.MEASURES),
             start_s=float(request.get("start_s") or 0.0),
             end_s=math.inf if end_s is None else float(end_s),
             threads=int(request.get("threads") or 1),
@@ -95,7 +95,7 @@ class Wanted:
     @property
     def sees(self) -> bool:
         """Whether pictures are measured."""
-        return sees(self.measures)
+        return measures.sees(self.measures)
 
     @property
     def finds(self) -> bool:
@@ -111,16 +111,6 @@ class Wanted:
     def hears(self) -> bool:
         """Whether sound is measured."""
         return bool(self.measures & {"loudness", "speech", "music"})
-
-
-def sees(measures: Collection[str]) -> bool:
-    """Whether some of MEASURES look at pictures; none stands for all."""
-    return not measures or not {"shots", "picture", "subjects"}.isdisjoint(measures)
-
-
-def fits_card(measures: Collection[str]) -> bool:
-    """Whether a card can do all that some of MEASURES ask of the pictures: people are looked for by the processor."""
-    return sees(measures) and "subjects" not in (measures or MEASURES)
 
 
 def run(request: Mapping[str, Any], files: pool.Files, report: Report) -> tuple[dict[str, Any], Arrays]:
@@ -362,7 +352,7 @@ class Pass:
         found: Arrays = {"first_frame": pictures.first_frame + self._viewing.before}
         if "picture" in self._wanted.measures:
             found |= {"motion": pictures.motion, "sharpness": pictures.sharpness, "exposure": pictures.exposure}
-            found["focus"] = np.array([dataclasses.astuple(item) for item in pictures.focus]).reshape(-1, 6)
+            found["focus"] = pictures.focus
         return found
 
     def _filmed(self, pictures: picture.Pictures, duration_s: float, arrays: Arrays) -> list[dict[str, Any]] | None:
@@ -383,8 +373,8 @@ class Pass:
         found = finder.people(looks, pictures.borders_s, speech)
         arrays["subjects"] = finder.rows(found)
         if "focus" in arrays:
-            led = focus.led(pictures.focus, found, pictures.borders_s, probe.rotation_of(self._survey.first))
-            arrays["focus"] = np.array([dataclasses.astuple(item) for item in led]).reshape(-1, 6)
+            rotation = probe.rotation_of(self._survey.first)
+            arrays["focus"] = gaze.led(arrays["focus"], found, pictures.borders_s, rotation)
         return {"subjects": [item.value() for item in found]}
 
     def _heard(self, sound: meter.Sound | None, seen: bool, duration_s: float) -> tuple[dict[str, Any], Arrays]:
@@ -430,12 +420,12 @@ class Pass:
 
     def _highlight(self, arrays: Arrays, pictures: picture.Pictures, duration_s: float) -> np.ndarray:
         count = timeline.count_of(duration_s, INTERVAL_S)
-        measures = {name: arrays[name] for name in ("loudness_lufs", "motion", "speech") if name in arrays}
-        if "loudness_lufs" in measures:
-            measures["onset"] = highlight.onsets(measures["loudness_lufs"])
+        heard = {name: arrays[name] for name in ("loudness_lufs", "motion", "speech") if name in arrays}
+        if "loudness_lufs" in heard:
+            heard["onset"] = highlight.onsets(heard["loudness_lufs"])
         if "shots" in self._wanted.measures and pictures.frame_count:
-            measures["cuts"] = timeline.counts(pictures.borders_s, INTERVAL_S, count)
-        return highlight.curve(measures, INTERVAL_S, count)
+            heard["cuts"] = timeline.counts(pictures.borders_s, INTERVAL_S, count)
+        return highlight.curve(heard, INTERVAL_S, count)
 
     def _timings(self) -> list[dict[str, Any]]:
         self._watch.add(self._viewing.stages())

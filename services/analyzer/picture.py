@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from services.analyzer import bars, blank, eye, focus, planes, thinning, timeline
+from services.analyzer import bars, blank, eye, gaze, planes, thinning, timeline
 from services.analyzer.camera import path
 from services.analyzer.kernels import cpu, pairs
 from services.analyzer.shots import evidence, scanner, window
@@ -25,7 +25,7 @@ class Pictures:
         sharpness: Per interval, mean absolute gradient in grey levels.
         exposure: Per interval, mean luma from 0 to 1.
         first_frame: Per interval, the number of the first frame at or after its beginning.
-        focus: The focus track, as coded.
+        focus: The focus track, as coded, (n, 6) as `focus.Sample`.
         evidence: Why each border is there, where that was asked for.
         rejected: What looks like a border and is none, where that was asked for.
         black: Stretches in which the picture is black, in seconds.
@@ -43,7 +43,7 @@ class Pictures:
     sharpness: np.ndarray
     exposure: np.ndarray
     first_frame: np.ndarray
-    focus: list[focus.Sample]
+    focus: np.ndarray
     evidence: list[evidence.Evidence]
     rejected: list[evidence.Rejected]
     camera: np.ndarray
@@ -84,7 +84,7 @@ class Meter:
         self._stamps: dict[int, int] = {}  # of the frames that were left out and may be asked for, by number
         self._aside: dict[int, pairs.Picture] = {}  # those of them that are there
         self._scanner = scanner.Scanner(refine=self._refined, explain=explain) if shots else None
-        self._focus = focus.Tracker()
+        self._focus = gaze.Tracker()
         self._fitter, self._path = path.Fitter(), path.Path()
         self._bars, self._blank = bars.Watch(), blank.Watch()
         self._curves = timeline.Means(("motion", "sharpness", "exposure"), interval_s)
@@ -184,7 +184,7 @@ class Meter:
             contents=contents,
             first_frame=self._frames.finish(duration_s, self.frame_count),
             camera=self._path.finish(duration_s) * _samples(self._eye.grid),
-            focus=focus.smoothed(self._focus.samples, borders_s),
+            focus=gaze.smoothed(self._focus.finish(), borders_s),
             **curves,
         )
 

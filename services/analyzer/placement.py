@@ -8,6 +8,7 @@ processor.
 import asyncio
 import contextlib
 import dataclasses
+import importlib.util
 import logging
 import pathlib
 import time
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from media import errors, pool, sandbox, source
-from services.analyzer import backend
+from services.analyzer import tasks
 
 logger = logging.getLogger(__name__)
 
@@ -128,11 +129,11 @@ class Placement:
         """Finds out in a fresh process whether the card works."""
         async with self._trying:
             try:
-                if not backend.installed():
+                if not installed():
                     raise errors.Unsupported("reelsmith[gpu] is not installed")
                 if self._card is None:
                     self._card = await self._began.enter_async_context(pool.Pool(self._settings))
-                facts = (await self._card.run(backend.TASK_PROBE, {}, deadline_s=PROBE_DEADLINE_S)).value
+                facts = (await self._card.run(tasks.CARD_PROBE, {}, deadline_s=PROBE_DEADLINE_S)).value
             except FAULTS as error:
                 self._lose(error)
             else:
@@ -151,3 +152,8 @@ def _untried(asked: Asked) -> str:
     if asked == "cpu":
         return "as asked"
     return "a card is there, and used where the backend is `cuda`" if CONTROL.exists() else "no card is there"
+
+
+def installed() -> bool:
+    """Whether the library that speaks to cards is installed (`reelsmith[gpu]`)."""
+    return importlib.util.find_spec("cupy") is not None

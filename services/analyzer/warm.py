@@ -15,8 +15,6 @@ from services.analyzer.subjects import finder
 from services.analyzer.subjects import meter as seeing
 from services.analyzer.transcript import sidecar
 
-PRELOAD = ("services.analyzer.warm:everything",)
-TASKS = {"probe": "services.analyzer.probe:run", "measure": "services.analyzer.measure:run"}
 MODULES = (measure, probe)
 SUBTITLES = "1\n00:00:01,000 --> 00:00:02,000\n\u00fc &amp; <i>\u00e9</i>\n"
 

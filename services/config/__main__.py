@@ -8,15 +8,21 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 from chassis import discovery, errors, server, telemetry
 from services.config import builtin, schema, service, store, versions
 from services.config import settings as settings_module
+from services.config.audit import head, record
+from services.config.secrets import ring, vault
 
 
 async def serve(settings: settings_module.Settings) -> None:
     """Runs the configuration service until it is told to stop."""
     registry = discovery.from_settings(settings)
-    async with store.Store(settings.database) as kept:
+    signer = head.Signer.load(settings.state_dir / "audit.key")
+    keeper = head.Keeper(settings.state_dir / "audit.head", signer)
+    async with store.Store(settings.database, keeper) as kept:
         rules, defaults = schema.Schema.load(), builtin.load()
         known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
-        served = server.Service(service.ConfigService(known), rpc.add_ConfigServiceServicer_to_server, service.NAME)
+        secrets = vault.Vault(kept, ring.Ring(settings.keys))
+        servicer = service.ConfigService(known, secrets, record.Record(kept, signer, keeper))
+        served = server.Service(servicer, rpc.add_ConfigServiceServicer_to_server, service.NAME)
         await server.run(settings, [served], registry=registry)
 
 

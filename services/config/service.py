@@ -1,15 +1,13 @@
-"""ConfigService: translates between messages and versions."""
+"""ConfigService: translates between messages and versions, secrets and events."""
 
 import base64
 import binascii
 import contextlib
-import importlib.metadata
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-from google.protobuf import message as message_module
-from google.protobuf import struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from grpc import aio
 from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
@@ -17,23 +15,16 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 from chassis import errors
 from services.config import store as store_module
 from services.config import versions as versions_module
+from services.config.audit import chain, record
+from services.config.secrets import store as secret_store
+from services.config.secrets import vault
 
 NAME = pb.DESCRIPTOR.services_by_name["ConfigService"].full_name
-PAGE_SIZE = 50  # as the API says
+PAGE_SIZE = 50  # versions, as the API says
+SHORT_PAGE_SIZE = 100  # secrets and events, as the API says
 PAGE_SIZE_MAX = 1000  # as the API says
-PAGE_TOKEN = re.compile(r"before:(\d{1,18})")
-
-Handler = Callable[[Any, Any, aio.ServicerContext], Awaitable[message_module.Message]]
-
-
-def _not_offered(what: str, reason: str) -> Handler:
-    """A method that says that this release does not offer it."""
-
-    async def refuse(self: Any, request: Any, context: aio.ServicerContext) -> message_module.Message:
-        release = importlib.metadata.version("reelsmith")
-        raise errors.Unimplemented(f"{what} is not part of release {release}", reason=reason)
-
-    return refuse
+RESOURCE_LENGTH_MAX = 200  # characters: names are shorter, but for those that are refused
+NUMBER = re.compile(r"\d{1,18}")
 
 
 class ConfigService(rpc.ConfigServiceServicer):
@@ -41,10 +32,12 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     Args:
         versions: What can be done with versions.
+        secrets: What can be done with secrets.
+        events: The record of what was done and refused.
     """
 
-    def __init__(self, versions: versions_module.Versions) -> None:
-        self._versions = versions
+    def __init__(self, versions: versions_module.Versions, secrets: vault.Vault, events: record.Record) -> None:
+        self._versions, self._secrets, self._events = versions, secrets, events
 
     async def check(self) -> None:
         """Looks whether the store answers.
@@ -62,24 +55,26 @@ class ConfigService(rpc.ConfigServiceServicer):
         """Changes the document, if it is still at the expected version and the result is valid."""
         if not request.config.HasField("document"):
             raise _missing("config.document", "the document, or the part of it that the mask names")
-        edit = versions_module.patch(list(request.update_mask.paths), _plain(request.config.document))
-        version = await self._versions.update(
-            request.config.environment,
-            edit,
-            request.expected_version,
-            actor=request.actor,
-            comment=request.comment,
-            dry=request.validate_only,
-        )
+        async with self._told("UpdateConfig", self._document(request.config.environment), request.actor):
+            edit = versions_module.patch(list(request.update_mask.paths), _plain(request.config.document))
+            version = await self._versions.update(
+                request.config.environment,
+                edit,
+                request.expected_version,
+                actor=request.actor,
+                comment=request.comment,
+                dry=request.validate_only,
+            )
         return _config(version)
 
     async def ListVersions(
         self, request: pb.ListVersionsRequest, context: aio.ServicerContext
     ) -> pb.ListVersionsResponse:
         """Lists versions, the newest first."""
-        found = await self._versions.page(request.environment, _before(request.page_token), _page_size(request))
+        size = _page_size(request.page_size, PAGE_SIZE)
+        found = await self._versions.page(request.environment, _number("before", request.page_token), size)
         rest = found[-1].number if found else 0
-        token = _token(rest) if rest else ""
+        token = _token("before", str(rest)) if rest else ""
         listed = [_config(version, whole=False) for version in found]
         return pb.ListVersionsResponse(versions=listed, next_page_token=token)
 
@@ -89,13 +84,14 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: aio.ServicerContext) -> pb.Config:
         """Makes a new version with the content of an old one."""
-        version = await self._versions.rollback(
-            request.environment,
-            request.version,
-            request.expected_version,
-            actor=request.actor,
-            comment=request.comment,
-        )
+        async with self._told("RollbackConfig", self._document(request.environment), request.actor):
+            version = await self._versions.rollback(
+                request.environment,
+                request.version,
+                request.expected_version,
+                actor=request.actor,
+                comment=request.comment,
+            )
         return _config(version)
 
     async def WatchConfig(
@@ -110,13 +106,91 @@ class ConfigService(rpc.ConfigServiceServicer):
         """Returns the JSON Schema that documents must satisfy."""
         return pb.GetSchemaResponse(schema=_struct(self._versions.rules.rules))
 
-    SetSecret = _not_offered("storing secrets", "SECRETS_NOT_OFFERED")
-    AccessSecret = _not_offered("reading secrets", "SECRETS_NOT_OFFERED")
-    ListSecrets = _not_offered("listing secrets", "SECRETS_NOT_OFFERED")
-    DeleteSecret = _not_offered("deleting secrets", "SECRETS_NOT_OFFERED")
-    RotateKeys = _not_offered("rotating keys", "SECRETS_NOT_OFFERED")
-    ListAuditEvents = _not_offered("the record of events", "AUDIT_NOT_OFFERED")
-    VerifyAudit = _not_offered("checking the record of events", "AUDIT_NOT_OFFERED")
+    async def SetSecret(self, request: pb.SetSecretRequest, context: aio.ServicerContext) -> pb.Secret:
+        """Stores a secret, encrypted."""
+        async with self._told("SetSecret", f"secrets/{request.name}", request.actor) as entry:
+            return _secret(await self._secrets.put(request.name, request.value, entry))
+
+    async def AccessSecret(
+        self, request: pb.AccessSecretRequest, context: aio.ServicerContext
+    ) -> pb.AccessSecretResponse:
+        """Returns the value of a secret; the access is recorded."""
+        async with self._told("AccessSecret", f"secrets/{request.name}", request.actor) as entry:
+            sealed, value = await self._secrets.access(request.name, request.version, entry)
+        return pb.AccessSecretResponse(secret=_secret(sealed), value=value)
+
+    async def ListSecrets(self, request: pb.ListSecretsRequest, context: aio.ServicerContext) -> pb.ListSecretsResponse:
+        """Lists secrets, without values."""
+        size = _page_size(request.page_size, SHORT_PAGE_SIZE)
+        found = await self._secrets.page(_read_token("after", request.page_token), size)
+        token = _token("after", found[-1].name) if len(found) == size else ""
+        return pb.ListSecretsResponse(secrets=map(_secret, found), next_page_token=token)
+
+    async def DeleteSecret(self, request: pb.DeleteSecretRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
+        """Deletes a secret."""
+        async with self._told("DeleteSecret", f"secrets/{request.name}", request.actor) as entry:
+            await self._secrets.delete(request.name, entry)
+        return empty_pb2.Empty()
+
+    async def RotateKeys(self, request: pb.RotateKeysRequest, context: aio.ServicerContext) -> pb.RotateKeysResponse:
+        """Makes a new key and encrypts every secret with it."""
+        async with self._told("RotateKeys", "keys", request.actor) as entry:
+            key_id, count = await self._secrets.turn(entry)
+        return pb.RotateKeysResponse(key_id=key_id, rotated_secrets=count)
+
+    async def ListAuditEvents(
+        self, request: pb.ListAuditEventsRequest, context: aio.ServicerContext
+    ) -> pb.ListAuditEventsResponse:
+        """Lists what was done and refused, the newest first."""
+        size = _page_size(request.page_size, SHORT_PAGE_SIZE)
+        found = await self._events.page(_number("before", request.page_token), size)
+        token = _token("before", str(found[-1].sequence)) if found and found[-1].sequence > 1 else ""
+        return pb.ListAuditEventsResponse(events=map(_event, found), next_page_token=token)
+
+    async def VerifyAudit(self, request: pb.VerifyAuditRequest, context: aio.ServicerContext) -> pb.VerifyAuditResponse:
+        """Checks that the record of events was not tampered with."""
+        verdict = await self._events.verify(request.head)
+        return pb.VerifyAuditResponse(
+            intact=not verdict.finding.broken,
+            events=verdict.finding.events,
+            head=verdict.head,
+            broken_sequence=verdict.finding.broken,
+            public_key=verdict.public_key,
+        )
+
+    def _document(self, environment: str) -> str:
+        return f"config/{environment or self._versions.environment}"
+
+    @contextlib.asynccontextmanager
+    async def _told(self, action: str, resource: str, actor: str) -> AsyncIterator[chain.Entry]:
+        """What to record of a call; its refusal is recorded too."""
+        entry = chain.Entry(actor[: versions_module.ACTOR_LENGTH_MAX], action, resource[:RESOURCE_LENGTH_MAX])
+        try:
+            versions_module.check_length("actor", actor, versions_module.ACTOR_LENGTH_MAX)
+            yield entry
+        except errors.Error as error:
+            await self._events.refused(entry, error)
+            raise
+
+
+def _secret(sealed: secret_store.Sealed) -> pb.Secret:
+    secret = pb.Secret(name=sealed.name, version=sealed.version, key_id=sealed.key_id)
+    secret.create_time.FromMicroseconds(sealed.create_time_us)
+    return secret
+
+
+def _event(event: chain.Event) -> pb.AuditEvent:
+    entry = event.entry
+    made = pb.AuditEvent(
+        sequence=event.sequence,
+        actor=entry.actor,
+        action=entry.action,
+        resource=entry.resource,
+        outcome=entry.outcome,
+        hash=event.hash.hex(),
+    )
+    made.time.FromMicroseconds(event.time_us)
+    return made
 
 
 def _config(version: store_module.Version, *, whole: bool = True) -> pb.Config:
@@ -156,32 +230,44 @@ def _value(value: struct_pb2.Value) -> Any:
             return getattr(value, kind)
 
 
-def _page_size(request: pb.ListVersionsRequest) -> int:
-    if request.page_size < 0:
-        message = f"{request.page_size} is negative"
+def _page_size(asked: int, usual: int) -> int:
+    if asked < 0:
+        message = f"{asked} is negative"
         raise errors.InvalidArgument(
             f"page_size {message}", reason="BAD_PAGE_SIZE", fields=[errors.Field("page_size", message)]
         )
-    return min(request.page_size or PAGE_SIZE, PAGE_SIZE_MAX)
+    return min(asked or usual, PAGE_SIZE_MAX)
 
 
-def _token(before: int) -> str:
-    return base64.urlsafe_b64encode(f"before:{before}".encode()).decode()
+def _token(kind: str, place: str) -> str:
+    return base64.urlsafe_b64encode(f"{kind}:{place}".encode()).decode()
 
 
-def _before(token: str) -> int | None:
+def _read_token(kind: str, token: str) -> str:
+    """The place that a token stands for; empty for the beginning."""
     if not token:
-        return None
+        return ""
     try:
-        found = PAGE_TOKEN.fullmatch(base64.urlsafe_b64decode(token.encode()).decode())
+        found, _, place = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
     except (binascii.Error, UnicodeError):
-        found = None
-    if not found:
-        message = "is none that ListVersions gave"
-        raise errors.InvalidArgument(
-            f"page_token {message}", reason="BAD_PAGE_TOKEN", fields=[errors.Field("page_token", message)]
-        )
-    return int(found[1])
+        found, place = "", ""
+    if found != kind or not place:
+        raise _bad_token()
+    return place
+
+
+def _number(kind: str, token: str) -> int | None:
+    place = _read_token(kind, token)
+    if place and not NUMBER.fullmatch(place):
+        raise _bad_token()
+    return int(place) if place else None
+
+
+def _bad_token() -> errors.InvalidArgument:
+    message = "is none that this list gave"
+    return errors.InvalidArgument(
+        f"page_token {message}", reason="BAD_PAGE_TOKEN", fields=[errors.Field("page_token", message)]
+    )
 
 
 def _missing(field: str, what: str) -> errors.InvalidArgument:

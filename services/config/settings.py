@@ -24,6 +24,17 @@ class Settings(settings.Settings):
         default=500, ge=1, le=10_000, description="Watches that run at once; half of the calls by default."
     )
 
+    keys_file: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="Keys of secrets; `secrets.keys` in the state folder by default. Keep a copy, and not with the "
+        "database: whoever has both has the secrets, and without it they are lost.",
+    )
+
+    @property
+    def keys(self) -> pathlib.Path:
+        """The file of the keys of secrets."""
+        return self.keys_file or self.state_dir / "secrets.keys"
+
     @property
     def database(self) -> pathlib.Path:
         """The file that holds every version."""

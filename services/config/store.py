@@ -6,21 +6,24 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from chassis import errors
-from services.config import document
+from services.config import document, statements
+from services.config.audit import chain, head
+from services.config.audit import store as audit_store
+from services.config.secrets import store as secret_store
 
 Answer = TypeVar("Answer")
 
-FORMAT = 1  # user_version of the file
+Connection = sqlite3.Connection
+
+FORMAT = 2  # user_version of the file; 1 had versions alone
 LOCK_WAIT_S = 15.0  # a process that drains may still hold the file: longer than a drain takes
-STATEMENT = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
-SQL = dict(STATEMENT.findall(pathlib.Path(__file__).with_suffix(".sql").read_text()))
+SQL = statements.beside(__file__)
 
 # What SQLite says, by primary result code, and what it means to a caller.
 MEANINGS: dict[int, tuple[type[errors.Error], str]] = {
@@ -76,17 +79,20 @@ class Change:
 
 
 class Store:
-    """The versions of all environments.
+    """The versions of all environments, and the file that they, secrets and the record of events are kept in.
 
     Every call runs in the one thread that owns the connection: SQLite waits for the disk, the event loop must not.
 
     Args:
         file: The database; made where it does not exist.
+        keeper: Is told the head of the record after each event; None to keep it nowhere else.
         lock_wait_s: How long to wait for another process that has it open.
     """
 
-    def __init__(self, file: pathlib.Path, *, lock_wait_s: float = LOCK_WAIT_S) -> None:
-        self._file = file
+    def __init__(
+        self, file: pathlib.Path, keeper: head.Keeper | None = None, *, lock_wait_s: float = LOCK_WAIT_S
+    ) -> None:
+        self._file, self._keeper = file, keeper
         self._lock_wait_s = lock_wait_s
         self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._connection: sqlite3.Connection | None = None
@@ -116,17 +122,40 @@ class Store:
         """The versions before one, the newest first, at most `count`, without documents."""
         return await self._run(lambda: self._select("earlier", environment=environment, number=number, count=count))
 
-    async def append(self, environment: str, decide: Callable[[Version | None], Change]) -> Version:
+    async def append(
+        self, environment: str, decide: Callable[[Version | None], Change], action: str = "UpdateConfig"
+    ) -> Version:
         """Adds a version in one transaction: look, decide, write; it is on disk when this returns.
 
         Args:
             environment: Name of the environment.
             decide: Gets the newest version and says what comes next; what it raises changes nothing.
+            action: Method of the API that asks for it, for the record.
 
         Raises:
             errors.ResourceExhausted: The disk is full.
         """
-        return await self._run(lambda: self._append(environment, decide))
+
+        def told(made: Version) -> chain.Entry:
+            return chain.Entry(made.actor, action, f"config/{environment}/versions/{made.number}")
+
+        return await self.write(lambda connection: self._append(connection, environment, decide), told)
+
+    async def read(self, call: Callable[[Connection], Answer]) -> Answer:
+        """Runs a call that changes nothing."""
+        return await self._run(lambda: self._read(call))
+
+    async def write(self, call: Callable[[Connection], Answer], told: Callable[[Answer], chain.Entry]) -> Answer:
+        """Runs a call and records it, in one transaction; all of it is on disk when this returns.
+
+        Args:
+            call: Changes something; what it raises changes nothing, and records nothing.
+            told: Says what to record, from what the call returned.
+
+        Raises:
+            errors.ResourceExhausted: The disk is full.
+        """
+        return await self._run(lambda: self._write(call, told))
 
     async def _run(self, call: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
@@ -161,25 +190,36 @@ class Store:
         found = self._select("newest", environment=environment)
         return found[0] if found else None
 
-    def _append(self, environment: str, decide: Callable[[Version | None], Change]) -> Version:
-        with _meant(self._file), _transaction(self._open_connection) as connection:
-            change = decide(self._newest(environment))
-            version = Version(
-                environment,
-                change.number,
-                change.document,
-                document.sha256(change.document),
-                change.actor,
-                change.comment,
-                time.time_ns() // 1000,
-            )
-            values = dataclasses.asdict(version) | {"document": document.canonical(change.document).decode()}
-            connection.execute(SQL["insert"], values)
+    def _read(self, call: Callable[[Connection], Answer]) -> Answer:
+        with _meant(self._file):
+            return call(self._open_connection)
+
+    def _write(self, call: Callable[[Connection], Answer], told: Callable[[Answer], chain.Entry]) -> Answer:
+        with _meant(self._file), transaction(self._open_connection) as connection:
+            answer = call(connection)
+            reached = audit_store.append(connection, told(answer))
+        if self._keeper is not None:
+            self._keeper.keep(*reached)
+        return answer
+
+    def _append(self, connection: Connection, environment: str, decide: Callable[[Version | None], Change]) -> Version:
+        change = decide(self._newest(environment))
+        version = Version(
+            environment,
+            change.number,
+            change.document,
+            document.sha256(change.document),
+            change.actor,
+            change.comment,
+            time.time_ns() // 1000,
+        )
+        values = dataclasses.asdict(version) | {"document": document.canonical(change.document).decode()}
+        connection.execute(SQL["insert"], values)
         return version
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Sets a connection up, and makes the tables of a new file.
+    """Sets a connection up, and makes the tables that a new file, or one of an older release, lacks.
 
     Raises:
         errors.FailedPrecondition: The file is of a newer release.
@@ -187,14 +227,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: no other process can open the file any more
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")  # an answer of OK means that it is on disk
-    with _transaction(connection):
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
+    with transaction(connection):
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found > FORMAT:
             message = f"the configuration database has format {found}, this release knows {FORMAT}"
             raise errors.FailedPrecondition(message, reason="NEWER_FORMAT")
-        if found == 0:
-            for statement in _statements(SQL["create"]):
-                connection.execute(statement)
+        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE + SQL["finish"])[found:]
+        for statement in _statements("".join(lacking)):
+            connection.execute(statement)
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -208,7 +249,8 @@ def _statements(script: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: Connection) -> Iterator[Connection]:
+    """All that is done to a connection meanwhile, or nothing of it where it raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection

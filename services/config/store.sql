@@ -18,7 +18,9 @@ BEGIN SELECT RAISE(ABORT, 'a version is never removed'); END;
 CREATE TRIGGER versions_have_no_gap BEFORE INSERT ON version
 WHEN NEW.number <> 1 + (SELECT coalesce(max(number), 0) FROM version WHERE environment = NEW.environment)
 BEGIN SELECT RAISE(ABORT, 'versions have no gap'); END;
-PRAGMA user_version = 1;
+
+-- name: finish
+PRAGMA user_version = 2;
 
 -- name: newest
 SELECT environment, number, document, sha256, actor, comment, create_time_us

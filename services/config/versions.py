@@ -46,6 +46,11 @@ class Versions:
         self._change = asyncio.Event()  # set once and replaced at every change: whoever waits wakes, nobody is queued
 
     @property
+    def environment(self) -> str:
+        """Environment that is meant where none is named."""
+        return self._environment
+
+    @property
     def rules(self) -> schema.Schema:
         """What documents must satisfy."""
         return self._rules
@@ -93,7 +98,15 @@ class Versions:
         return found
 
     async def update(
-        self, environment: str, edit: Edit, expected: int, *, actor: str = "", comment: str = "", dry: bool = False
+        self,
+        environment: str,
+        edit: Edit,
+        expected: int,
+        *,
+        actor: str = "",
+        comment: str = "",
+        dry: bool = False,
+        action: str = "UpdateConfig",
     ) -> store_module.Version:
         """Makes the next version of a document.
 
@@ -104,14 +117,15 @@ class Versions:
             actor: Who makes it.
             comment: Why it is made.
             dry: Whether to say what would be and change nothing.
+            action: Method of the API that asks for it, for the record.
 
         Raises:
             errors.Aborted: Another version is in force; metadata has `current_version`.
             errors.InvalidArgument: The result is not valid, with one field per problem.
         """
         name = self._named(environment)
-        _check_length("actor", actor, ACTOR_LENGTH_MAX)
-        _check_length("comment", comment, COMMENT_LENGTH_MAX)
+        check_length("actor", actor, ACTOR_LENGTH_MAX)
+        check_length("comment", comment, COMMENT_LENGTH_MAX)
 
         def decide(newest: store_module.Version | None) -> store_module.Change:
             current = newest or self._zero(name)
@@ -122,7 +136,7 @@ class Versions:
             change = decide(await self._store.newest(name))
             digest = document.sha256(change.document)
             return store_module.Version(name, change.number, change.document, digest, actor, comment)
-        return await self._append(name, decide)
+        return await self._append(name, decide, action)
 
     async def rollback(
         self, environment: str, number: int, expected: int, *, actor: str = "", comment: str = ""
@@ -139,7 +153,9 @@ class Versions:
         if problems:
             raise document.refusal(problems, errors.FailedPrecondition)
         said = comment or f"back to version {number}"
-        return await self.update(environment, lambda _: old.document, expected, actor=actor, comment=said)
+        return await self.update(
+            environment, lambda _: old.document, expected, actor=actor, comment=said, action="RollbackConfig"
+        )
 
     async def watch(self, environment: str, after: int) -> AsyncIterator[tuple[store_module.Version, bool]]:
         """Yields every later version, once and in order, for ever.
@@ -192,10 +208,10 @@ class Versions:
         return spelled
 
     async def _append(
-        self, name: str, decide: Callable[[store_module.Version | None], store_module.Change]
+        self, name: str, decide: Callable[[store_module.Version | None], store_module.Change], action: str
     ) -> store_module.Version:
         # A caller that goes away cannot stop a commit half-way; watchers must hear of it all the same.
-        running = asyncio.ensure_future(self._store.append(name, decide))
+        running = asyncio.ensure_future(self._store.append(name, decide, action))
         running.add_done_callback(self._announce)
         return await asyncio.shield(running)
 
@@ -241,7 +257,12 @@ def _check_expected(current: store_module.Version, expected: int) -> None:
         )
 
 
-def _check_length(field: str, text: str, length_max: int) -> None:
+def check_length(field: str, text: str, length_max: int) -> None:
+    """Looks whether a text is short enough.
+
+    Raises:
+        errors.InvalidArgument: It is not.
+    """
     if len(text) > length_max:
         message = f"has {len(text)} characters, {length_max} are allowed"
         raise errors.InvalidArgument(f"{field} {message}", reason="TOO_LONG", fields=[errors.Field(field, message)])

@@ -1,11 +1,14 @@
 """What the exporter reads of an analysis: where shots change, where the eye goes, and where people are."""
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+GAP_MAX_S = 2.5  # longest absence that is bridged between two sightings, as within a track of the analyzer
+EDGE_S = 1e-3  # before the end of a stretch: the moment that still belongs to it
 SCHEMA = "reelsmith.analysis/1"
 BYTES_MAX = 64 << 20  # ten hours of samples are about 15 MB; more is not an analysis of ours
 
@@ -19,6 +22,7 @@ class Shot:
     """An unbroken take: frames and seconds from the first frame of the video, end exclusive.
 
     `content` is what lies between black bars, in pixels as stored: left, top, right, bottom; None where unknown.
+    `source_s` is where it lies in the source, which stays where the shot is put on another time line.
     """
 
     start_frame: int
@@ -26,6 +30,7 @@ class Shot:
     start_s: float
     end_s: float
     content: tuple[int, int, int, int] | None = None
+    source_s: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,6 +59,26 @@ class Subject:
     speaking: float | None
     samples: tuple[tuple[float, float, float, float, float], ...]
 
+    def between(self, start_s: float, end_s: float) -> list[tuple[float, float, float, float, float]]:
+        """The sightings of a stretch, with where the face is at its edges if it is seen soon before and after."""
+        rows = [row for row in self.samples if start_s <= row[0] < end_s]
+        for edge_s in (start_s, end_s - EDGE_S):
+            for before, after in itertools.pairwise(self.samples):
+                if before[0] < edge_s < after[0] <= before[0] + GAP_MAX_S:
+                    share = (edge_s - before[0]) / (after[0] - before[0])
+                    places = (one + share * (other - one) for one, other in zip(before[1:], after[1:], strict=True))
+                    rows.append((edge_s, *places))
+        return sorted(rows)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word, in seconds since the first frame of the video."""
+
+    start_s: float
+    end_s: float
+    text: str
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
@@ -71,6 +96,11 @@ class Analysis:
     focus: tuple[Focus, ...] = ()
     subjects: tuple[Subject, ...] = ()
     source: Source | None = None
+    silence: tuple[tuple[float, float], ...] | None = None
+    """Stretches without sound, in seconds; None where nobody listened."""
+    words: tuple[Word, ...] | None = None
+    """None where no words are known, or none with times of their own."""
+    language: str | None = None
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -91,14 +121,18 @@ class Analysis:
             focus = tuple(_focus((document.get("focus") or {}).get("samples") or ()))
             subjects = tuple(_subjects(document.get("subjects") or ()))
             source = Source(int(document["source"]["size_bytes"]), str(document["source"]["sha256"]))
+            heard = _heard(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
-        return cls(shots=shots, focus=focus, subjects=subjects, source=source)
+        return cls(shots=shots, focus=focus, subjects=subjects, source=source, **heard)
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
         """Reads what `to_value` wrote."""
-        shots = tuple(Shot(int(a), int(b), float(c), float(d), e and tuple(e)) for a, b, c, d, e in value["shots"])
+        shots = tuple(
+            Shot(int(a), int(b), float(c), float(d), e and tuple(e), f and tuple(f))
+            for a, b, c, d, e, f in value["shots"]
+        )
         return cls(
             shots=shots,
             focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]),
@@ -108,9 +142,7 @@ class Analysis:
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values, to hand to a worker."""
         return {
-            "shots": [
-                [shot.start_frame, shot.end_frame, shot.start_s, shot.end_s, shot.content] for shot in self.shots
-            ],
+            "shots": [list(dataclasses.astuple(shot)) for shot in self.shots],
             "focus": [list(dataclasses.astuple(sample)) for sample in self.focus],
             "subjects": [[subject.id, subject.speaking, subject.samples] for subject in self.subjects],
         }
@@ -143,13 +175,13 @@ def load(data: bytes) -> dict[str, Any]:
 
 def _shots(entries: Iterable[Mapping[str, Any]]) -> Iterable[Shot]:
     for entry in entries:
-        content = entry.get("content")
+        content, span_s = entry.get("content"), (_finite(entry["start_s"]), _finite(entry["end_s"]))
         yield Shot(
             int(entry["start_frame"]),
             int(entry["end_frame"]),
-            _finite(entry["start_s"]),
-            _finite(entry["end_s"]),
+            *span_s,
             content and tuple(int(content[side]) for side in ("left", "top", "right", "bottom")),
+            span_s,
         )
 
 
@@ -183,6 +215,21 @@ def clipped(left: float, top: float, right: float, bottom: float) -> tuple[float
     """What of a box lies inside the picture: left, top, width and height."""
     left, top, right, bottom = (min(max(edge, 0.0), 1.0) for edge in (left, top, right, bottom))
     return left, top, max(right - left, 0.0), max(bottom - top, 0.0)
+
+
+def _heard(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of the sound; where the source has none, nothing is."""
+    spoken = document.get("transcript") or {}
+    silence, words = document.get("silence") if document.get("audio") else None, spoken.get("words")
+    return {
+        "silence": None if silence is None else tuple(_stretch(one) for one in silence),
+        "words": None if words is None else tuple(Word(*_stretch(one), str(one["text"])) for one in words),
+        "language": spoken.get("language") and str(spoken["language"]),
+    }
+
+
+def _stretch(entry: Mapping[str, Any]) -> tuple[float, float]:
+    return _finite(entry["start_s"]), _finite(entry["end_s"])
 
 
 def _finite(value: float) -> float:

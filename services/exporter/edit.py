@@ -1,14 +1,14 @@
-"""The plan of one clip: which frames at which rate, which stretch of sound, and whether the preset takes it."""
+"""The plan of one clip: which frames at which rate, which stretches of sound, and whether the preset takes it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from chassis import errors
-from services.exporter import presets, rate
+from services.exporter import asked, pieces, presets, rate, splice
 
 AUDIO_HZ = 48_000
 HEADROOM = 0.94  # share of a size limit that the streams may use: the index and bursts take the rest
@@ -20,24 +20,41 @@ class Edit:
     """A planned clip."""
 
     pts: np.ndarray
-    """int64 (n,), time stamps of the source's frames that are decoded."""
+    """int64 (n,), time stamps of the source's frames that are shown, in the order of the clip."""
     schedule: rate.Schedule
     start_s: Fraction
     """Time of the first frame on the source's own clock of the container."""
     times_s: np.ndarray
-    """float64 (n,), times of the source's frames, counted from the first frame of the source."""
+    """float64 (n,), times of these frames on the time line of the clip; a plain clip keeps those of the source."""
     samples: int
     """Length of the sound at 48 kHz."""
     video_bps_max: int
+    pieces: tuple[pieces.Piece, ...]
+    spans: tuple[pieces.Span, ...]
+    fades: asked.Fades
 
     @property
     def frames(self) -> int:
         """Frames of the clip."""
         return len(self.schedule.shown)
 
+    @property
+    def sounds(self) -> list[splice.Part]:
+        """The sound of every piece: it changes with the picture, to the sample."""
+        ends = [0, *(round((one.first + one.frames) / self.schedule.rate * AUDIO_HZ) for one in self.pieces)]
+        return [
+            splice.Part(one.sound_s, one.speed, end - start)
+            for one, start, end in zip(self.pieces, ends[:-1], ends[1:], strict=True)
+        ]
+
+    @property
+    def joins_s(self) -> list[float]:
+        """Times of the jump cuts on the time line of the clip."""
+        return pieces.joins(self.pieces, self.schedule.rate)
+
 
 def plan(facts: Mapping[str, Any], pts: np.ndarray, preset: presets.Preset) -> Edit:
-    """Plans a clip.
+    """Plans a clip of one range, as it is.
 
     Args:
         facts: of the source; see `survey.run`.
@@ -48,26 +65,61 @@ def plan(facts: Mapping[str, Any], pts: np.ndarray, preset: presets.Preset) -> E
         errors.OutOfRange: the range holds no frame.
         errors.FailedPrecondition: the preset does not take such a clip (CLIP_TOO_LONG, CLIP_TOO_LARGE).
     """
-    if not len(pts):
+    return joined([pieces.Take(facts, pts)], [pieces.Cut(0, 0, len(pts))] if len(pts) else [], preset)
+
+
+def joined(
+    takes: Sequence[pieces.Take],
+    stretches: Sequence[pieces.Cut],
+    preset: presets.Preset,
+    fades: asked.Fades = asked.UNFADED,
+) -> Edit:
+    """Plans a clip of several stretches.
+
+    Args:
+        takes: what was surveyed.
+        stretches: what is shown of them, in order.
+        preset: how it is delivered.
+        fades: how it begins and ends.
+
+    Raises:
+        errors.OutOfRange: there is no frame.
+        errors.FailedPrecondition: the preset does not take such a clip (CLIP_TOO_LONG, CLIP_TOO_LARGE), or the fades
+            are longer than it.
+    """
+    if not stretches:
         raise errors.OutOfRange("the range holds no frame of the source", reason="RANGE_EMPTY")
-    base, origin = Fraction(facts["time_base"]), int(facts["origin_pts"])
-    times = [(int(stamp) - origin) * base for stamp in pts]
-    end = None if facts["end_pts"] is None else (int(facts["end_pts"]) - origin) * base
-    nominal = Fraction(facts["nominal"]) if facts["nominal"] else None
-    _refuse_long(float(times[-1] - times[0]), preset)
+    for cut in stretches:
+        take = takes[cut.take]
+        _refuse_long(float((take.seconds(cut.last - 1) - take.seconds(cut.first)) / cut.speed), preset)
     try:
-        schedule = rate.schedule(times, end, nominal, preset.frame_rate_max)
+        paced = pieces.paced(takes, stretches, preset.frame_rate_max)
     except rate.Unpaced as error:
         raise errors.FailedPrecondition(f"the range cannot be paced: {error}", reason="UNPACED") from error
+    schedule = paced.schedule
     _refuse_long(float(schedule.duration_s), preset)
+    _refuse_fades(fades, float(schedule.duration_s))
     return Edit(
-        pts=pts,
+        pts=np.concatenate([takes[cut.take].pts[cut.first : cut.last] for cut in stretches]),
         schedule=schedule,
-        start_s=int(pts[0]) * base if not facts["counted"] else times[0],
-        times_s=np.array([float(time) for time in times]),
+        start_s=paced.pieces[0].sound_s,
+        times_s=paced.times_s,
         samples=round(schedule.duration_s * AUDIO_HZ),
         video_bps_max=video_bps_max(float(schedule.duration_s), preset),
+        pieces=paced.pieces,
+        spans=tuple(pieces.spans(takes, stretches)),
+        fades=fades,
     )
+
+
+def _refuse_fades(fades: asked.Fades, duration_s: float) -> None:
+    longest_s = max(fades.picture_in_s + fades.picture_out_s, fades.sound_in_s + fades.sound_out_s)
+    if longest_s > duration_s:
+        raise errors.FailedPrecondition(
+            f"the fades take {longest_s:g} s, the clip has {duration_s:.3f} s",
+            reason="FADES_TOO_LONG",
+            metadata={"fades_s": f"{longest_s:g}", "duration_s": f"{duration_s:.3f}"},
+        )
 
 
 def _refuse_long(duration_s: float, preset: presets.Preset) -> None:

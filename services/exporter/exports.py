@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -16,7 +16,10 @@ from chassis import errors, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.exporter import (
+    again,
     analysis,
+    asked,
+    assembly,
     cut,
     director,
     edit,
@@ -24,9 +27,11 @@ from services.exporter import (
     geometry,
     layouts,
     manifest,
+    pieces,
     presets,
     prints,
     progress,
+    timelines,
 )
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
@@ -53,6 +58,17 @@ class Order:
     layout: str
     analysis_path: str
     proposal: Mapping[str, Any] | None
+    edit: asked.Edit = asked.UNEDITED
+    """Without ranges it is about `wanted`."""
+    recipe: again.Recipe | None = None
+    """What a manifest says, where one is rendered again."""
+    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """What was asked, as it is kept in the manifest to be asked again."""
+
+    @property
+    def wish(self) -> asked.Edit:
+        """The edit with its ranges."""
+        return dataclasses.replace(self.edit, ranges=self.edit.ranges or (asked.Range(self.wanted),))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,8 +101,22 @@ class Context:
     preset: presets.Preset
     aspect_ratio: str
     found: analysis.Analysis
-    facts: Mapping[str, Any]
-    edit: edit.Edit
+    plan: assembly.Plan
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Of the source."""
+        return self.plan.takes[0].facts
+
+    @property
+    def edit(self) -> edit.Edit:
+        """The planned clip."""
+        return self.plan.edit
+
+    @property
+    def seen(self) -> analysis.Analysis:
+        """What was found, on the time line of the clip."""
+        return pieces.placed(self.found, self.edit.pieces, self.edit.schedule.rate)
 
     @property
     def canvas(self) -> geometry.Canvas:
@@ -186,13 +216,16 @@ class Exporter:
             errors.DataLoss: the finished clip failed a check and was thrown away.
         """
         _check_order(order)
-        session, preset = self._sessions.get(order.session_id), self.preset(order.preset or "default")
+        session, recipe = self._sessions.get(order.session_id), order.recipe
+        preset = recipe.preset if recipe else self.preset(order.preset or "default")
         meter = progress.Meter()
         with self._sources.open(order.source_uri) as source:
-            found = await self._analysis(session, order, source)
+            if recipe:
+                again.refuse_other(recipe, os.fstat(source.fileno()).st_size, await self._hashes.of(source))
+            found = recipe.found if recipe else await self._analysis(session, order, source)
             for decoding in (False, True):
                 context = await self._survey(source, order, preset, found, decoding, meter, listener)
-                await asyncio.to_thread(director.refuse_unfit, order.layout, context.found, context.edit.times_s)
+                await asyncio.to_thread(director.refuse_unfit, order.layout, context.seen, context.edit.times_s)
                 try:
                     return await self._make(session, source, context, meter, listener)
                 except media_errors.Unreadable as error:
@@ -228,22 +261,24 @@ class Exporter:
         meter: progress.Meter,
         listener: Listener,
     ) -> Context:
-        # Only what lies before the end can be an anchor, and only the last ones matter.
-        shots = dataclasses.replace(found, focus=(), shots=_before(found.shots, order.wanted))
-        with TRACER.start_as_current_span("survey"):
-            result = await self._pool.run(
-                "services.exporter.survey:run",
-                {"wanted": order.wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
-                inputs={"source": source},
-                deadline_s=self._limits.render_deadline_s,
-                heartbeat_s=self._limits.heartbeat_s,
-                on_progress=lambda value: listener(meter.take(value | {"frames": 0})),
-            )
-        planned = edit.plan(result.value, result.arrays["pts"], preset)
-        meter.expect(planned.frames)
-        start_s, end_s = float(planned.times_s[0]) - 1.0, float(planned.times_s[-1]) + 1.0
-        near = found.within(start_s, end_s)
-        return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, result.value, planned)
+        recipe, takes = order.recipe and order.recipe.edit, []
+        for wanted in assembly.wanted(order.wish.ranges, recipe):
+            # Only what lies before the end can be an anchor, and only the last ones matter.
+            shots = dataclasses.replace(found, focus=(), subjects=(), shots=_before(found.shots, wanted))
+            with TRACER.start_as_current_span("survey"):
+                result = await self._pool.run(
+                    "services.exporter.survey:run",
+                    {"wanted": wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
+                    inputs={"source": source},
+                    deadline_s=self._limits.render_deadline_s,
+                    heartbeat_s=self._limits.heartbeat_s,
+                    on_progress=lambda value: listener(meter.take(value | {"frames": 0})),
+                )
+            takes.append(pieces.Take(result.value, result.arrays["pts"]))
+        planned = await asyncio.to_thread(assembly.plan, takes, order.wish, recipe, preset, found)
+        meter.expect(planned.edit.frames)
+        near = pieces.near(found, takes)
+        return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, planned)
 
     async def _make(
         self,
@@ -262,12 +297,18 @@ class Exporter:
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
             refuse_failed(checks, order.name)
         document = _manifest(context, rendered.value, checks, prints.facts(decoded), pending.artifact)
+        document["settings"]["threads"] = self._threads(context)
         document["source"] = await self._source(source, context)
         path = place(order.directory, "metadata", f"{order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
-        first = int(context.facts["start_frame"])
-        return Clip(pending.artifact, kept, first, first + len(context.edit.pts), checks, context.preset.config_version)
+        span = document["range"]
+        frames = (span["start_frame"], span["end_frame"])
+        return Clip(pending.artifact, kept, *frames, checks, context.preset.config_version)
+
+    def _threads(self, context: Context) -> int:
+        """Threads of the encoder, on which the bytes depend: a manifest keeps its own."""
+        return context.order.recipe.threads if context.order.recipe else self._limits.threads
 
     async def _render(
         self, source: BinaryIO, target: BinaryIO, context: Context, meter: progress.Meter, listener: Listener
@@ -279,14 +320,18 @@ class Exporter:
             shown=planned.schedule.shown,
             times_s=planned.times_s,
             rate=planned.schedule.rate,
-            start_s=planned.start_s,
             samples=planned.samples,
             video_bps_max=planned.video_bps_max,
             canvas=context.canvas,
             layout=context.order.layout,
             preset=context.preset.to_value(),
-            found=context.found,
-            threads=self._limits.threads,
+            found=context.seen,
+            threads=self._threads(context),
+            spans=planned.spans,
+            sounds=planned.sounds,
+            joins_s=planned.joins_s,
+            fades=planned.fades,
+            audio_track=context.order.edit.track,
         )
         with TRACER.start_as_current_span("render", attributes={"clip.frames": planned.frames}):
             return await self._pool.run(
@@ -317,8 +362,13 @@ class Exporter:
             )
 
     async def _source(self, source: BinaryIO, context: Context) -> dict[str, Any]:
-        known = context.found.source
+        known, facts = context.found.source, context.facts
+        aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
+        width, height = geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"]).shown
         return {
+            "width": width,
+            "height": height,
+            "timecode": facts["timecode"],
             "name": sessions.display_name(context.order.source_uri),
             "size_bytes": os.fstat(source.fileno()).st_size,
             "sha256": known.sha256 if known is not None else await self._hashes.of(source),
@@ -348,6 +398,44 @@ class Exporter:
         checks = gate.judge(found.value, size_bytes, expected, found.arrays["prints"], None)
         return same, *checks
 
+    async def recipe(self, session_id: str, path: str) -> again.Recipe:
+        """Reads a manifest that is to be rendered again: a file of the session, or one that a URI names.
+
+        Raises:
+            errors.FailedPrecondition: it cannot be read.
+        """
+        if path.startswith(("file:", "upload:")):
+            with self._sources.open(path) as file:
+                data = await asyncio.to_thread(file.read, manifest.BYTES_MAX + 1)
+        else:
+            data = await asyncio.to_thread(self._sessions.get(session_id).read, path, manifest.BYTES_MAX)
+        try:
+            return again.read(manifest.load(data))
+        except manifest.Malformed as error:
+            raise _malformed(path, error) from error
+
+    async def timeline(self, session_id: str, directory: str, paths: Sequence[str], name: str) -> artifacts.Artifact:
+        """Writes a timeline of finished clips.
+
+        Args:
+            session_id: the session that holds their manifests, and gets the file.
+            directory: the folder of the call, if it has one.
+            paths: the manifests, in order.
+            name: the format, of `timelines.CATALOGUE`.
+
+        Raises:
+            errors.FailedPrecondition: a manifest cannot be read.
+        """
+        session, found = self._sessions.get(session_id), []
+        for path in paths:
+            try:
+                found.append(timelines.read(await read_manifest(session, path)))
+            except manifest.Malformed as error:
+                raise _malformed(path, error) from error
+        chosen = timelines.CATALOGUE[name]
+        target = place(directory, "scripts", f"timeline{chosen.SUFFIX}")
+        return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
+
 
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """Reads a manifest of a session.
@@ -376,11 +464,7 @@ def _check_order(order: Order) -> None:
     wrong = []
     if not NAME.fullmatch(order.name):
         wrong.append(errors.Field("name", "must be 1 to 64 of a-z 0-9 _ -"))
-    low, high = order.wanted.frames or order.wanted.seconds or (Fraction(0), Fraction(0))
-    if not 0 <= low < high:
-        wrong.append(
-            errors.Field("range", f"must begin at or after 0 and end after its beginning, not {low} to {high}")
-        )
+    wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
     if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
         wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
     if wrong:
@@ -445,6 +529,7 @@ def _manifest(
         "version": VERSION,
         "clip": _clip_entry(context, made),
         "range": _range_entry(context),
+        "edit": context.plan.to_value() | {"audio_track": rendered["audio_track"]},
         "settings": {
             "preset": context.preset.to_value(),
             "aspect_ratio": context.aspect_ratio,
@@ -460,6 +545,8 @@ def _manifest(
         "pictures": dataclasses.asdict(pictures),
         "checks": manifest.checks(checks),
         "proposal": order.proposal,
+        "request": order.request,
+        "analysis": context.found.to_value(),
         "libraries": rendered["libraries"],
     }
 
@@ -481,18 +568,15 @@ def _clip_entry(context: Context, made: artifacts.Artifact) -> dict[str, Any]:
 
 
 def _range_entry(context: Context) -> dict[str, Any]:
-    facts, planned = context.facts, context.edit
-    first, base, origin = int(facts["start_frame"]), Fraction(facts["time_base"]), int(facts["origin_pts"])
-    last = int(planned.pts[-1])
-    end_pts = (
-        facts["end_pts"] if facts["end_pts"] is not None else last + round(1 / planned.schedule.source_rate / base)
-    )
+    """The stretch of the source from which all that is shown was taken."""
+    shown = context.edit.pieces
+    first, last = min(shown, key=lambda one: one.start_frame), max(shown, key=lambda one: one.end_frame)
     return {
-        "start_frame": first,
-        "end_frame": first + len(planned.pts),
-        "start_pts": int(planned.pts[0]),
-        "end_pts": int(end_pts),
-        "time_base": str(base),
-        "start_s": round(float((int(planned.pts[0]) - origin) * base), 6),
-        "end_s": round(float((int(end_pts) - origin) * base), 6),
+        "start_frame": first.start_frame,
+        "end_frame": last.end_frame,
+        "start_pts": first.start_pts,
+        "end_pts": last.end_pts,
+        "time_base": str(context.plan.takes[0].base),
+        "start_s": round(first.source_start_s, 6),
+        "end_s": round(last.source_end_s, 6),
     }

@@ -8,6 +8,7 @@ import numpy as np
 
 from services.exporter import geometry, layouts
 from services.exporter import people as persons
+from services.exporter.layouts import stack
 from services.exporter.staging import Scene, Take
 
 TURN_PX = 2.0  # delivered pixels that a window has to go before the way back counts as a reversal
@@ -102,7 +103,7 @@ def look(take: Take, scenes: Sequence[Scene]) -> tuple[np.ndarray, np.ndarray, n
 def _in_scene(
     person: persons.Person, scene: Scene, first: int, frames: slice, face: np.ndarray, whole: np.ndarray
 ) -> None:
-    if not layouts.crops(scene.layout):
+    if not layouts.crops(scene.layout) or scene.layout == stack.NAME:  # which shows the whole picture beside
         face[frames] = whole[frames] = True
     boxes = person.boxes[frames]
     for window, middles in zip(scene.windows, scene.middles, strict=True):

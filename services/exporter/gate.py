@@ -12,7 +12,7 @@ from media import pool
 from services.exporter import loudness, mp4, prints, reading, sound
 
 AV_OFFSET_MAX_S = 0.020
-LOUDNESS_TOLERANCE_LU = 1.0
+LOUDNESS_TOLERANCE_LU = 0.5
 PICTURE_MAX = 10.0  # steps of luma by which the worst frame may differ: encoding stays below 3, a wrong frame does not
 STRETCH_MAX = 3  # frames in a row that may turn black or still: encoding blurs the borders of such stretches
 LOUDNESS_LENGTH_MIN_S = 0.5  # shorter sound has no integrated loudness: the measure works on blocks of 0.4 s

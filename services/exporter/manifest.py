@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from services.exporter import gate, prints
 
+RATIO = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?")
 SCHEMA = "reelsmith.manifest/1"
 BYTES_MAX = 4 << 20  # key points of a path and checks: a long clip has some hundred kilobytes
 
@@ -36,6 +38,17 @@ def load(data: bytes) -> dict[str, Any]:
     return document
 
 
+def ratio(text: Any) -> Fraction:
+    """A rate or a speed, as manifests write it.
+
+    Raises:
+        ValueError: it is none, or longer than any of ours.
+    """
+    if not RATIO.fullmatch(str(text)):
+        raise ValueError(f"{str(text)[:40]!r} is no ratio")
+    return Fraction(str(text))
+
+
 def expected(document: Mapping[str, Any]) -> gate.Expected:
     """What a clip must be, by its manifest.
 
@@ -46,7 +59,7 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
         clip, preset, sound = document["clip"], document["settings"]["preset"], document["loudness"]
         return gate.Expected(
             frames=int(clip["frame_count"]),
-            rate=Fraction(clip["frame_rate_exact"]),
+            rate=ratio(clip["frame_rate_exact"]),
             width=int(clip["width"]),
             height=int(clip["height"]),
             sound=sound is not None,

@@ -8,7 +8,6 @@ import numpy as np
 from services.exporter import analysis
 
 SEEN_S = 0.6  # how long a face counts as seen around a sighting: the analyzer looks twice a second
-GAP_MAX_S = 2.5  # longest absence that is bridged between two sightings, as within a track of the analyzer
 FOCUS_S = 0.3  # a focus is valid this long around its moment: the analyzer has one every 0.2 s
 NEAR = 0.35  # of its size, how far from the middle of a face the focus may lie to be on it
 SHOULDERS, HEAD_ROOM, CHEST = 0.5, 0.45, 0.7  # of the face, on each side, above and below: a head, not a mask
@@ -81,7 +80,7 @@ def _placed(subject: analysis.Subject, rows: np.ndarray, times_s: np.ndarray) ->
     after = np.searchsorted(stamps, times_s)
     last, coming = stamps[np.maximum(after - 1, 0)], stamps[np.minimum(after, len(stamps) - 1)]
     near = np.minimum(np.abs(times_s - last), np.abs(coming - times_s)) <= SEEN_S
-    between = (last <= times_s) & (times_s <= coming) & (coming - last <= GAP_MAX_S)
+    between = (last <= times_s) & (times_s <= coming) & (coming - last <= analysis.GAP_MAX_S)
     return Person(subject.id, subject.speaking, boxes, near | between, np.zeros(len(times_s), bool))
 
 

@@ -10,23 +10,30 @@ import av
 import av.container
 import numpy as np
 
+from media import errors as media_errors
 from media import pool, sink
 from services.exporter import (
     analysis,
+    asked,
     bars,
     cut,
     director,
     encoders,
+    fades,
     geometry,
     glance,
     layouts,
     loudness,
     mp4,
     picture,
+    pieces,
     prints,
+    reading,
     sound,
+    splice,
     staging,
     storyboard,
+    tracks,
 )
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
@@ -45,14 +52,19 @@ class Job:
     shown: np.ndarray
     times_s: np.ndarray
     rate: Fraction
-    start_s: Fraction
     samples: int
     video_bps_max: int
     canvas: geometry.Canvas
     layout: str
     preset: Mapping[str, Any]
     found: analysis.Analysis
+    """On the time line of the clip, as `times_s`."""
     threads: int
+    spans: Sequence[pieces.Span]
+    sounds: Sequence[splice.Part]
+    joins_s: Sequence[float]
+    fades: asked.Fades
+    audio_track: asked.Track
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""
@@ -60,7 +72,10 @@ class Job:
             **{name: getattr(self, name) for name in ("facts", "samples", "video_bps_max", "layout", "threads")},
             **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
             "rate": str(self.rate),
-            "start_s": str(self.start_s),
+            **{name: [one.to_value() for one in getattr(self, name)] for name in ("spans", "sounds")},
+            "joins_s": list(self.joins_s),
+            "fades": self.fades.to_value(),
+            "audio_track": self.audio_track.to_value(),
             "canvas": [self.canvas.width, self.canvas.height],
             "preset": dict(self.preset),
             "found": self.found.to_value(),
@@ -75,7 +90,11 @@ class Job:
             shown=np.array(value["shown"], np.int64),
             times_s=np.array(value["times_s"], np.float64),
             rate=Fraction(value["rate"]),
-            start_s=Fraction(value["start_s"]),
+            spans=[pieces.Span.from_value(one) for one in value["spans"]],
+            sounds=[splice.Part.from_value(one) for one in value["sounds"]],
+            joins_s=value["joins_s"],
+            fades=asked.Fades(**value["fades"]),
+            audio_track=asked.Track(**value["audio_track"]),
             canvas=geometry.Canvas(*value["canvas"]),
             found=analysis.Analysis.from_value(value["found"]),
         )
@@ -109,31 +128,58 @@ def run(
     """
     job = Job.from_value(request)
     source, target = files.inputs["source"], files.outputs["clip"]
+    heard, board = _heard(job, source), staged(job, source)
+    told = board.facts(job.shown, float(job.rate), _upright(job).shown, _shares(job))
+    _refuse_lost(job, told["framing"]["subject_inside"])
     track = None if job.silent else _track(job, source, report)
-    board = staged(job, source)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
         _write(job, source, container, track, board.scenes, seen, report)
     value = {
         "frames": len(job.shown),
         "sound": _sound_facts(track),
-        **board.facts(job.shown, float(job.rate), _upright(job).shown, _shares(job)),
+        "audio_track": heard,
+        **told,
         "followed": bool(job.found.focus or job.found.subjects),
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
 
 
+def _refuse_lost(job: Job, inside: float | None) -> None:
+    """Refuses a clip whose windows do not hold its subject, before anything is made."""
+    least = job.preset["subject_inside_min"]
+    if inside is not None and inside < least:
+        raise media_errors.Unsupported(
+            f"layout {job.layout} would show the subject fully in {100 * inside:.1f} % of the frames that have one; "
+            f"preset {job.preset['name']} wants {100 * least:g} %. Layout auto shows it",
+            reason="SUBJECT_LOST",
+            metadata={"subject_inside": f"{inside:.4f}", "subject_inside_min": f"{least:g}"},
+        )
+
+
 def staged(job: Job, source: BinaryIO) -> storyboard.Storyboard:
     """How the clip is shown, planned as a whole."""
     facts = job.facts
 
-    def texts(spans_s: Sequence[tuple[float, float]]) -> Sequence[np.ndarray | None]:
-        return glance.texts(source, spans_s, facts["origin_pts"], job.content, facts["rotation"])
+    origin_pts, base, pts = facts["origin_pts"], Fraction(facts["time_base"]), job.spans[0].pts
+    first_s, last_s = (float((int(stamp) - origin_pts) * base) for stamp in (pts[0], pts[-1] + 1))
+
+    def texts(spans_s: Sequence[tuple[float, float] | None]) -> Sequence[np.ndarray | None]:
+        known_s = [span_s or (first_s, last_s) for span_s in spans_s]  # without shots, a clip is one
+        return glance.texts(source, known_s, origin_pts, job.content, facts["rotation"])
 
     stage = director.Stage(_upright(job, job.content), job.canvas)
-    known = bars.within(job.found, _shares(job))
+    window = geometry.window(stage.picture, job.canvas)
+    known = pieces.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
     return storyboard.plan(job.layout, known, job.times_s, stage, None if facts["counted"] else texts)
+
+
+def _heard(job: Job, source: BinaryIO) -> dict[str, Any] | None:
+    """The track of the source that is heard; refuses one that is not there before anything is made."""
+    with reading.opened(source) as opened:
+        tracks.choose(opened, job.audio_track)
+        return tracks.facts(opened)
 
 
 def _shares(job: Job) -> tuple[float, float, float, float]:
@@ -158,11 +204,14 @@ def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
         if count % BEAT_SAMPLES == 0:
             report({"stage": "sound", "frames": 0})
 
+    def open_at(start_s: Fraction) -> Iterator[np.ndarray]:
+        return sound.pcm(source, start_s, splice.ENDLESS, job.audio_track)
+
     def chunks() -> Iterator[np.ndarray]:
         if job.facts["audio"] is None:
             return sound.silence(job.samples + sound.LEAD)
-        lead_s = Fraction(sound.LEAD, sound.RATE_HZ)
-        return sound.pcm(source, job.start_s - lead_s, job.samples + sound.LEAD)
+        heard = splice.joined(open_at, job.sounds, sound.LEAD)
+        return splice.faded(heard, job.fades, job.samples, sound.LEAD)
 
     preset = job.preset
     target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
@@ -199,7 +248,9 @@ def _write(
     size = (job.canvas.width, job.canvas.height)
     video = encoders.add_h264(container, job.rate, size, options, job.threads)
     interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
-    for number, delivered in _delivered(job, source, scenes):
+    fading = fades.of_picture(job.fades, len(job.shown), job.rate)
+    for number, whole in _delivered(job, source, scenes):
+        delivered = fading.apply(whole, number)
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
         for packet in encoders.drained(video, delivered):
@@ -253,8 +304,12 @@ def _delivered(job: Job, source: BinaryIO, scenes: Sequence[staging.Scene]) -> I
 
 
 def _decoded(job: Job, source: BinaryIO) -> Iterator[tuple[int, av.VideoFrame]]:
-    if job.facts["counted"]:
-        frames = cut.counted(source, job.pts, threads=job.threads)
-    else:
-        frames = cut.frames(source, job.pts, certain=job.facts["decoded"], threads=job.threads)
-    return picture.progressive(frames) if job.facts["interlaced"] else frames
+    """Every frame of `job.pts` with its place there; what lies between near pieces is decoded and left out."""
+    for span in job.spans:
+        if span.counted:
+            frames = cut.counted(source, span.pts, threads=job.threads)
+        else:
+            frames = cut.frames(source, span.pts, certain=span.certain, threads=job.threads)
+        for index, frame in picture.progressive(frames) if job.facts["interlaced"] else frames:
+            if span.places[index] >= 0:
+                yield int(span.places[index]), frame

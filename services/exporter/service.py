@@ -1,6 +1,7 @@
 """ExporterService: translates between messages and exports."""
 
 import contextlib
+import dataclasses
 import json
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
 from media import artifacts, pool
-from services.exporter import exports, gallery, gate, layouts, presets, progress, report, survey
+from services.exporter import asked, exports, gallery, gate, layouts, presets, progress, report, survey, timelines
 
 NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
 PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
@@ -38,6 +39,11 @@ LAYOUTS = {
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
     pb.LAYOUT_AUTO: layouts.AUTO,
+}
+TIMELINES = {
+    pb.ExportTimelineRequest.FORMAT_OTIO: "otio",
+    pb.ExportTimelineRequest.FORMAT_FCPXML: "fcpxml",
+    pb.ExportTimelineRequest.FORMAT_EDL: "edl",
 }
 STATES = {
     gate.PASSED: pb.Check.STATE_PASSED,
@@ -76,7 +82,7 @@ class ExporterService(rpc.ExporterServiceServicer):
         self, request: pb.ExportClipRequest, context: aio.ServicerContext
     ) -> AsyncIterator[pb.ExportClipResponse]:
         """Renders one clip; streams progress, then one result."""
-        order = _order(request)
+        order = await self._again(request) if request.manifest_path else _order(request)
         async with contextlib.aclosing(
             relay.followed(lambda heard: self._clips.export(order, heard), progress.Meter().now())
         ) as events:
@@ -86,11 +92,34 @@ class ExporterService(rpc.ExporterServiceServicer):
                 else:
                     yield pb.ExportClipResponse(result=_result(event))
 
+    async def _again(self, request: pb.ExportClipRequest) -> exports.Order:
+        """The order that a manifest keeps, of the source and under the name that the request gives."""
+        recipe = await self._clips.recipe(request.output.session_id, request.manifest_path)
+        kept = pb.ExportClipRequest(source_uri=request.source_uri, output=request.output)
+        try:
+            json_format.ParseDict(recipe.request, kept)
+        except json_format.ParseError as error:
+            raise errors.FailedPrecondition(
+                f"{request.manifest_path}: the manifest keeps no request of this version: {error}",
+                reason="MANIFEST_MALFORMED",
+                metadata={"path": request.manifest_path},
+            ) from error
+        kept.source_uri, kept.name = request.source_uri, request.name or recipe.clip_name
+        kept.output.CopyFrom(request.output)
+        return dataclasses.replace(_order(kept), recipe=recipe, request=recipe.request, proposal=recipe.proposal)
+
     async def ExportTimeline(
         self, request: pb.ExportTimelineRequest, context: aio.ServicerContext
     ) -> pb.ExportTimelineResponse:
-        """Says that this version writes no timelines."""
-        raise errors.Unimplemented(f"release {exports.VERSION} writes no timelines", reason="TIMELINE_UNIMPLEMENTED")
+        """Writes a timeline of finished clips from their manifests."""
+        if request.format not in TIMELINES:
+            raise _refusal("format", "is required: OTIO, FCPXML or EDL")
+        if not 1 <= len(request.manifest_paths) <= timelines.CLIPS_MAX:
+            raise _refusal("manifest_paths", f"must be 1 to {timelines.CLIPS_MAX}, are {len(request.manifest_paths)}")
+        made = await self._clips.timeline(
+            request.output.session_id, request.output.directory, request.manifest_paths, TIMELINES[request.format]
+        )
+        return pb.ExportTimelineResponse(artifact=_artifact(made, media_pb2.ARTIFACT_ROLE_TIMELINE))
 
     async def RenderImages(
         self, request: pb.RenderImagesRequest, context: aio.ServicerContext
@@ -163,26 +192,65 @@ class ExporterService(rpc.ExporterServiceServicer):
 def _order(request: pb.ExportClipRequest) -> exports.Order:
     if request.aspect_ratio not in (0, *RATIOS) or request.layout not in LAYOUTS:
         raise _refusal("aspect_ratio" if request.aspect_ratio not in (0, *RATIOS) else "layout", "is not known")
+    edit = _edit(request)
     return exports.Order(
         source_uri=request.source_uri,
         session_id=request.output.session_id,
         directory=request.output.directory,
         name=request.name or "clip",
-        wanted=_wanted(request),
+        wanted=edit.ranges[0].wanted,
         preset=request.preset,
         aspect_ratio=RATIOS.get(request.aspect_ratio, ""),
         layout=LAYOUTS[request.layout],
         analysis_path=request.analysis_path,
         proposal=_proposal(request.proposal_json),
+        edit=edit,
+        request=_kept(request),
     )
 
 
-def _wanted(request: pb.ExportClipRequest) -> survey.Wanted:
-    match request.WhichOneof("range"):
+def _kept(request: pb.ExportClipRequest) -> dict[str, Any]:
+    """What a manifest keeps of a request, to ask for the same again: all but where things are."""
+    kept = pb.ExportClipRequest()
+    kept.CopyFrom(request)
+    for name in ("source_uri", "output", "name", "analysis_path", "proposal_json", "manifest_path"):
+        kept.ClearField(name)
+    return json_format.MessageToDict(kept, preserving_proto_field_name=True)
+
+
+def _edit(request: pb.ExportClipRequest) -> asked.Edit:
+    message = request.edit
+    speed = message.speed or 1.0
+    ranges = [asked.Range(_wanted(one), asked.speed(one.speed or speed)) for one in message.ranges]
+    tightening, track = message.tightening, message.audio_track
+    return asked.Edit(
+        ranges=tuple(ranges) or (asked.Range(_wanted(request), asked.speed(speed)),),
+        tightening=_tightening(tightening) if message.HasField("tightening") else None,
+        fades=asked.Fades(**{name: getattr(message.fades, name) for name in pb.Fades.DESCRIPTOR.fields_by_name}),
+        track=asked.Track(track.number if track.HasField("number") else None, track.language),
+    )
+
+
+def _tightening(message: pb.Tightening) -> asked.Tightening:
+    said = {
+        name: getattr(message, name)
+        for name in ("silence_min_s", "pre_roll_s", "post_roll_s")
+        if message.HasField(name)
+    }
+    return asked.Tightening(
+        **said,
+        silence=not message.keep_silence,
+        fillers=not message.keep_fillers,
+        filler_words=tuple(message.filler_words),
+    )
+
+
+def _wanted(message: pb.ExportClipRequest | pb.SourceRange) -> survey.Wanted:
+    match message.WhichOneof("range"):
         case "frames":
-            return survey.Wanted(frames=(request.frames.start_frame, request.frames.end_frame))
+            return survey.Wanted(frames=(message.frames.start_frame, message.frames.end_frame))
         case "time":
-            edges = (request.time.start_s, request.time.end_s)
+            edges = (message.time.start_s, message.time.end_s)
             if not all(map(math.isfinite, edges)):
                 raise _refusal("time", "must be two finite numbers")
             return survey.Wanted(seconds=(Fraction(edges[0]), Fraction(edges[1])))

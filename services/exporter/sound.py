@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from media import source
-from services.exporter import loudness, reading
+from services.exporter import asked, loudness, reading, tracks
 
 RATE_HZ = loudness.RATE_HZ
 LEADS_S = (1.0, 5.0, 30.0)  # where decoding begins before the range: decoders need some packets to settle
@@ -37,19 +37,20 @@ class Track:
     rounds: int
 
 
-def pcm(file: BinaryIO, start: Fraction, samples: int) -> Iterator[np.ndarray]:
+def pcm(file: BinaryIO, start: Fraction, samples: int, choice: asked.Track = asked.BY_RULE) -> Iterator[np.ndarray]:
     """The sound of a range, mixed to stereo at 48 kHz.
 
     Args:
         file: the source.
         start: beginning of the range in seconds of the container's own clock.
         samples: length of the range at 48 kHz.
+        choice: which sound, where there are several.
 
     Yields:
         float32 (2, n) chunks, `samples` in all; silence where the source has no sound.
     """
     position = 0
-    for place, chunk in _placed(file, start, samples):
+    for place, chunk in _placed(_frames(file, start, choice), start, samples):
         if place > position:
             yield from silence(place - position)
         yield chunk
@@ -64,10 +65,10 @@ def silence(samples: int) -> Iterator[np.ndarray]:
         samples -= CHUNK
 
 
-def _placed(file: BinaryIO, start: Fraction, samples: int) -> Iterator[tuple[int, np.ndarray]]:
+def _placed(frames: Iterable[av.AudioFrame], start: Fraction, samples: int) -> Iterator[tuple[int, np.ndarray]]:
     """Chunks inside the range with their places, in order and without overlap."""
     position = 0
-    for place, chunk in mixed(_frames(file, start), start):
+    for place, chunk in mixed(frames, start):
         if place >= samples:
             return
         skip = max(position - place, 0)
@@ -99,7 +100,8 @@ def mixed(frames: Iterable[av.AudioFrame], start: Fraction) -> Iterator[tuple[in
 class Mixer:
     """Mixes frames of one format to stereo at 48 kHz, without a gap.
 
-    Source: ITU-R BS.775-4 downmix, as FFmpeg's resampler does it: centre and surround at -3 dB, so dialogue is kept.
+    Source: ITU-R BS.775-4 downmix, as FFmpeg's resampler does it: centre and surround at -3 dB, so dialogue is kept,
+    and no low-frequency effects.
     """
 
     def __init__(self, first: av.AudioFrame, place: int) -> None:
@@ -136,9 +138,10 @@ def _shape(frame: av.AudioFrame) -> tuple[int, str, str]:
     return frame.sample_rate, frame.format.name, frame.layout.name
 
 
-def _frames(file: BinaryIO, start: Fraction) -> Iterator[av.AudioFrame]:
+def _frames(file: BinaryIO, start: Fraction, choice: asked.Track) -> Iterator[av.AudioFrame]:
     """Frames of the sound from a little before a moment on."""
     with reading.opened(file) as opened:
+        tracks.choose(opened, choice)
         if opened.audio is None:
             return
         landed = _land(opened, start)
@@ -146,6 +149,7 @@ def _frames(file: BinaryIO, start: Fraction) -> Iterator[av.AudioFrame]:
             yield from landed
             return
     with reading.opened(file) as opened:
+        tracks.choose(opened, choice)
         yield from reading.frames(opened, opened.audio)
 
 

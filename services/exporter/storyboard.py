@@ -9,7 +9,7 @@ import numpy as np
 from services.exporter import analysis, director, framing, layouts, path, staging
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)  # left, top, width and height, as shares
-Texts = Callable[[Sequence[tuple[float, float]]], Sequence[np.ndarray | None]]
+Texts = Callable[[Sequence[tuple[float, float] | None]], Sequence[np.ndarray | None]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ def plan(
         found: What is known of the used part of the source's picture.
         times_s: float64 (n,), ascending times of the source's frames.
         stage: The used part of the picture, and the canvas.
-        texts: Looks where text stands in shots, which it is given as stretches of seconds; None looks nowhere.
+        texts: Looks where text stands in shots, which it is given as stretches of seconds of the source, None for an
+            unknown one. None looks nowhere.
     """
     takes = staging.takes(found, times_s)
     seen: Sequence[np.ndarray | None] = [None] * len(takes)
@@ -61,10 +62,10 @@ def plan(
     return Storyboard(director.staged(layout, takes, stage, seen), takes, stage)
 
 
-def _shot(shots: Sequence[analysis.Shot], take: staging.Take) -> tuple[float, float]:
-    """The whole stretch of the shot that a take is of: text stands still, and the clip may hold no key frame."""
+def _shot(shots: Sequence[analysis.Shot], take: staging.Take) -> tuple[float, float] | None:
+    """The whole shot that a take is of, in the source: text stands still, and the take may hold no key frame."""
     middle_s = float(take.times_s[0] + take.times_s[-1]) / 2
-    return next(((shot.start_s, shot.end_s) for shot in shots if shot.start_s <= middle_s < shot.end_s), take.span_s)
+    return next((shot.source_s for shot in shots if shot.start_s <= middle_s < shot.end_s), None)
 
 
 def _entry(

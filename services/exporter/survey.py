@@ -170,6 +170,7 @@ def _facts(opened: source.Source, frame: av.VideoFrame) -> dict[str, Any]:
         "codec": video.codec_context.name,
         "time_base": str(video.time_base),
         "nominal": str(nominal) if nominal else None,
+        "timecode": (video.metadata.get("timecode") or opened.container.metadata.get("timecode") or "")[:16] or None,
     }
 
 

@@ -36,6 +36,7 @@ def spec(text: str) -> specs.Spec:
             "clips": tuple(specs.TimeRange(**clip) for clip in data["clips"]),
             "durations": tuple(specs.Duration(**one) for one in data.get("durations", ())),
             "exclusions": tuple(specs.TimeRange(**one) for one in data.get("exclusions", ())),
+            "timelines": tuple(data.get("timelines", ())),
         }
     )
 

@@ -50,6 +50,7 @@ class Kind(enum.StrEnum):
     EXPORT = "EXPORT"
     IMAGES = "IMAGES"
     REPORT = "REPORT"
+    TIMELINES = "TIMELINES"
 
 
 class Role(enum.StrEnum):
@@ -63,6 +64,7 @@ class Role(enum.StrEnum):
     THUMBNAIL = "THUMBNAIL"
     CONTACT_SHEET = "CONTACT_SHEET"
     REPORT = "REPORT"
+    TIMELINE = "TIMELINE"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """Which steps a job has, which of them can run, and what the job is given how they ended. Pure.
 
-    probe → analyze → propose → export-1..m → images → report
+    probe → analyze → propose → export-1..m → images → timelines → report
 
-Exports, images and report join the plan when the proposals are there. Images and the report wait until every export has
-ended, not until it has succeeded: one bad clip does not take the others with it.
+Exports and what follows them join the plan when the proposals are there. What follows waits until every export has
+ended, not until it has succeeded: one bad clip does not take the others with it. Timelines are made where they are
+asked for. Clips that are asked for by time need no proposals, and a manifest that is rendered again no analysis.
 """
 
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from services.jobs import edits
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -26,29 +28,38 @@ def initial(spec: specs.Spec) -> tuple[jobs.Step, ...]:
         jobs.Step("probe", jobs.Kind.PROBE, 0),
         jobs.Step("analyze", jobs.Kind.ANALYZE, 1, needs=("probe",)),
     ]
-    if not spec.clips:
-        return settled([*first, jobs.Step("propose", jobs.Kind.PROPOSE, 2, needs=("analyze",))])
-    clips = [jobs.Clip(rank, clip.start_s, clip.end_s) for rank, clip in enumerate(spec.clips, 1)]
-    return settled([*first, *_exports(clips, after="analyze", position=2)])
+    if spec.manifest_uri:
+        return settled([first[0], *_exports(spec, _named(spec), after="probe", position=1)])
+    if clips := _named(spec):
+        return settled([*first, *_exports(spec, clips, after="analyze", position=2)])
+    return settled([*first, jobs.Step("propose", jobs.Kind.PROPOSE, 2, needs=("analyze",))])
+
+
+def _named(spec: specs.Spec) -> list[jobs.Clip]:
+    """The clips that the caller names; the one of a manifest lies somewhere that only the manifest knows."""
+    if spec.edit.get("ranges"):
+        return [jobs.Clip(1, *edits.span(spec.edit))]
+    if spec.manifest_uri and not spec.clips:
+        return [jobs.Clip(1, 0.0, 0.0)]
+    return [jobs.Clip(rank, clip.start_s, clip.end_s) for rank, clip in enumerate(spec.clips, 1)]
 
 
 def grown(spec: specs.Spec, steps: Sequence[jobs.Step], clips: Sequence[jobs.Clip]) -> tuple[jobs.Step, ...]:
     """The steps after the proposals have come; without exports where only an analysis was asked for."""
     if spec.analyze_only:
         return tuple(steps)
-    return (*steps, *_exports(clips, after="propose", position=len(steps)))
+    return (*steps, *_exports(spec, clips, after="propose", position=len(steps)))
 
 
-def _exports(clips: Sequence[jobs.Clip], after: str, position: int) -> list[jobs.Step]:
+def _exports(spec: specs.Spec, clips: Sequence[jobs.Clip], after: str, position: int) -> list[jobs.Step]:
     exports = [
         jobs.Step(f"export-{clip.rank}", jobs.Kind.EXPORT, position + index, needs=(after,), clip=clip)
         for index, clip in enumerate(clips)
     ]
     names = tuple(step.name for step in exports)
-    if exports:
-        exports.append(
-            jobs.Step("images", jobs.Kind.IMAGES, position + len(exports), (after,), follows=names, needs_any=True)
-        )
+    following = [("images", jobs.Kind.IMAGES), ("timelines", jobs.Kind.TIMELINES)][: 2 if spec.timelines else 1]
+    for name, kind in following if exports else ():
+        exports.append(jobs.Step(name, kind, position + len(exports), (after,), follows=names, needs_any=True))
     follows = tuple(step.name for step in exports)
     return [*exports, jobs.Step("report", jobs.Kind.REPORT, position + len(exports), (after,), follows=follows)]
 

@@ -24,9 +24,10 @@ FOLDERS = {
     jobs.Role.THUMBNAIL: "images",
     jobs.Role.CONTACT_SHEET: "images",
     jobs.Role.REPORT: "metadata",
+    jobs.Role.TIMELINE: "scripts",
 }
 ATTEMPTS = "video_clips"
-ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-[0-9]+|images|report)\.[0-9]{1,18}")
+ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-[0-9]+|images|report|timelines)\.[0-9]{1,18}")
 
 logger = logging.getLogger(__name__)
 

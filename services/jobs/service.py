@@ -5,7 +5,7 @@ import importlib.metadata
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from google.protobuf import duration_pb2, empty_pb2, timestamp_pb2
+from google.protobuf import duration_pb2, empty_pb2, json_format, timestamp_pb2
 from grpc import aio
 from reelsmith.exporter.v1 import exporter_pb2
 from reelsmith.jobs.v1 import jobs_pb2 as pb
@@ -228,6 +228,11 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         gap_min_s=message.gap_min_s,
         exclusions=tuple(_range(stretch) for stretch in message.exclusions),
         explain=message.explain,
+        edit=json_format.MessageToDict(message.edit, preserving_proto_field_name=True),
+        manifest_uri=message.manifest_uri,
+        timelines=tuple(
+            _enum_name(exporter_pb2.ExportTimelineRequest.Format, one, "FORMAT_") for one in message.timelines
+        ),
     )
 
 
@@ -265,6 +270,9 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         gap_min_s=spec.gap_min_s,
         exclusions=[_range_message(stretch) for stretch in spec.exclusions],
         explain=spec.explain,
+        edit=json_format.ParseDict(spec.edit, exporter_pb2.Edit()) if spec.edit else None,
+        manifest_uri=spec.manifest_uri,
+        timelines=[f"FORMAT_{name}" for name in spec.timelines],
     )
 
 

@@ -43,7 +43,9 @@ class Settings(settings.Settings):
     images_limit: int = pydantic.Field(
         default=2, ge=1, le=1000, description="Image steps that one exporter runs at once."
     )
-    report_limit: int = pydantic.Field(default=2, ge=1, le=1000, description="Reports that one exporter runs at once.")
+    report_limit: int = pydantic.Field(
+        default=2, ge=1, le=1000, description="Reports, and timelines, that one exporter runs at once."
+    )
 
     @property
     def limits(self) -> dict[jobs.Kind, int]:
@@ -55,4 +57,5 @@ class Settings(settings.Settings):
             jobs.Kind.EXPORT: self.export_limit,
             jobs.Kind.IMAGES: self.images_limit,
             jobs.Kind.REPORT: self.report_limit,
+            jobs.Kind.TIMELINES: self.report_limit,
         }

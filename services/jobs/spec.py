@@ -5,6 +5,9 @@ import math
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from services.jobs import edits
 
 COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
 DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
@@ -21,6 +24,7 @@ REQUEST_ID_LENGTH_MAX = 128
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
+TIMELINES = ("OTIO", "FCPXML", "EDL")
 LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK", "AUTO")
 
 Violation = tuple[str, str]  # path of the field, and what is wrong with it
@@ -49,6 +53,8 @@ class Spec:
     Args:
         aspect_ratio: One of `ASPECT_RATIOS`; empty leaves it to the preset.
         layout: One of `LAYOUTS`; empty leaves it to the exporter.
+        edit: As the API writes it in JSON; empty for none.
+        timelines: Of `TIMELINES`.
     """
 
     source_uri: str
@@ -75,6 +81,9 @@ class Spec:
     exclusions: tuple[TimeRange, ...] = ()
     explain: int = 0
     evidence: bool = False
+    edit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    manifest_uri: str = ""
+    timelines: tuple[str, ...] = ()
 
 
 def resolved(spec: Spec) -> Spec:
@@ -100,6 +109,7 @@ def violations(spec: Spec) -> list[Violation]:
         *_text_violations(spec),
         *_map_violations(spec),
         *_clip_violations(spec),
+        *_edit_violations(spec),
     ]
 
 
@@ -120,7 +130,11 @@ def _file_name(uri: str) -> str:
 def _source_violations(spec: Spec) -> Iterator[Violation]:
     if not spec.source_uri:
         yield "source_uri", "is required"
-    for field, uri in (("source_uri", spec.source_uri), ("transcript_uri", spec.transcript_uri)):
+    for field, uri in (
+        ("source_uri", spec.source_uri),
+        ("transcript_uri", spec.transcript_uri),
+        ("manifest_uri", spec.manifest_uri),
+    ):
         if uri:
             yield from ((field, wrong) for wrong in _uri_faults(uri))
 
@@ -216,6 +230,16 @@ def _clip_violations(spec: Spec) -> Iterator[Violation]:
         yield "analyze_only", "cannot go with `clips`, which ask for exports"
     for index, clip in enumerate(spec.clips[:COUNT_MAX]):
         yield from _range_violations(f"clips[{index}]", clip)
+
+
+def _edit_violations(spec: Spec) -> Iterator[Violation]:
+    yield from ((f"edit.{name}", text) for name, text in edits.violations(spec.edit))
+    if spec.edit.get("ranges") and (spec.clips or spec.analyze_only or spec.manifest_uri):
+        yield "edit.ranges", "are the clip: they cannot go with `clips`, `analyze_only` or `manifest_uri`"
+    if spec.manifest_uri and (len(spec.clips) > 1 or spec.analyze_only):
+        yield "manifest_uri", "makes one clip: `clips` may say where it is, and `analyze_only` cannot go with it"
+    if len(set(spec.timelines)) < len(spec.timelines) or not set(spec.timelines) <= set(TIMELINES):
+        yield "timelines", f"must be of {', '.join(TIMELINES)}, each once"
 
 
 def _range_violations(name: str, stretch: TimeRange) -> Iterator[Violation]:

@@ -11,7 +11,8 @@ from reelsmith.analyzer.v1 import analyzer_pb2 as pb
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import client, discovery, testing
+from chassis import client, testing
+from chassis.discovery import consul as consul_registry
 from chassis.testing import consul, load, process
 from media import sessions
 
@@ -42,7 +43,7 @@ async def analyzers(agent: consul.Agent, tmp_path: pathlib.Path) -> AsyncIterato
 @contextlib.asynccontextmanager
 async def stubs(agent: consul.Agent, policy: client.Policy | None = None) -> AsyncIterator[rpc.AnalyzerServiceStub]:
     """A stub that knows three instances."""
-    async with client.Clients(discovery.ConsulRegistry(agent.address), policy=policy) as made:
+    async with client.Clients(consul_registry.ConsulRegistry(agent.address), policy=policy) as made:
         channel = made.channel("analyzer")
         await testing.wait_until(lambda: 3 == len(made.instances("analyzer")), 30, "three instances are known")
         yield rpc.AnalyzerServiceStub(channel)

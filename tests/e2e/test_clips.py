@@ -91,8 +91,8 @@ def check_clip(session: pathlib.Path, clip: jobs.Clip, sound: bool) -> None:
     assert {check["state"] for check in manifest["checks"]} <= {"passed", "skipped"}
     if sound and manifest["loudness"]:
         integrated, peak = loudness(path)
-        assert -15.0 <= integrated <= -13.0
-        assert peak <= 0.0
+        assert -14.5 <= integrated <= -13.5
+        assert peak <= -0.95
 
 
 @pytest.mark.parametrize("name", LONG_ENOUGH)

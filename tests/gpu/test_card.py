@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from media import errors, pool, source
-from services.analyzer import backend, eye, measure, placement, warm
+from services.analyzer import backend, eye, measure, placement, tasks
 from tests.unit.analyzer.cuda import parity
 
 pytestmark = pytest.mark.gpu
@@ -122,13 +122,13 @@ def test_analyses_leave_no_memory_behind(card: backend.Card, media_dir: pathlib.
 
 async def test_card_is_used_in_its_box(card: backend.Card, media_dir: pathlib.Path) -> None:
     """The driver works behind the weaker box: the analysis is that of the processor, and nothing fell back."""
-    plain = pool.PoolSettings(workers=1, preload=warm.PRELOAD)
-    carded = dataclasses.replace(plain, preload=(*warm.PRELOAD, backend.PRELOAD), opening=backend.OPENING)
+    plain = pool.PoolSettings(workers=1, preload=tasks.PRELOAD)
+    carded = dataclasses.replace(plain, preload=tasks.CARD_PRELOAD, opening=tasks.CARD_OPENING)
     path = media_dir / "real/bbb_1080p60_2s_h264.mp4"
     async with pool.Pool(plain) as processor, placement.Placement(processor, carded, "cuda") as where:
         assert "cuda" == where.status.backend, where.status.detail
         with path.open("rb") as file:
-            found = await where.run(warm.TASKS["measure"], {}, pictures=True, inputs={"source": file})
+            found = await where.run(tasks.MEASURE, {}, pictures=True, inputs={"source": file})
         assert "cuda" == where.status.backend, where.status.detail
         value, arrays = measured(path, "cpu")
         assert value == {key: item for key, item in found.value.items() if key != "timings"}

@@ -147,7 +147,9 @@ class FakeExporter(exporter_pb2_grpc.ExporterServiceServicer):
 
     async def ExportClip(self, request, context):
         session = request.output.session_id
-        self.fake.sessions.get(session).stat(request.analysis_path)
+        if not request.manifest_path:
+            self.fake.sessions.get(session).stat(request.analysis_path)
+        self.fake.note("exported", json_format.MessageToJson(request, indent=None, preserving_proto_field_name=True))
         orders = self.fake.orders(request.source_uri, session, request.name)
         async for progress in self.fake.obey(orders, session, request.name):
             yield exporter_pb2.ExportClipResponse(progress=progress)
@@ -175,6 +177,13 @@ class FakeExporter(exporter_pb2_grpc.ExporterServiceServicer):
         words = [f"{clip.rank} {clip.clip_path} {clip.thumbnail_path} {clip.error}" for clip in request.clips]
         artifact = self.fake.write(request.output, "report.html", f"{request.title}: {'; '.join(words)}")
         return exporter_pb2.RenderReportResponse(artifact=artifact)
+
+    async def ExportTimeline(self, request, context):
+        names = [self.fake.sessions.get(request.output.session_id).stat(path).path for path in request.manifest_paths]
+        kind = exporter_pb2.ExportTimelineRequest.Format.Name(request.format).removeprefix("FORMAT_").lower()
+        return exporter_pb2.ExportTimelineResponse(
+            artifact=self.fake.write(request.output, f"timeline.{kind}", " ".join(names))
+        )
 
 
 async def main() -> None:

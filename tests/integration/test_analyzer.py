@@ -19,7 +19,7 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, testing
 from chassis.testing import process
 from media import pool, sessions
-from services.analyzer import warm
+from services.analyzer import tasks
 
 FILM = "real/tos_battle_70s_vp8.webm"
 TALK = "real/man_talking_10s_h264_datastreams.mp4"
@@ -223,9 +223,7 @@ async def test_faces_need_the_warm_process(media_dir) -> None:
     with (media_dir / PEOPLE).open("rb") as file:
         async with pool.Pool(settings) as workers:
             with pytest.raises(pool.TaskFailed, match="networks"):
-                await workers.run(
-                    warm.TASKS["measure"], {"measures": ["subjects"], "end_s": 1.0}, inputs={"source": file}
-                )
+                await workers.run(tasks.MEASURE, {"measures": ["subjects"], "end_s": 1.0}, inputs={"source": file})
 
 
 async def test_clips_keep_their_bounds_and_their_words(stub, uri, session) -> None:

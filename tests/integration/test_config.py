@@ -112,13 +112,15 @@ WRONG = [
     ("UpdateConfig", change({}, 0, '"a.b"'), errors.InvalidArgument, "INVALID_MASK"),
     ("UpdateConfig", change({"a.b": 1}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
     ("UpdateConfig", weight(float("nan"), 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
-    ("SetSecret", pb.SetSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
-    ("AccessSecret", pb.AccessSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
-    ("ListSecrets", pb.ListSecretsRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
-    ("DeleteSecret", pb.DeleteSecretRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
-    ("RotateKeys", pb.RotateKeysRequest(), errors.Unimplemented, "SECRETS_NOT_OFFERED"),
-    ("ListAuditEvents", pb.ListAuditEventsRequest(), errors.Unimplemented, "AUDIT_NOT_OFFERED"),
-    ("VerifyAudit", pb.VerifyAuditRequest(), errors.Unimplemented, "AUDIT_NOT_OFFERED"),
+    ("SetSecret", pb.SetSecretRequest(name="A", value=b"1"), errors.InvalidArgument, "BAD_SECRET"),
+    ("SetSecret", pb.SetSecretRequest(name="a", actor="x" * 201, value=b"1"), errors.InvalidArgument, "TOO_LONG"),
+    ("SetSecret", pb.SetSecretRequest(name="a"), errors.InvalidArgument, "BAD_SECRET"),
+    ("SetSecret", pb.SetSecretRequest(name="a", value=bytes(65537)), errors.InvalidArgument, "BAD_SECRET"),
+    ("AccessSecret", pb.AccessSecretRequest(name="a"), errors.NotFound, "NO_SUCH_SECRET"),
+    ("ListSecrets", pb.ListSecretsRequest(page_token="YmVmb3JlOjE="), errors.InvalidArgument, "BAD_PAGE_TOKEN"),
+    ("DeleteSecret", pb.DeleteSecretRequest(name="a"), errors.NotFound, "NO_SUCH_SECRET"),
+    ("ListAuditEvents", pb.ListAuditEventsRequest(page_size=-1), errors.InvalidArgument, "BAD_PAGE_SIZE"),
+    ("VerifyAudit", pb.VerifyAuditRequest(head="reelsmith-audit.1.00.x"), errors.InvalidArgument, "BAD_HEAD"),
 ]
 
 
@@ -128,6 +130,56 @@ async def test_wrong_requests_are_refused_with_their_reasons(stub: rpc.ConfigSer
     assert [(method, kind, reason) for method, _, kind, reason in WRONG] == [
         (method, type(error), error.reason) for method, error in found
     ]
+
+
+async def test_secrets_come_and_go_and_leave_no_trace(process, stub: rpc.ConfigServiceStub) -> None:
+    """A secret is set, read, renewed under another key and deleted; nothing on disk or in the log shows its value."""
+    canary = b"canary-5d0f2a61"
+    made = await stub.SetSecret(pb.SetSecretRequest(name="mail/password", value=canary, actor="ann"))
+    await stub.SetSecret(pb.SetSecretRequest(name="mail/password", value=canary + b"-2", actor="ann"))
+    rotated = await stub.RotateKeys(pb.RotateKeysRequest(actor="bob"))
+    assert (2, False) == (rotated.rotated_secrets, rotated.key_id == made.key_id)
+    old, new = [
+        await stub.AccessSecret(pb.AccessSecretRequest(name="mail/password", version=version, actor="svc"))
+        for version in (1, 0)
+    ]
+    assert (canary, canary + b"-2", 2, rotated.key_id) == (old.value, new.value, new.secret.version, new.secret.key_id)
+    listed = (await stub.ListSecrets(pb.ListSecretsRequest())).secrets
+    assert [("mail/password", 2)] == [(secret.name, secret.version) for secret in listed]
+    await stub.DeleteSecret(pb.DeleteSecretRequest(name="mail/password", actor="ann"))
+    gone = await refusal(stub.AccessSecret(pb.AccessSecretRequest(name="mail/password", version=1)))
+    assert ("NO_SUCH_SECRET", 0) == (gone.reason, len((await stub.ListSecrets(pb.ListSecretsRequest())).secrets))
+    again = await stub.SetSecret(pb.SetSecretRequest(name="mail/password", value=b"other"))
+    assert 3 == again.version
+    state = process.log.parent
+    assert [] == [file for file in state.rglob("*") if file.is_file() and canary in file.read_bytes()]
+    assert {0o600} == {file.stat().st_mode & 0o777 for file in state.rglob("*.key*")}
+
+
+async def test_everything_is_on_record(stub: rpc.ConfigServiceStub) -> None:
+    """Changes, accesses and refusals, each with who and what, in one chain whose head can be checked later."""
+    await stub.UpdateConfig(weight(2, 0, actor="ann"))
+    await refusal(stub.UpdateConfig(weight(3, 0, actor="bob")))
+    await stub.RollbackConfig(pb.RollbackConfigRequest(version=0, expected_version=1, actor="ann"))
+    head = (await stub.VerifyAudit(pb.VerifyAuditRequest())).head
+    await stub.SetSecret(pb.SetSecretRequest(name="s", value=b"v", actor="ann"))
+    await refusal(stub.AccessSecret(pb.AccessSecretRequest(name="t", actor="eve")))
+    first = await stub.ListAuditEvents(pb.ListAuditEventsRequest(page_size=3))
+    rest = await stub.ListAuditEvents(pb.ListAuditEventsRequest(page_token=first.next_page_token))
+    found = [
+        (event.sequence, event.actor, event.action, event.resource, event.outcome.split(": ")[:2])
+        for event in [*first.events, *rest.events]
+    ]
+    assert [
+        (5, "eve", "AccessSecret", "secrets/t", ["refused", "NO_SUCH_SECRET"]),
+        (4, "ann", "SetSecret", "secrets/s", ["done"]),
+        (3, "ann", "RollbackConfig", "config/production/versions/2", ["done"]),
+        (2, "bob", "UpdateConfig", "config/production", ["refused", "VERSION_CONFLICT"]),
+        (1, "ann", "UpdateConfig", "config/production/versions/1", ["done"]),
+    ] == found
+    assert "" == rest.next_page_token
+    verdict = await stub.VerifyAudit(pb.VerifyAuditRequest(head=head))
+    assert (True, 5, 0) == (verdict.intact, verdict.events, verdict.broken_sequence)
 
 
 async def test_answer_survives_kills(process, connect) -> None:

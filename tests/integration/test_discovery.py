@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import client, discovery, errors, member, testing
+from chassis.discovery import consul as consul_registry
 from chassis.discovery import steady
 from chassis.testing import consul, echo, load, process
 
@@ -41,7 +42,7 @@ async def listed(agent: consul.Agent, count: int) -> bool:
 @contextlib.asynccontextmanager
 async def clients(agent: consul.Agent, policy: client.Policy | None = None) -> AsyncIterator[client.Clients]:
     """Clients that know three instances."""
-    async with client.Clients(discovery.ConsulRegistry(agent.address), policy=policy) as made:
+    async with client.Clients(consul_registry.ConsulRegistry(agent.address), policy=policy) as made:
         await testing.wait_until(lambda: 3 == len(made.instances("echo")), what="three instances are known")
         yield made
 
@@ -209,7 +210,7 @@ async def _listen(channel) -> None:
 
 async def test_second_registration_leaves_a_failing_check_alone(agent: consul.Agent) -> None:
     """Registering again and again does not make a dead instance look alive."""
-    registry = discovery.ConsulRegistry(agent.address)
+    registry = consul_registry.ConsulRegistry(agent.address)
     dead = discovery.Instance("echo", "dead", "127.0.0.1", testing.free_port())
     await registry.register(dead)
     await testing.wait_until(lambda: listed(agent, 0), what="the check fails")
@@ -219,7 +220,7 @@ async def test_second_registration_leaves_a_failing_check_alone(agent: consul.Ag
 
 async def test_watch_ignores_an_empty_list(agent: consul.Agent) -> None:
     """The last instance that goes stays in the list: calling it fails no worse than calling nobody."""
-    registry = discovery.ConsulRegistry(agent.address)
+    registry = consul_registry.ConsulRegistry(agent.address)
     async with testing.serving([echo.service()]) as server:
         only = discovery.Instance("echo", "only", "127.0.0.1", server.port)
         await registry.register(only)

@@ -1,6 +1,7 @@
 """The exporter as a process: clips over gRPC, presets changed live, and the report in a real browser."""
 
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -99,6 +100,53 @@ async def test_cancelled_stream_leaves_nothing_and_frees_the_worker(stub, ask, s
     assert [] == [path for path in session.root.rglob("*") if path.is_file()]
 
 
+async def test_manifest_rendered_again_gives_the_same_bytes(stub, ask, session, media_dir) -> None:
+    """Joined, tightened, faster and faded: the manifest alone leads to the same clip and the same manifest."""
+    film = media_dir / "real/man_talking_10s_h264_datastreams.mp4"
+    digest = hashlib.sha256(film.read_bytes()).hexdigest()
+    document = {
+        "schema": "reelsmith.analysis/1", "source": {"size_bytes": film.stat().st_size, "sha256": digest},
+        "audio": {"codec": "aac"}, "silence": [{"start_s": 2.0, "end_s": 3.0}], "shots": [],
+        "focus": {"samples": [{"t_s": second / 5, "x": 0.3, "y": 0.5, "weight": 1.0} for second in range(50)]},
+    }  # fmt: skip
+    session.write_bytes("metadata/analysis.json", json.dumps(document).encode())
+    edit = pb.Edit(
+        ranges=[
+            pb.SourceRange(time=media_pb2.TimeRange(start_s=7.0, end_s=7.8), speed=1.0),
+            pb.SourceRange(frames=media_pb2.FrameRange(start_frame=45, end_frame=100)),
+        ],
+        tightening=pb.Tightening(silence_min_s=0.5),
+        speed=1.25,
+        fades=pb.Fades(picture_in_s=0.2, sound_in_s=0.2),
+    )
+    asked = ask(analysis_path="metadata/analysis.json", aspect_ratio=pb.ASPECT_RATIO_1_1, edit=edit)
+    asked.source_uri = film.as_uri()
+    first = await exported(stub, asked)
+    session.remove("metadata/analysis.json")
+    again = pb.ExportClipRequest(
+        source_uri=film.as_uri(),
+        output=media_pb2.Output(session_id=session.id, directory="video_clips/again"),
+        manifest_path=first.manifest.path,
+    )
+    second = await exported(stub, again)
+    assert "video_clips/again/clip-01.mp4" == second.clip.path
+    assert (first.clip.sha256, first.manifest.sha256) == (second.clip.sha256, second.manifest.sha256)
+    manifest = json.loads(session.read(first.manifest.path, 1 << 20))
+    assert ["asked", "asked", "silence"] == [piece["reason"] for piece in manifest["edit"]["pieces"]]
+    assert ["1", "5/4", "5/4"] == [piece["speed"] for piece in manifest["edit"]["pieces"]]
+    assert (45, 234) == (first.frames.start_frame, first.frames.end_frame)
+    for kind, suffix in (("FORMAT_OTIO", "otio"), ("FORMAT_FCPXML", "fcpxml"), ("FORMAT_EDL", "edl")):
+        written = await stub.ExportTimeline(
+            pb.ExportTimelineRequest(output=asked.output, manifest_paths=[first.manifest.path], format=kind)
+        )
+        assert f"scripts/timeline.{suffix}" == written.artifact.path
+        assert film.stem in session.read(written.artifact.path, 1 << 20).decode()
+    again.source_uri = (media_dir / FILM).as_uri()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await exported(stub, again)
+    assert "MANIFEST_OF_OTHER_SOURCE" == errors.from_rpc(caught.value).reason
+
+
 async def test_mistakes_have_their_own_status(stub, ask) -> None:
     """What is wrong with a request is told in the status, its reason and its fields."""
     cases = [
@@ -107,6 +155,9 @@ async def test_mistakes_have_their_own_status(stub, ask) -> None:
         (ask(preset="nowhere"), grpc.StatusCode.NOT_FOUND, "PRESET_UNKNOWN"),
         (ask(500.0, 510.0), grpc.StatusCode.OUT_OF_RANGE, "RANGE_EMPTY"),
         (ask(analysis_path="../secret"), grpc.StatusCode.INVALID_ARGUMENT, "PATH_REFUSED"),
+        (ask(edit=pb.Edit(speed=9)), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
+        (ask(edit=pb.Edit(audio_track=pb.AudioTrack(number=7))), grpc.StatusCode.INVALID_ARGUMENT, "NO_SUCH_TRACK"),
+        (ask(manifest_path="metadata/none.json"), grpc.StatusCode.NOT_FOUND, "NOT_FOUND"),
         (pb.ExportClipRequest(source_uri="http://example.com/x"), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
     ]
     for request, code, reason in cases:
@@ -115,7 +166,7 @@ async def test_mistakes_have_their_own_status(stub, ask) -> None:
         assert (code, reason) == (caught.value.code(), errors.from_rpc(caught.value).reason)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ExportTimeline(pb.ExportTimelineRequest())
-    assert grpc.StatusCode.UNIMPLEMENTED == caught.value.code()
+    assert grpc.StatusCode.INVALID_ARGUMENT == caught.value.code()
 
 
 async def test_presets_are_paged_and_capabilities_told(stub) -> None:
@@ -177,7 +228,8 @@ PLAY = """async () => {
   const video = document.querySelector("video");
   video.muted = true;
   await video.play();
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const end = Date.now() + 30_000;
+  while (video.currentTime <= 0.2 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 50));
   return {state: video.readyState, at: video.currentTime, size: [video.videoWidth, video.videoHeight]};
 }"""
 LINKS = "() => [...document.querySelectorAll('.files a')].map((link) => link.href)"

@@ -468,6 +468,9 @@ async def test_clip_is_rendered_again_as_a_job_of_its_own(
     assert again.id == (await stub.RenderClip(request)).id != job.id
     as_it_was = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1))
     assert [media_pb2.TimeRange(start_s=10, end_s=40)] == list(as_it_was.spec.clips)
+    joined = exporter_pb2.Edit(ranges=[exporter_pb2.SourceRange(time=moved)], speed=2)
+    edited = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1, edit=joined))
+    assert (joined, []) == (edited.spec.edit, list(edited.spec.clips))
     assert errors.NotFound is type(await refusal(stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=9))))
 
 

@@ -19,6 +19,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from reelsmith.exporter.v1 import exporter_pb2
 from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
@@ -227,6 +228,45 @@ async def test_ways_to_choose_clips_reach_the_analyzer(start) -> None:
     assert [(15, 3), (60, 5)] == [(one.target_s, one.count) for one in spec.durations]
     assert wanted == {name: getattr(spec, name) for name in wanted}
     assert [stretch] == list(spec.exclusions)
+
+
+async def test_edit_reaches_the_exporter_and_timelines_come_with_the_clips(start) -> None:
+    """The edit is handed on as it came, and each timeline that was asked for names the manifest of every clip."""
+    suite = await start()
+    edit = exporter_pb2.Edit(speed=1.5, fades=exporter_pb2.Fades(sound_out_s=0.5))
+    edit.tightening.pre_roll_s = 0.0
+    accepted = await suite.submit(suite.source(), count=2, edit=edit, timelines=["FORMAT_EDL", "FORMAT_OTIO"])
+    await suite.events(accepted.id)
+    job = await suite.job(accepted.id)
+    assert (pb.Job.STATE_SUCCEEDED, edit) == (job.state, job.spec.edit)
+    assert ["export-1", "export-2", "images", "timelines", "report"] == list(states(job))[3:]
+    lines = [text for text in (suite.home / "journal").read_text().splitlines() if " exported " in text]
+    asked = [json.loads(line.partition(" exported ")[2]) for line in lines]
+    assert [{"speed": 1.5, "fades": {"sound_out_s": 0.5}, "tightening": {"pre_roll_s": 0.0}}] * 2 == [
+        one["edit"] for one in asked
+    ]
+    folder = suite.session(job.id) / "scripts"
+    assert ["timeline.edl", "timeline.otio"] == sorted(path.name for path in folder.iterdir())
+    assert "metadata/clip-01.manifest.json metadata/clip-02.manifest.json" in (folder / "timeline.edl").read_text()
+
+
+async def test_joined_ranges_and_manifests_are_one_clip(start) -> None:
+    """Ranges make one clip over all of them; a manifest needs no analysis and is handed on by its name."""
+    suite = await start()
+    ranges = [exporter_pb2.SourceRange(time=media_pb2.TimeRange(start_s=start, end_s=start + 2)) for start in (7, 3)]
+    joined = await suite.submit(suite.source(), edit=exporter_pb2.Edit(ranges=ranges))
+    again = await suite.submit(suite.source(), manifest_uri="file:///films/clip-01.manifest.json")
+    for job in (joined, again):
+        await suite.events(job.id)
+    assert [media_pb2.TimeRange(start_s=3, end_s=9)] == [clip.time for clip in (await suite.job(joined.id)).clips]
+    assert ["probe", "export-1", "images", "report"] == list(states(await suite.job(again.id)))
+    lines = [text for text in (suite.home / "journal").read_text().splitlines() if " exported " in text]
+    first, second = (json.loads(line.partition(" exported ")[2]) for line in lines)
+    if "manifest_path" in first:
+        first, second = second, first
+    assert [7, 3] == [one["time"]["start_s"] for one in first["edit"]["ranges"]]
+    assert "time" not in first
+    assert "file:///films/clip-01.manifest.json" == second["manifest_path"]
 
 
 async def test_watch_resumes_where_it_stopped(start) -> None:

@@ -151,6 +151,9 @@ def test_killed_services_come_back(tmp_path):
         }
 
 
+MOTION = ('"motion": 2.5,', '"motion": 2.75,')
+
+
 def test_configuration_is_changed_from_the_command(suite, tmp_path):
     """Set, get, history and rollback work on the real service; a bad value is refused with its place."""
     service = ("--service", suite.address("config"), "--environment", "development")
@@ -162,9 +165,42 @@ def test_configuration_is_changed_from_the_command(suite, tmp_path):
     assert (1, 1) == (refused.returncode, refused.stderr.count("-1 is less than 0")), refused.stderr
     versions = json.loads(reelsmith(tmp_path, "config", "history", "--json", *service).stdout)
     assert "louder" == versions[0]["comment"]
+    mend = {**environment(tmp_path), "EDITOR": "sed -i s/2.5/2.75/"}
+    edited = reelsmith(tmp_path, "config", "edit", *service, env=mend)
+    assert ["+", "-"] == sorted(line[0] for line in edited.stdout.splitlines() if line[1:].strip() in MOTION)
+    spoiled = reelsmith(tmp_path, "config", "edit", *service, env={**mend, "EDITOR": "sed -i s/2.75/-1/"})
+    kept = pathlib.Path(spoiled.stderr.split("what was written is in ")[1].split()[0])
+    assert (1, True) == (spoiled.returncode, '"motion": -1' in kept.read_text())
+    kept.unlink()
+    assert "2.75" in reelsmith(tmp_path, "config", "diff", "0", *service).stdout
     back = reelsmith(tmp_path, "config", "rollback", "0", *service)
     assert 0 == back.returncode, back.stderr
     assert first == json.loads(reelsmith(tmp_path, "config", "get", "analyzer.weights.motion", *service).stdout)
+
+
+def test_secrets_and_their_record_are_kept_from_the_command(suite, tmp_path):
+    """A value comes back byte for byte, and every step is on record."""
+    service = ("--service", suite.address("config"))
+    file = tmp_path / "value"
+    file.write_bytes(b"\x00one\n")
+    assert 0 == reelsmith(tmp_path, "config", "secrets", "set", "door/key", "--file", file, *service).returncode
+    assert 0 == reelsmith(tmp_path, "config", "secrets", "rotate", *service).returncode
+    assert "\x00one\n" == reelsmith(tmp_path, "config", "secrets", "get", "door/key", *service).stdout
+    listed = json.loads(reelsmith(tmp_path, "config", "secrets", "list", "--json", *service).stdout)
+    assert [("door/key", "1")] == [(item["name"], item["version"]) for item in listed]
+    assert 0 == reelsmith(tmp_path, "config", "secrets", "delete", "door/key", *service).returncode
+    gone = reelsmith(tmp_path, "config", "secrets", "get", "door/key", *service)
+    assert (1, True) == (gone.returncode, "there is no secret door/key" in gone.stderr)
+    found = json.loads(reelsmith(tmp_path, "config", "audit", "list", "--count", "5", "--json", *service).stdout)
+    assert ["AccessSecret", "DeleteSecret", "AccessSecret", "RotateKeys", "SetSecret"] == [
+        event["action"] for event in found
+    ]
+    said = reelsmith(tmp_path, "config", "audit", "verify", *service)
+    head = said.stdout.split()[-1]
+    assert 0 == reelsmith(tmp_path, "config", "audit", "verify", "--head", head, *service).returncode
+    exported = tmp_path / "events.jsonl"
+    assert 0 == reelsmith(tmp_path, "config", "audit", "export", exported, *service).returncode
+    assert found[0] == json.loads(exported.read_text().splitlines()[0])
 
 
 def test_suite_with_consul_has_an_agent_of_its_own(require_tool, tmp_path):

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from services.analyzer import camera
 from services.analyzer.camera import kernel
 from services.analyzer.kernels import pairs
 
@@ -22,7 +23,6 @@ AGREED_MIN = 0.2  # share of them that follows one motion; below it there is no 
 
 PARTS = ("pan", "tilt", "zoom", "roll", "object_motion")  # of a step, in this order
 NOTHING = (0.0,) * len(PARTS)
-CURVES = ("pan", "tilt", "zoom", "roll", "shake", "object_motion")
 SHAKE_STEPS = 11  # over which the trembling is averaged: about half a second
 SMOOTH_STEPS = 6  # on both sides of the one that is smoothed: what sways slower than once in a second is meant
 ZOOM_TRAVEL = 0.3  # picture widths that the picture moves on average where it grows e-fold
@@ -229,7 +229,7 @@ def judged(speeds: np.ndarray) -> tuple[Move, np.ndarray]:
 
 
 def finished(speeds: np.ndarray, borders_s: Sequence[float]) -> tuple[list[Move], np.ndarray]:
-    """The move of each shot, and the speeds with the shake per step as a sixth column, in the order of CURVES.
+    """The move of each shot, and the speeds with the shake per step as a sixth column, in the order of camera.CURVES.
 
     Args:
         speeds: (steps, 5), see `View.shown`.
@@ -245,7 +245,7 @@ def finished(speeds: np.ndarray, borders_s: Sequence[float]) -> tuple[list[Move]
 
 
 def curves(steps: np.ndarray, interval_s: float, count: int) -> dict[str, np.ndarray]:
-    """The means per interval by the names in CURVES; no number where nothing is known.
+    """The means per interval by the names in camera.CURVES; no number where nothing is known.
 
     Args:
         steps: As `finished` gives them.
@@ -253,10 +253,10 @@ def curves(steps: np.ndarray, interval_s: float, count: int) -> dict[str, np.nda
         count: Number of intervals.
     """
     each = round(interval_s / STEP_S)
-    whole = np.full((count * each, len(CURVES)), np.nan, np.float32)
+    whole = np.full((count * each, len(camera.CURVES)), np.nan, np.float32)
     whole[: len(steps)] = steps[: len(whole)]
-    parts = whole.reshape(count, each, len(CURVES))
+    parts = whole.reshape(count, each, len(camera.CURVES))
     known = (~np.isnan(parts)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(known > 0, np.nansum(parts, axis=1, dtype=np.float64) / known, np.nan)
-    return dict(zip(CURVES, means.T, strict=True))
+    return dict(zip(camera.CURVES, means.T, strict=True))

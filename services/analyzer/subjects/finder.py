@@ -1,14 +1,12 @@
 """The people of a source: found in some frames, linked within shots, and told apart by who speaks."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from services.analyzer.subjects import speaker, tracker
-
-DECIMALS = 4  # a ten-thousandth of the picture is less than a pixel
 
 Looks = tuple[np.ndarray, np.ndarray]  # the faces, and the times that were looked at
 
@@ -49,33 +47,3 @@ def rows(subjects: Sequence[Subject]) -> np.ndarray:
     """All samples, (n, 7) float64: id, time, frame, left, top, right, bottom."""
     parts = [np.insert(item.track.rows[:, :6], 0, item.track.id, axis=1) for item in subjects]
     return np.concatenate([np.empty((0, 7)), *parts])
-
-
-def documented(subjects: Sequence[Mapping[str, Any]], samples: np.ndarray, start_s: float) -> list[dict[str, Any]]:
-    """The subjects as they are kept.
-
-    Args:
-        subjects: The values of the subjects.
-        samples: Their rows.
-        start_s: Where the measured part begins, in seconds.
-    """
-    parts = np.split(samples, np.flatnonzero(np.diff(samples[:, 0])) + 1)
-    return [
-        {
-            **subject,
-            "start_s": subject["start_s"] + start_s,
-            "end_s": subject["end_s"] + start_s,
-            "samples": [_sample(row, start_s) for row in part.tolist()],
-        }
-        for subject, part in zip(subjects, parts if len(samples) else [], strict=True)
-    ]
-
-
-def _sample(row: Sequence[float], start_s: float) -> dict[str, float]:
-    _, t_s, frame, left, top, right, bottom = row
-    shares = {"left": left, "top": top, "width": right - left, "height": bottom - top}
-    return {
-        "t_s": t_s + start_s,
-        "frame": int(frame),
-        **{name: round(value, DECIMALS) for name, value in shares.items()},
-    }

@@ -28,7 +28,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "audio_bit_rate_bps": (32_000, 512_000),
     "loudness_lufs": (-40, -5),
     "true_peak_max_dbtp": (-9, 0),
-    "gain_max_db": (0, 60),
+    "gain_max_db": (0, 90),
     "frame_rate_max": (1, 120),
     "subject_inside_min": (0, 1),
     "duration_max_s": (1, 14_400),

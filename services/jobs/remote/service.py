@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry import trace
 from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
@@ -28,6 +28,7 @@ SERVICES = {
     jobs.Kind.EXPORT: EXPORTER,
     jobs.Kind.IMAGES: EXPORTER,
     jobs.Kind.REPORT: EXPORTER,
+    jobs.Kind.TIMELINES: EXPORTER,
 }
 NAMES = {
     ANALYZER: analyzer_pb2.DESCRIPTOR.services_by_name["AnalyzerService"].full_name,
@@ -61,6 +62,7 @@ class RemoteExecutor:
             jobs.Kind.EXPORT: self._export,
             jobs.Kind.IMAGES: self._images,
             jobs.Kind.REPORT: self._report,
+            jobs.Kind.TIMELINES: self._timelines,
         }
 
     def instances(self, kind: jobs.Kind) -> Sequence[str]:
@@ -173,6 +175,20 @@ class RemoteExecutor:
         )
         response = await stub.RenderReport(request, timeout=self._timeout_s)
         return attempt.Product(_files((response.artifact, jobs.Role.REPORT)))
+
+    async def _timelines(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = exporter_pb2_grpc.ExporterServiceStub(channel)
+        paths = [_path(task.job, jobs.Role.MANIFEST, clip.name) for clip in _clips(task.job)]
+        made = []
+        for name in task.job.spec.timelines:
+            request = exporter_pb2.ExportTimelineRequest(
+                output=_output(task), manifest_paths=[path for path in paths if path], format=f"FORMAT_{name}"
+            )
+            response = await stub.ExportTimeline(request, timeout=self._timeout_s)
+            made.append((response.artifact, jobs.Role.TIMELINE))
+        return attempt.Product(_files(*made))
 
 
 async def _serves(channel: channels.Channel, name: str) -> bool:
@@ -319,6 +335,10 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
         analysis_path=_path(task.job, jobs.Role.ANALYSIS),
         proposal_json=clip.proposal_json,
     )
+    json_format.ParseDict(spec.edit, request.edit)
+    request.manifest_path = spec.manifest_uri
+    if request.edit.ranges or request.manifest_path:
+        return request
     if clip.start_frame is not None and clip.end_frame is not None:
         request.frames.start_frame, request.frames.end_frame = clip.start_frame, clip.end_frame
     else:

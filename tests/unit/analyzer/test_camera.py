@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from services.analyzer import camera
 from services.analyzer.camera import kernel, path, spec
 from services.analyzer.kernels import pairs
 from tests.unit.analyzer import conftest as made
@@ -164,7 +165,7 @@ def test_plain_picture_tells_nothing(write_film: Callable[..., pathlib.Path]) ->
     """Where there is nothing to see, the motion is unknown and not nought."""
     found = documented(write_film([np.full((144, 256), 90.0)] * 30), measures=["picture"])
     assert found["shots"][0]["camera"]["kind"] is None
-    assert all(value is None for name in path.CURVES for value in found["curve"][name])
+    assert all(value is None for name in camera.CURVES for value in found["curve"][name])
 
 
 def test_each_shot_has_its_own_move(write_film: Callable[..., pathlib.Path]) -> None:

@@ -135,7 +135,7 @@ def test_wanted_part_keeps_the_numbers_of_the_whole(media_dir: pathlib.Path) -> 
 def test_sound_of_a_wanted_part_keeps_the_times_of_the_whole(media_dir: pathlib.Path) -> None:
     """Speech and silence of a part lie where they lie in the whole, with pictures and without."""
     path = media_dir / "real" / "speech_silence_timecode_42s_h264.mp4"
-    for measures in ([], ["speech"]):
+    for measures in (["shots", "speech"], ["speech"]):
         whole, part = (documented(path, measures=measures, **edges) for edges in ({}, {"start_s": 10.0, "end_s": 30.0}))
         for kind in ("speech", "silence"):
             expected = [span for span in whole[kind] if 10.5 < span["start_s"] and span["end_s"] < 29.5]
@@ -170,7 +170,7 @@ def test_progress_goes_up(media_dir: pathlib.Path, monkeypatch: pytest.MonkeyPat
     reports: list[float] = []
     with (media_dir / "derived" / "tos30_h264_23976.mp4").open("rb") as file:
         files = pool.Files({"source": file}, {})
-        measure.run({"threads": 2}, files, lambda report: reports.append(report["fraction"]))
+        measure.run({"measures": ["shots"], "threads": 2}, files, lambda report: reports.append(report["fraction"]))
     assert len(reports) > 5
     assert sorted(reports) == reports
     assert 0.8 < reports[-1] <= 1

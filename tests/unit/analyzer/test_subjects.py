@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from media import pool
-from services.analyzer import document, focus, measure
+from services.analyzer import document, focus, gaze, measure
 from services.analyzer.proposals import material
 from services.analyzer.subjects import detector, finder, meter, mouth, sightings, speaker, tracker, view
 
@@ -143,26 +143,31 @@ def subject(
     return finder.Subject(track, speaker.Speaking(None, np.array(spans).reshape(-1, 2)))
 
 
+def resting(times: Sequence[float]) -> np.ndarray:
+    """A track in the middle of the picture."""
+    return np.array([focus.Sample(t, 0.5, 0.5, 0.1, 0.1, 0.2) for t in times])
+
+
 def test_focus_goes_to_who_speaks_else_to_the_largest() -> None:
     """A large silent face, a small one that speaks for two seconds, and nobody at the end."""
-    samples = [focus.Sample(t, 0.5, 0.5, 0.1, 0.1, 0.2) for t in np.arange(0, 10, 0.2)]
+    samples = resting(np.arange(0, 10, 0.2))
     times = np.arange(0, 6.5, STEP_S)
     people = [subject(0, 0.2, times, size=0.3), subject(1, 0.8, times, spans=[(2.0, 4.0)])]
-    led = focus.led(samples, people, [], 0)
+    led = [focus.Sample(*row) for row in gaze.led(samples, people, [], 0)]
     assert {0.2} == {round(item.x, 3) for item in led if item.t_s < 1.99 or 4.01 < item.t_s < 6}
     assert {0.8} == {round(item.x, 3) for item in led if 2.01 < item.t_s < 3.99}
-    assert samples[-10:] == led[-10:]
+    assert samples[-10:].tolist() == [list(sample) for sample in led[-10:]]
 
 
 def test_focus_is_not_led_by_interjections_or_other_shots() -> None:
     """Half a second of speech turns no camera, and a face of the next shot leads nothing before its cut."""
-    samples = [focus.Sample(t, 0.5, 0.5, 0.1, 0.1, 0.2) for t in np.arange(0, 4, 0.2)]
+    samples = resting(np.arange(0, 4, 0.2))
     people = [
         subject(0, 0.2, np.arange(0, 2, STEP_S), size=0.3),
         subject(1, 0.8, np.arange(0, 2, STEP_S), spans=[(1.0, 1.5)]),
         subject(2, 0.6, np.arange(2, 4, STEP_S), shot=1),
     ]
-    led = focus.led(samples, people, [2.0], 0)
+    led = [focus.Sample(*row) for row in gaze.led(samples, people, [2.0], 0)]
     assert ({0.2}, {0.6}) == (
         {round(item.x, 3) for item in led if item.t_s < 1.9}, {round(item.x, 3) for item in led if item.t_s > 2.1}
     )  # fmt: skip
@@ -171,9 +176,8 @@ def test_focus_is_not_led_by_interjections_or_other_shots() -> None:
 def test_focus_of_a_turned_film_is_in_the_coded_picture() -> None:
     """A face at the upper left of what is shown lies elsewhere in what is stored."""
     person = subject(0, 0.2, np.arange(0, 2, STEP_S))
-    sample = focus.Sample(1.0, 0.5, 0.5, 0.1, 0.1, 0.2)
     for rotation in (0, 90, 180, 270):
-        coded = focus.led([sample], [person], [], rotation)[0]
+        coded = focus.Sample(*gaze.led(resting([1.0]), [person], [], rotation)[0])
         shown = focus.upright(coded, rotation)
         assert (0.2, 0.5) == (pytest.approx(shown.x), pytest.approx(shown.y))
 

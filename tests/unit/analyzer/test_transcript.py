@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media import errors, pool
-from services.analyzer import measure, warm
+from services.analyzer import measure, tasks
 from services.analyzer.transcript import cue, payload, reader, sentences, sidecar, track
 from tests.unit.analyzer.test_measure import documented
 
@@ -373,10 +373,10 @@ def test_transcript_is_read_where_no_file_can_be_opened(
 
     async def run() -> dict:
         with path.open("rb") as beside, (media_dir / TALK).open("rb") as source:
-            async with pool.Pool(pool.PoolSettings(workers=1, preload=warm.PRELOAD)) as workers:
+            async with pool.Pool(pool.PoolSettings(workers=1, preload=tasks.PRELOAD)) as workers:
                 request = {"measures": ["transcript", "speech"], "transcript": "talk.srt", "end_s": 8.0}
                 inputs = {"source": source, "transcript": beside}
-                return (await workers.run(warm.TASKS["measure"], request, inputs=inputs)).value
+                return (await workers.run(tasks.MEASURE, request, inputs=inputs)).value
 
     assert "Ol\u00e1 a todos" == asyncio.run(run())["transcript"]["cues"][0]["text"]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from chassis import discovery, settings
+from chassis.discovery import consul as consul_registry
 
 
 async def first(registry: discovery.Registry, service: str) -> list[str]:
@@ -36,8 +37,8 @@ def test_malformed_entry_is_refused_with_its_text(text: str) -> None:
     ("values", "expected"),
     [
         ({"discovery": "static", "consul_address": "127.0.0.1:1"}, discovery.StaticRegistry),
-        ({"discovery": "consul"}, discovery.ConsulRegistry),
-        ({"discovery": "auto", "consul_address": "127.0.0.1:1"}, discovery.ConsulRegistry),
+        ({"discovery": "consul"}, consul_registry.ConsulRegistry),
+        ({"discovery": "auto", "consul_address": "127.0.0.1:1"}, consul_registry.ConsulRegistry),
         ({"discovery": "auto", "static_registry": "jobs=127.0.0.1:3"}, discovery.StaticRegistry),
     ],
 )

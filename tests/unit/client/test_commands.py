@@ -75,6 +75,42 @@ async def test_clip_asks_for_what_the_options_say(fake, serve, finished, files, 
     assert video.as_uri() == spec.source_uri
 
 
+async def test_edit_and_timelines_are_asked_for(fake, serve, finished, files, video, reelsmith):
+    """Tightening, speed, fades, sound and timelines arrive as they were said; nothing said is no edit."""
+    player = fake(finished, files)
+    options = "--tighten --speed 1.25 --fade 0.5:1 --audio de --timeline edl,otio"
+    async with serve(player) as address:
+        for said in (options.split(), ["--audio", "1", "--fade", "2", "--join", "1:00-1:20", "--join", "5-9"], []):
+            result = await reelsmith("clip", video, *said, "--gateway", address)
+            assert 0 == result.returncode, result.stderr
+        wrong = await reelsmith("clip", video, "--fade", "long", "--timeline", "aaf", "--gateway", address)
+    first, second, third = (request.spec for request in player.requests if hasattr(request, "spec"))
+    edit = first.edit
+    assert (True, 1.25, "de", [3, 1]) == (
+        edit.HasField("tightening"), edit.speed, edit.audio_track.language, list(first.timelines)
+    )  # fmt: skip
+    assert (0.5, 1.0, 0.5, 1.0) == (
+        edit.fades.picture_in_s, edit.fades.picture_out_s, edit.fades.sound_in_s, edit.fades.sound_out_s
+    )  # fmt: skip
+    assert (1, 2.0) == (second.edit.audio_track.number, second.edit.fades.sound_out_s)
+    assert [(60, 80), (5, 9)] == [(one.time.start_s, one.time.end_s) for one in second.edit.ranges]
+    assert not third.HasField("edit")
+    assert (2, True) == (wrong.returncode, "--fade long" in wrong.stderr)
+
+
+async def test_render_sends_manifest_and_video(fake, serve, finished, files, video, reelsmith, tmp_path):
+    """The manifest is named beside the video, with where its clip lies; what is none is refused."""
+    player, manifest = fake(finished, files), tmp_path / "clip-01.manifest.json"
+    manifest.write_text('{"range": {"start_s": 2.5, "end_s": 9}}')
+    async with serve(player) as address:
+        result = await reelsmith("render", manifest, video, "--timeline", "fcpxml", "--gateway", address)
+        assert 0 == result.returncode, result.stderr
+        assert 2 == (await reelsmith("render", video, video, "--gateway", address)).returncode
+    (spec,) = (request.spec for request in player.requests if hasattr(request, "spec"))
+    assert (manifest.as_uri(), video.as_uri(), [2]) == (spec.manifest_uri, spec.source_uri, list(spec.timelines))
+    assert [(2.5, 9.0)] == [(clip.start_s, clip.end_s) for clip in spec.clips]
+
+
 @pytest.mark.parametrize("command", ["clip", "analyze"])
 async def test_ways_to_choose_clips_are_asked_for(fake, serve, finished, video, reelsmith, command):
     """Genre, difference, lengths, distance and exclusions arrive as they were said."""

@@ -11,6 +11,7 @@ import pytest
 from chassis import errors
 from services.config import document
 from services.config import store as store_module
+from services.config.audit import store as audit_store
 
 
 @pytest.fixture
@@ -137,6 +138,27 @@ async def test_file_of_a_newer_release_is_left_alone(file: pathlib.Path) -> None
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(errors.FailedPrecondition, match="format 99"):
         await store_module.Store(file).__aenter__()
+
+
+async def test_file_of_an_older_release_is_taken_over(file: pathlib.Path) -> None:
+    """Versions of format 1 stay, and what that format lacked is there."""
+    async with store_module.Store(file) as store:
+        made = await store.append("a", following)
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.executescript("DROP TABLE event; DROP TABLE secret; PRAGMA user_version = 1;")
+    async with store_module.Store(file) as store:
+        assert made == await store.newest("a")
+        assert 2 == (await store.append("a", following)).number
+        assert [1] == [event.sequence for event in await store.read(lambda found: audit_store.earlier(found, 99, 9))]
+
+
+async def test_change_that_cannot_be_recorded_is_none(file: pathlib.Path) -> None:
+    """The version and its event are one transaction."""
+    async with store_module.Store(file) as store:
+        await store.append("a", following)
+        with pytest.raises(TypeError):
+            await store.append("a", following, object())
+        assert 1 == (await store.newest("a")).number
 
 
 async def test_disk_is_synced_at_every_commit(file: pathlib.Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, edit, exports, geometry, presets, render, survey, warm
+from services.exporter import analysis, asked, assembly, edit, exports, geometry, pieces, presets, render, survey, warm
 
 NOTHING = analysis.Analysis()
 BITS = 10  # of the number that is painted into every frame
@@ -121,7 +121,12 @@ def quiet(value: Any) -> None:
 
 @pytest.fixture
 def rendered(tmp_path: pathlib.Path) -> Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]:
-    """Renders a range without a sandbox, for tests of what is in the file."""
+    """Renders ranges without a sandbox, for tests of what is in the file."""
+    return renderer(tmp_path)
+
+
+def renderer(folder: pathlib.Path) -> Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]:
+    """Renders into a folder."""
 
     def run(
         source: pathlib.Path,
@@ -131,15 +136,22 @@ def rendered(tmp_path: pathlib.Path) -> Callable[..., tuple[pathlib.Path, dict[s
         found: analysis.Analysis = NOTHING,
         name: str = "clip.mp4",
         ratio: str = "",
+        wish: asked.Edit | None = None,
         **overlay: Any,
     ) -> tuple[pathlib.Path, dict[str, Any], np.ndarray]:
         fields = {key: getattr(presets.builtin()["default"], key) for key in presets.FIELDS}
         preset = presets.build("test", fields | {"encoder_preset": "ultrafast"} | overlay, 0)
-        target = tmp_path / name
+        target = folder / name
         with source.open("rb") as file, target.open("w+b") as out:
-            facts, pts = survey.find(file, wanted, found.shots, decoding=False, report=quiet)
-            planned = edit.plan(facts, pts, preset)
-            job = job_of(facts, planned, preset, ratio, layout, found)
+            wish = wish or asked.Edit((asked.Range(wanted),))
+            takes = [
+                pieces.Take(*survey.find(file, one, found.shots, decoding=False, report=quiet))
+                for one in assembly.wanted(wish.ranges, None)
+            ]
+            planned = assembly.plan(takes, wish, None, preset, found).edit
+            job = dataclasses.replace(
+                job_of(takes[0].facts, planned, preset, ratio, layout, found), audio_track=wish.track
+            )
             files = types.SimpleNamespace(inputs={"source": file}, outputs={"clip": out})
             value, arrays = render.run(job.to_value(), files, quiet)
         return target, value, arrays["prints"]
@@ -162,14 +174,18 @@ def job_of(
         shown=planned.schedule.shown,
         times_s=planned.times_s,
         rate=planned.schedule.rate,
-        start_s=planned.start_s,
         samples=planned.samples,
         video_bps_max=planned.video_bps_max,
         canvas=geometry.Canvas(*presets.ASPECT_RATIOS[ratio or preset.aspect_ratio]),
         layout=layout,
         preset=preset.to_value(),
-        found=found,
+        found=pieces.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
+        spans=planned.spans,
+        sounds=planned.sounds,
+        joins_s=planned.joins_s,
+        fades=planned.fades,
+        audio_track=asked.BY_RULE,
     )
 
 

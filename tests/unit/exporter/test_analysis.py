@@ -18,7 +18,7 @@ DOCUMENT: dict[str, Any] = {
 def test_document_is_read() -> None:
     """Shots and samples come out, with places clipped to the picture."""
     found = analysis.Analysis.parse(json.dumps(DOCUMENT).encode())
-    assert (analysis.Shot(0, 24, 0.0, 1.0),) == found.shots
+    assert (analysis.Shot(0, 24, 0.0, 1.0, None, (0.0, 1.0)),) == found.shots
     assert (analysis.Focus(0.0, 1.0, 0.5, 1.0),) == found.focus
     assert found == analysis.Analysis.from_value(found.to_value()) or found.source is not None
 

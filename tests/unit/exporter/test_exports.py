@@ -176,10 +176,10 @@ async def test_crop_follows_the_analysis_and_says_so(
     assert abs(manifest["crop_path"][0]["x"] + manifest["crop_path"][0]["width"] / 2 - 0.8 * 320) < 8
 
 
-async def test_real_people_are_split_and_a_lost_subject_is_not_delivered(
+async def test_real_people_are_split_and_a_lost_subject_is_refused_before_rendering(
     workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, media_dir: pathlib.Path
 ) -> None:
-    """Two men at a desk get a window each and the clip verifies; a crop that holds none of a face fails the gate."""
+    """Two men at a desk get a window each and the clip verifies; a crop that holds no whole face is refused."""
     source = media_dir / "real/two_people_desk_38s_vp9.webm"
     wanted = survey.Wanted(frames=(0, 12))
     for name, boxes in (("pair", [(0.38, 0.1), (0.78, 0.14)]), ("wide", [(0.2, 0.6)])):
@@ -196,8 +196,11 @@ async def test_real_people_are_split_and_a_lost_subject_is_not_delivered(
     async with workers:
         made = await exporter.export(order(source, wanted, layout="auto", analysis_path="metadata/pair.json"), quiet)
         again = await exporter.verify(session.id, made.clip.path, made.manifest.path)
-        with pytest.raises(errors.DataLoss, match="subject is fully inside in 0"):
-            await exporter.export(order(source, wanted, analysis_path="metadata/wide.json"), quiet)
+        heard: list[progress.Progress] = []
+        with pytest.raises(media_errors.Unsupported, match=r"fully in 0\.0 %") as caught:
+            await exporter.export(order(source, wanted, analysis_path="metadata/wide.json"), heard.append)
+    assert "SUBJECT_LOST" == caught.value.reason
+    assert {"sound", "encode"}.isdisjoint(now.stage for now in heard)
     manifest = json.loads(session.read(made.manifest.path, 1 << 20))
     assert [("split", [[0], [1]])] == [
         (scene["layout"], [window["subjects"] for window in scene["windows"]]) for scene in manifest["scenes"]

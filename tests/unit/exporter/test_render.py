@@ -99,7 +99,8 @@ def test_each_take_gets_its_own_layout(tmp_path: pathlib.Path, rendered: Rendere
         analysis.Subject(index, None, tuple((at / 2, left, 0.3, 0.1, 0.2) for at in range(6)))
         for index, left in enumerate((0.1, 0.8))
     )
-    shots = (analysis.Shot(0, 12, 0.0, 3.0), analysis.Shot(12, 24, 3.0, 6.0))
+    edges = ((0, 12, 0.0, 3.0), (12, 24, 3.0, 6.0))
+    shots = tuple(analysis.Shot(*edge, source_s=edge[2:]) for edge in edges)
     found = analysis.Analysis(shots=shots, subjects=pair)
     clip, value, _ = rendered(path, survey.Wanted(frames=(0, 24)), layout="auto", found=found)
     assert ["split", "fit_blur"] == [scene["layout"] for scene in value["scenes"]]

@@ -60,13 +60,6 @@ def test_range_behind_the_end_of_the_sound_is_filled(film: Callable[..., pathlib
     assert 96_000 == read(film(frames=24), Fraction(1, 2), 96_000).shape[1]
 
 
-def test_dialogue_in_the_center_is_kept(film: Callable[..., pathlib.Path]) -> None:
-    """A 5.1 film whose six channels beep is heard on both sides after mixing."""
-    found = read(film(channels="5.1", beeps_s=(0.5,)), Fraction(0), 48_000)
-    assert np.abs(found[0]).max() > 0.1
-    assert np.allclose(found[0], found[1], atol=1e-3)
-
-
 def noise(level: float, seconds: float = 4.0, bursts: bool = False) -> np.ndarray:
     """Noise float32 (2, n); with bursts that are 20 dB above it."""
     samples = np.random.default_rng(3).normal(0, level, (2, round(seconds * 48_000))).astype(np.float32)
@@ -90,7 +83,7 @@ def made(samples: np.ndarray, target: loudness.Target = TARGET) -> sound.Track:
 def test_delivered_sound_has_its_loudness_and_peak(level: float, bursts: bool) -> None:
     """Quiet, loud and bursting sound ends within half a unit of -14 LUFS and below -1 dBTP, measured after AAC."""
     delivered = made(noise(level, bursts=bursts)).delivered
-    assert abs(delivered.integrated_lufs + 14) <= 0.6
+    assert abs(delivered.integrated_lufs + 14) <= 0.5
     assert delivered.true_peak_dbtp <= -1.0
 
 

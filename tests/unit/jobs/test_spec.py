@@ -62,6 +62,23 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("durations[0].count", {"durations": (specs.Duration(15.0, -1),)}),
         ("exclusions", {"exclusions": (specs.TimeRange(0, 1),) * 101}),
         ("exclusions[0].end_s", {"exclusions": (specs.TimeRange(2, 1),)}),
+        ("manifest_uri", {"manifest_uri": "clip-01.manifest.json"}),
+        ("manifest_uri", {"manifest_uri": "file:///m.json", "analyze_only": True}),
+        ("timelines", {"timelines": ("OTIO", "OTIO")}),
+        ("timelines", {"timelines": ("99",)}),
+        ("edit.ranges", {"edit": {"ranges": [{"time": {"end_s": 1}}] * 65}}),
+        ("edit.ranges", {"edit": {"ranges": [{"time": {"end_s": 1}}]}, "analyze_only": True}),
+        ("edit.ranges[1].time.end_s", {"edit": {"ranges": [{"time": {"end_s": 1}}, {"time": {"start_s": 2}}]}}),
+        ("edit.ranges[0].time.start_s", {"edit": {"ranges": [{"time": {"start_s": -1, "end_s": 1}}]}}),
+        ("edit.ranges[0].speed", {"edit": {"ranges": [{"time": {"end_s": 1}, "speed": 9}]}}),
+        ("edit.ranges[0]", {"edit": {"ranges": [{"frames": {"end_frame": 9}}]}}),
+        ("edit.speed", {"edit": {"speed": 0.2}}),
+        ("edit.speed", {"edit": {"speed": "NaN"}}),
+        ("edit.fades.picture_in_s", {"edit": {"fades": {"picture_in_s": -1}}}),
+        ("edit.tightening.post_roll_s", {"edit": {"tightening": {"post_roll_s": 3}}}),
+        ("edit.tightening.filler_words[0]", {"edit": {"tightening": {"filler_words": ["\n"]}}}),
+        ("edit.audio_track.number", {"edit": {"audio_track": {"number": 64}}}),
+        ("edit.audio_track.language", {"edit": {"audio_track": {"language": "x"}}}),
         ("analyze_only", {"clips": (specs.TimeRange(0, 1),), "analyze_only": True}),
     ],
 )
@@ -78,6 +95,7 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
         (specs.TimeRange(0.0, 9.0),), 100, True,
+        {"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}}, "", ("OTIO", "EDL"),
     )  # fmt: skip
     assert [] == specs.violations(specs.resolved(spec))
 
@@ -115,6 +133,7 @@ def test_ways_to_choose_survive_the_store() -> None:
         specs.Spec(
             "file:///a.mp4", genre="auto", diversity=0.5, durations=(specs.Duration(15.0), specs.Duration(60.0, 2)),
             durations_apart=True, gap_min_s=2.0, exclusions=(specs.TimeRange(0.0, 9.0),), explain=7,
+            edit={"speed": 2.0, "ranges": [{"time": {"end_s": 1.0}}]}, manifest_uri="file:///m", timelines=("EDL",),
         )
     )  # fmt: skip
     assert asked == codec.spec(codec.dumps(asked))

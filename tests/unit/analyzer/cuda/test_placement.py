@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from media import pool
-from services.analyzer import backend, placement, warm
+from services.analyzer import placement, tasks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCENES = "tests.unit.analyzer.cuda.scenes"
-PLAIN = pool.PoolSettings(workers=1, preload=warm.PRELOAD)
-CARDED = dataclasses.replace(PLAIN, preload=(*warm.PRELOAD, SCENES), opening=f"{SCENES}:open_pretended")
+PLAIN = pool.PoolSettings(workers=1, preload=tasks.PRELOAD)
+CARDED = dataclasses.replace(PLAIN, preload=(*tasks.PRELOAD, SCENES), opening=f"{SCENES}:open_pretended")
 FILM, UNFIT = "real/face_rot90_1s_h264.mov", "derived/tos5_prores422.mov"
 # What a box with a device lacks, beside the rest that each system may lack.
 WEAKER = "empty-root"
@@ -33,7 +33,7 @@ async def plain(processor: pool.Pool, media_dir: pathlib.Path) -> dict[str, pool
     found = {}
     for name in (FILM, UNFIT):
         with (media_dir / name).open("rb") as file:
-            found[name] = await processor.run(warm.TASKS["measure"], {}, inputs={"source": file})
+            found[name] = await processor.run(tasks.MEASURE, {}, inputs={"source": file})
     return found
 
 
@@ -46,7 +46,7 @@ def pretended(driver: dict[str, str], kernels: pathlib.Path, monkeypatch: pytest
             monkeypatch.setenv(name, value)
 
     monkeypatch.setenv("LD_LIBRARY_PATH", driver["LD_LIBRARY_PATH"])
-    monkeypatch.setattr(backend, "installed", lambda: True)
+    monkeypatch.setattr(placement, "installed", lambda: True)
     tell()
     return tell
 
@@ -54,7 +54,7 @@ def pretended(driver: dict[str, str], kernels: pathlib.Path, monkeypatch: pytest
 async def measured(where: placement.Placement, path: pathlib.Path) -> pool.Result:
     """An analysis of pictures."""
     with path.open("rb") as file:
-        return await where.run(warm.TASKS["measure"], {}, pictures=True, inputs={"source": file})
+        return await where.run(tasks.MEASURE, {}, pictures=True, inputs={"source": file})
 
 
 def same(one: pool.Result, other: pool.Result) -> bool:
@@ -97,7 +97,7 @@ async def test_failing_card_is_left_alone_and_tried_again(
         assert "the device failed" in where.status.detail
         assert same(plain[FILM], await measured(where, media_dir / FILM))  # without a try: the pause is not over
         monkeypatch.setattr(placement, "PAUSE_S", 0.0)
-        await where.run(backend.TASK_PROBE.replace("backend:probe", "probe:run"), {}, pictures=True,
+        await where.run(tasks.CARD_PROBE.replace("backend:probe", "probe:run"), {}, pictures=True,
                         inputs={"source": (media_dir / FILM).open("rb")})  # fmt: skip
         assert "cuda" == where.status.backend
 
@@ -118,7 +118,7 @@ async def test_missing_card_is_said_and_nothing_else_changes(
 ) -> None:
     """Neither a machine without a card nor an installation without CuPy is an error."""
     if missing == "library":
-        monkeypatch.setattr(backend, "installed", lambda: False)
+        monkeypatch.setattr(placement, "installed", lambda: False)
     pretended(CUDA_PRETEND_NO_DEVICE="1")
     async with placement.Placement(processor, CARDED, "cuda") as where:
         assert "cpu" == where.status.backend

@@ -141,12 +141,14 @@ class SetSecretRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[bytes] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class AccessSecretRequest(_message.Message):
-    __slots__ = ("name", "version")
+    __slots__ = ("name", "version", "actor")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    actor: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class AccessSecretResponse(_message.Message):
     __slots__ = ("secret", "value")
@@ -173,14 +175,18 @@ class ListSecretsResponse(_message.Message):
     def __init__(self, secrets: _Optional[_Iterable[_Union[Secret, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class DeleteSecretRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "actor")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    actor: str
+    def __init__(self, name: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class RotateKeysRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("actor",)
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    actor: str
+    def __init__(self, actor: _Optional[str] = ...) -> None: ...
 
 class RotateKeysResponse(_message.Message):
     __slots__ = ("key_id", "rotated_secrets")
@@ -231,13 +237,15 @@ class VerifyAuditRequest(_message.Message):
     def __init__(self, head: _Optional[str] = ...) -> None: ...
 
 class VerifyAuditResponse(_message.Message):
-    __slots__ = ("intact", "events", "head", "broken_sequence")
+    __slots__ = ("intact", "events", "head", "broken_sequence", "public_key")
     INTACT_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     BROKEN_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
     intact: bool
     events: int
     head: str
     broken_sequence: int
-    def __init__(self, intact: _Optional[bool] = ..., events: _Optional[int] = ..., head: _Optional[str] = ..., broken_sequence: _Optional[int] = ...) -> None: ...
+    public_key: str
+    def __init__(self, intact: _Optional[bool] = ..., events: _Optional[int] = ..., head: _Optional[str] = ..., broken_sequence: _Optional[int] = ..., public_key: _Optional[str] = ...) -> None: ...

@@ -39,7 +39,7 @@ LAYOUT_STACK: Layout
 LAYOUT_AUTO: Layout
 
 class ExportClipRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json")
+    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "edit", "manifest_path")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,8 @@ class ExportClipRequest(_message.Message):
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     ANALYSIS_PATH_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_JSON_FIELD_NUMBER: _ClassVar[int]
+    EDIT_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_PATH_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     output: _media_pb2.Output
     time: _media_pb2.TimeRange
@@ -60,7 +62,69 @@ class ExportClipRequest(_message.Message):
     layout: Layout
     analysis_path: str
     proposal_json: str
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ...) -> None: ...
+    edit: Edit
+    manifest_path: str
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
+
+class Edit(_message.Message):
+    __slots__ = ("ranges", "tightening", "speed", "fades", "audio_track")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    TIGHTENING_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    FADES_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_TRACK_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[SourceRange]
+    tightening: Tightening
+    speed: float
+    fades: Fades
+    audio_track: AudioTrack
+    def __init__(self, ranges: _Optional[_Iterable[_Union[SourceRange, _Mapping]]] = ..., tightening: _Optional[_Union[Tightening, _Mapping]] = ..., speed: _Optional[float] = ..., fades: _Optional[_Union[Fades, _Mapping]] = ..., audio_track: _Optional[_Union[AudioTrack, _Mapping]] = ...) -> None: ...
+
+class SourceRange(_message.Message):
+    __slots__ = ("time", "frames", "speed")
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    SPEED_FIELD_NUMBER: _ClassVar[int]
+    time: _media_pb2.TimeRange
+    frames: _media_pb2.FrameRange
+    speed: float
+    def __init__(self, time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., speed: _Optional[float] = ...) -> None: ...
+
+class Tightening(_message.Message):
+    __slots__ = ("silence_min_s", "pre_roll_s", "post_roll_s", "keep_silence", "keep_fillers", "filler_words")
+    SILENCE_MIN_S_FIELD_NUMBER: _ClassVar[int]
+    PRE_ROLL_S_FIELD_NUMBER: _ClassVar[int]
+    POST_ROLL_S_FIELD_NUMBER: _ClassVar[int]
+    KEEP_SILENCE_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FILLERS_FIELD_NUMBER: _ClassVar[int]
+    FILLER_WORDS_FIELD_NUMBER: _ClassVar[int]
+    silence_min_s: float
+    pre_roll_s: float
+    post_roll_s: float
+    keep_silence: bool
+    keep_fillers: bool
+    filler_words: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, silence_min_s: _Optional[float] = ..., pre_roll_s: _Optional[float] = ..., post_roll_s: _Optional[float] = ..., keep_silence: _Optional[bool] = ..., keep_fillers: _Optional[bool] = ..., filler_words: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Fades(_message.Message):
+    __slots__ = ("picture_in_s", "picture_out_s", "sound_in_s", "sound_out_s")
+    PICTURE_IN_S_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_OUT_S_FIELD_NUMBER: _ClassVar[int]
+    SOUND_IN_S_FIELD_NUMBER: _ClassVar[int]
+    SOUND_OUT_S_FIELD_NUMBER: _ClassVar[int]
+    picture_in_s: float
+    picture_out_s: float
+    sound_in_s: float
+    sound_out_s: float
+    def __init__(self, picture_in_s: _Optional[float] = ..., picture_out_s: _Optional[float] = ..., sound_in_s: _Optional[float] = ..., sound_out_s: _Optional[float] = ...) -> None: ...
+
+class AudioTrack(_message.Message):
+    __slots__ = ("number", "language")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    language: str
+    def __init__(self, number: _Optional[int] = ..., language: _Optional[str] = ...) -> None: ...
 
 class ExportClipResponse(_message.Message):
     __slots__ = ("progress", "result")

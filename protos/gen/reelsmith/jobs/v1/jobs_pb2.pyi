@@ -63,7 +63,7 @@ class Job(_message.Message):
     def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ..., fraction: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence")
+    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "edit", "manifest_uri", "timelines")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,9 @@ class JobSpec(_message.Message):
     EXCLUSIONS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    EDIT_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_URI_FIELD_NUMBER: _ClassVar[int]
+    TIMELINES_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     title: str
     count: int
@@ -126,7 +129,10 @@ class JobSpec(_message.Message):
     exclusions: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
     explain: int
     evidence: bool
-    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ...) -> None: ...
+    edit: _exporter_pb2.Edit
+    manifest_uri: str
+    timelines: _containers.RepeatedScalarFieldContainer[_exporter_pb2.ExportTimelineRequest.Format]
+    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths")
@@ -139,6 +145,7 @@ class Step(_message.Message):
         KIND_EXPORT: _ClassVar[Step.Kind]
         KIND_IMAGES: _ClassVar[Step.Kind]
         KIND_REPORT: _ClassVar[Step.Kind]
+        KIND_TIMELINES: _ClassVar[Step.Kind]
     KIND_UNSPECIFIED: Step.Kind
     KIND_PROBE: Step.Kind
     KIND_ANALYZE: Step.Kind
@@ -146,6 +153,7 @@ class Step(_message.Message):
     KIND_EXPORT: Step.Kind
     KIND_IMAGES: Step.Kind
     KIND_REPORT: Step.Kind
+    KIND_TIMELINES: Step.Kind
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Step.State]

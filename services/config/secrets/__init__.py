@@ -1,0 +1,1 @@
+"""Secrets: encrypted at rest, handed out one at a time, every access recorded."""
