@@ -493,7 +493,7 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         size_max_bytes=preset.size_max_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
-        subject_inside=rendered["framing"]["subject_inside"],
+        framing=rendered["framing"],
         subject_inside_min=preset.subject_inside_min,
     )
 

@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from media import pool
-from services.exporter import loudness, mp4, prints, reading, sound
+from services.exporter import camera, loudness, mp4, prints, reading, sound
 
 AV_OFFSET_MAX_S = 0.020
 LOUDNESS_TOLERANCE_LU = 0.5
 PICTURE_MAX = 10.0  # steps of luma by which the worst frame may differ: encoding stays below 3, a wrong frame does not
 STRETCH_MAX = 3  # frames in a row that may turn black or still: encoding blurs the borders of such stretches
 LOUDNESS_LENGTH_MIN_S = 0.5  # shorter sound has no integrated loudness: the measure works on blocks of 0.4 s
+JERK_SLACK = 1.01  # it is measured from places that are rounded in the last digits
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
@@ -51,8 +52,8 @@ class Expected:
     duration_max_s: float
     pictures: prints.Facts | None
     """What the file showed when it was made; None while it is being made."""
-    subject_inside: float | None = None
-    """Share of the frames with a known subject that show it fully, by the planned windows; None where none is known."""
+    framing: Mapping[str, Any] | None = None
+    """How the planned windows frame the subject and move; see `framing.Framing`."""
     subject_inside_min: float = 0.0
 
 
@@ -139,7 +140,7 @@ def judge(
         *_timing_checks(found, expected),
         *_sound_checks(found["audio"], expected),
         *_picture_checks(decoded, rendered, expected),
-        _subject_check(expected),
+        *_framing_checks(expected.framing or {}, expected.subject_inside_min),
         check(
             "fast_start", found["fast_start"], "index first" if found["fast_start"] else "media first", "index first"
         ),
@@ -213,11 +214,20 @@ def _sound_checks(audio: Mapping[str, Any] | None, expected: Expected) -> Iterat
                 f"<= {peak_max:g} dBTP")  # fmt: skip
 
 
-def _subject_check(expected: Expected) -> Check:
-    share, wanted = expected.subject_inside, f">= {100 * expected.subject_inside_min:g} % of the frames with a subject"
+def _framing_checks(framing: Mapping[str, Any], least: float) -> Iterator[Check]:
+    share, wanted = framing.get("subject_inside"), f">= {100 * least:g} % of the frames with a subject"
     if share is None:
-        return Check("subject", SKIPPED, "no subject is known", wanted)
-    return check("subject", share >= expected.subject_inside_min, f"fully inside in {100 * share:.1f} %", wanted)
+        yield Check("subject", SKIPPED, "no subject is known", wanted)
+    else:
+        yield check("subject", share >= least, f"fully inside in {100 * share:.1f} %", wanted)
+    jerk, bound = framing.get("jerk_max"), camera.Limits().jerk_max
+    wanted = f"jerk <= {bound:g} windows/s^3"
+    if jerk is None:
+        yield Check("camera", SKIPPED, "no window is known", wanted)
+        return
+    turns, travel = framing["reversals_per_s"], framing["travel_px_per_s"]
+    measured = f"jerk {jerk:.1f} windows/s^3, {turns:.2f} reversals/s, {travel:.0f} px/s"
+    yield check("camera", jerk <= bound * JERK_SLACK, measured, wanted)
 
 
 def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:
