@@ -128,23 +128,27 @@ def needed(people: Sequence[Person], window: tuple[float, float]) -> np.ndarray:
 
     Args:
         people: Who is to be shown.
-        window: Size of the window that shows them: where the margins do not fit, they shrink, down to the bare faces.
+        window: Size of the window that shows them: where the margins of one do not fit, they shrink, down to the bare
+            face.
 
     Returns:
         (n, 4), within the picture; nan where nobody is seen.
     """
-    bare = faces(people)
-    full = _around([np.where(person.seen[:, None], _with_margins(person.boxes), np.nan) for person in people])
-    before, after = bare[:, :2] - full[:, :2], full[:, 2:] - bare[:, 2:]
-    spare = np.maximum(np.array(window) * SUBJECT_MAX - (bare[:, 2:] - bare[:, :2]), 0.0)
-    shrink = np.minimum(spare / np.maximum(before + after, 1e-6), 1.0)
-    return np.concatenate([bare[:, :2] - shrink * before, bare[:, 2:] + shrink * after], axis=1)
+    boxes = []
+    for person in people:
+        bare = np.where(person.seen[:, None], person.boxes, np.nan)
+        full = _with_margins(bare)
+        before, after = bare[:, :2] - full[:, :2], full[:, 2:] - bare[:, 2:]
+        spare = np.maximum(np.array(window) * SUBJECT_MAX - (bare[:, 2:] - bare[:, :2]), 0.0)
+        shrink = np.minimum(spare / np.maximum(before + after, 1e-6), 1.0)
+        boxes.append(np.concatenate([bare[:, :2] - shrink * before, bare[:, 2:] + shrink * after], axis=1))
+    return _around(boxes)
 
 
 def fits(people: Sequence[Person], window: tuple[float, float]) -> np.ndarray:
-    """Whether the bare faces of those who are seen fit into the window: bool (n,)."""
-    bare = faces(people)
-    return ((bare[:, 2:] - bare[:, :2]) <= np.array(window) * FACE_MAX).all(axis=1)
+    """Whether those who are seen fit into the window together, each as fully as alone: bool (n,)."""
+    boxes = needed(people, window)
+    return ((boxes[:, 2:] - boxes[:, :2]) <= np.array(window) * FACE_MAX).all(axis=1)
 
 
 def _with_margins(boxes: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ SPARE = 0.04  # of the window, kept free beside a subject where there is room: d
 RESTLESS = 2  # moments before and after, whose places a subject may have as well: heads move between two sightings
 THIRD = 1 / 6  # of the window, from its middle to its upper third, where eyes are
 PANE_FACES, PANE_TIGHT = 2.8, 2.0  # heights of a face in the window of a pane: head and shoulders, or hardly
-PANE_WIDTHS = 1.6  # widths of a face that such a window has at least
+PANE_WIDTHS = 2.0  # widths of a face that such a window has at least
 ENLARGE_MAX = {split.NAME: 2.5, stack.NAME: 4.0}  # delivered per source pixel, where fill has less: insets are small
 
 

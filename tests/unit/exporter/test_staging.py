@@ -94,6 +94,14 @@ def test_auto_takes_the_layout_that_loses_nothing(
     assert all(scene.reason for scene in scenes)
 
 
+def test_two_who_hardly_fit_together_are_not_both_cut() -> None:
+    """Where a window holds two bare faces but not both heads, it shows who leads fully instead of two halves."""
+    pair = (person(0, 0.30, [(0, 6)]), person(1, 0.74, [(0, 6)], 0.11))
+    board = plan(analysis.Analysis(subjects=pair), 6.0, layout="fill", ratio="1:1")
+    assert [((1,),)] == [scene.people for scene in board.scenes]
+    assert 1.0 == told(board)["subject_inside"]
+
+
 def test_layout_does_not_flicker() -> None:
     """Half a second of two far people between takes of one changes nothing; three seconds of them do."""
     for length_s, expected in ((0.5, ["fill"] * 3), (3.0, ["fill", "split", "fill"])):
