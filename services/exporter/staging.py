@@ -18,6 +18,7 @@ CUT_MIN = 0.6  # windows between two people from which on the camera cuts: a pan
 SPREAD_MAX = (
     0.30  # of a focus: what is even more spread than evenly (0.29) moves at both sides, and its middle is nothing
 )
+MOVING_MIN = 0.05  # share of the picture that moves by itself, below which its spread is that of a still
 FOCUS_S = 0.5  # how far from a moment its focus may be
 LEAD_S, LEAD_MAX = 0.5, 0.1  # looking room: how far ahead of a moving face the window is, in time and in windows
 SETTLED = 5  # moments over which the motion of a face is an average
@@ -311,5 +312,8 @@ def _focused(take: Take) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spread(take: Take) -> bool:
-    """Whether the interest is spread so widely that its middle means nothing."""
-    return bool(take.focus) and float(np.median([one.spread_x for one in take.focus])) > SPREAD_MAX
+    """Whether what moves is spread so widely that its middle means nothing."""
+    if not take.focus:
+        return False
+    wide, moving = np.median([(one.spread_x, one.weight) for one in take.focus], axis=0)
+    return bool(wide > SPREAD_MAX and moving > MOVING_MIN)
