@@ -34,6 +34,34 @@ class Layout(enum.StrEnum):
     STACK = "stack"
 
 
+class Mode(enum.StrEnum):
+    """How clips come about."""
+
+    RENDER = "render"
+    SMART_CUT = "smart-cut"
+
+
+class Codec(enum.StrEnum):
+    """Codec of the picture."""
+
+    H264 = "h264"
+    HEVC = "hevc"
+    AV1 = "av1"
+    VP9 = "vp9"
+
+
+def mode(chosen: Mode | None) -> exporter.ExportMode:
+    """The way clips come about as the API names it."""
+    name = "UNSPECIFIED" if chosen is None else chosen.value.replace("-", "_").upper()
+    return exporter.ExportMode.Value(f"EXPORT_MODE_{name}")
+
+
+def video_codec(chosen: Codec | None) -> exporter.VideoCodec:
+    """The codec as the API names it."""
+    name = "UNSPECIFIED" if chosen is None else chosen.value.upper()
+    return exporter.VideoCodec.Value(f"VIDEO_CODEC_{name}")
+
+
 def aspect_ratio(aspect: Aspect | None) -> exporter.AspectRatio:
     """The shape as the API names it."""
     name = "UNSPECIFIED" if aspect is None else aspect.value.replace(":", "_")
@@ -75,6 +103,10 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+WayToMake = Annotated[
+    Mode | None, typer.Option("--mode", help="Render all, or copy and encode the edges only (preset source).")
+]
+VideoCodec = Annotated[Codec | None, typer.Option("--codec", help="Video codec; the preset's by default.")]
 ConfigService = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ THREADS_MAX = 64  # of an encoder; more would not be ours
 class Recipe:
     """What a manifest keeps beside what was asked."""
 
-    edit: assembly.Recipe
+    edit: assembly.EditList
     preset: presets.Preset
     found: analysis.Analysis
     sha256: str
@@ -39,7 +40,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
         fields = dict(settings["preset"])
         name, version = str(fields.pop("name")), int(fields.pop("config_version"))
         recipe = Recipe(
-            edit=assembly.Recipe(
+            edit=assembly.EditList(
                 takes=tuple((int(one["start_frame"]), int(one["end_frame"])) for one in edit["takes"]),
                 stretches=tuple(_stretch(one, len(edit["takes"])) for one in edit["pieces"]),
                 tightening=edit["tightening"],
@@ -49,7 +50,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
             sha256=str(source["sha256"]),
             size_bytes=int(source["size_bytes"]),
             threads=min(max(int(settings["threads"]), 1), THREADS_MAX),
-            clip_name=str(document["clip"]["file"]).removesuffix(".mp4"),
+            clip_name=pathlib.PurePosixPath(str(document["clip"]["file"])).stem,
             request=dict(document["request"]),
             proposal=document["proposal"],
         )

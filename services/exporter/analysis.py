@@ -96,6 +96,8 @@ class Analysis:
     focus: tuple[Focus, ...] = ()
     subjects: tuple[Subject, ...] = ()
     source: Source | None = None
+    transcript: Mapping[str, Any] | None = None
+    """As the document has it; `captions.words` reads it."""
     silence: tuple[tuple[float, float], ...] | None = None
     """Stretches without sound, in seconds; None where nobody listened."""
     words: tuple[Word, ...] | None = None
@@ -124,7 +126,8 @@ class Analysis:
             heard = _heard(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
-        return cls(shots=shots, focus=focus, subjects=subjects, source=source, **heard)
+        transcript = document.get("transcript")
+        return cls(shots=shots, focus=focus, subjects=subjects, source=source, transcript=transcript, **heard)
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
@@ -137,6 +140,7 @@ class Analysis:
             shots=shots,
             focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]),
             subjects=tuple(Subject(int(a), b, tuple(map(tuple, rows))) for a, b, rows in value["subjects"]),
+            transcript=value.get("transcript"),
         )
 
     def to_value(self) -> dict[str, Any]:
@@ -145,6 +149,7 @@ class Analysis:
             "shots": [list(dataclasses.astuple(shot)) for shot in self.shots],
             "focus": [list(dataclasses.astuple(sample)) for sample in self.focus],
             "subjects": [[subject.id, subject.speaking, subject.samples] for subject in self.subjects],
+            **({"transcript": self.transcript} if self.transcript is not None else {}),
         }
 
     def within(self, start_s: float, end_s: float) -> Self:

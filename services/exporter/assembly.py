@@ -13,7 +13,7 @@ OTHER_SOUND = "the analysis heard the sound that the rule picks, not the one tha
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Recipe:
+class EditList:
     """A clip as a manifest says it was made: nothing is decided anew."""
 
     takes: tuple[tuple[int, int], ...]
@@ -47,7 +47,7 @@ class Plan:
         }
 
 
-def wanted(ranges: Sequence[asked.Range], recipe: Recipe | None) -> list[survey.Wanted]:
+def wanted(ranges: Sequence[asked.Range], recipe: EditList | None) -> list[survey.Wanted]:
     """The ranges to survey: near ones together, or those of a recipe."""
     if recipe is not None:
         return [survey.Wanted(frames=frames) for frames in recipe.takes]
@@ -57,7 +57,7 @@ def wanted(ranges: Sequence[asked.Range], recipe: Recipe | None) -> list[survey.
 def plan(
     takes: Sequence[pieces.Take],
     wish: asked.Edit,
-    recipe: Recipe | None,
+    recipe: EditList | None,
     preset: presets.Preset,
     found: analysis.Analysis,
 ) -> Plan:
@@ -92,7 +92,7 @@ def _asked(takes: Sequence[pieces.Take], ranges: Sequence[asked.Range]) -> list[
     return found
 
 
-def _repeated(takes: Sequence[pieces.Take], recipe: Recipe) -> list[pieces.Cut]:
+def _repeated(takes: Sequence[pieces.Take], recipe: EditList) -> list[pieces.Cut]:
     found = []
     for entry in recipe.stretches:
         take = takes[entry["take"]]

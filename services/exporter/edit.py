@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chassis import errors
-from services.exporter import asked, pieces, presets, rate, splice
+from services.exporter import asked, pieces, placement, presets, rate, splice
 
 AUDIO_HZ = 48_000
 HEADROOM = 0.94  # share of a size limit that the streams may use: the index and bursts take the rest
@@ -39,6 +39,11 @@ class Edit:
         return len(self.schedule.shown)
 
     @property
+    def plain(self) -> bool:
+        """Whether it is one stretch of the source, at its own speed and without fades."""
+        return len(self.pieces) == 1 and self.pieces[0].speed == 1 and self.fades == asked.UNFADED
+
+    @property
     def sounds(self) -> list[splice.Part]:
         """The sound of every piece: it changes with the picture, to the sample."""
         ends = [0, *(round((one.first + one.frames) / self.schedule.rate * AUDIO_HZ) for one in self.pieces)]
@@ -50,7 +55,7 @@ class Edit:
     @property
     def joins_s(self) -> list[float]:
         """Times of the jump cuts on the time line of the clip."""
-        return pieces.joins(self.pieces, self.schedule.rate)
+        return placement.joins(self.pieces, self.schedule.rate)
 
 
 def plan(facts: Mapping[str, Any], pts: np.ndarray, preset: presets.Preset) -> Edit:

@@ -21,18 +21,22 @@ from services.exporter import (
     asked,
     assembly,
     cut,
+    delivery,
     director,
     edit,
     gate,
     geometry,
     layouts,
     manifest,
+    passing,
     pieces,
+    placement,
     presets,
     prints,
     progress,
     timelines,
 )
+from services.exporter import dressing as dressing_module
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
@@ -58,6 +62,10 @@ class Order:
     layout: str
     analysis_path: str
     proposal: Mapping[str, Any] | None
+    mode: str = passing.AUTO
+    video_codec: str = ""
+    """Empty for the preset's."""
+    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
     edit: asked.Edit = asked.UNEDITED
     """Without ranges it is about `wanted`."""
     recipe: again.Recipe | None = None
@@ -81,6 +89,7 @@ class Clip:
     end_frame: int
     checks: tuple[gate.Check, ...]
     config_version: int
+    captions: tuple[artifacts.Artifact, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,6 +111,11 @@ class Context:
     aspect_ratio: str
     found: analysis.Analysis
     plan: assembly.Plan
+    delivery: delivery.Delivery
+    threads: int
+    """Of the encoder: the bytes depend on them."""
+    uncut: str
+    """Why the clip is not cut without encoding all of it; empty where that is tried."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -116,12 +130,23 @@ class Context:
     @property
     def seen(self) -> analysis.Analysis:
         """What was found, on the time line of the clip."""
-        return pieces.placed(self.found, self.edit.pieces, self.edit.schedule.rate)
+        return placement.placed(self.found, self.edit.pieces, self.edit.schedule.rate)
 
     @property
     def canvas(self) -> geometry.Canvas:
         """The delivered picture."""
-        return geometry.Canvas(*presets.ASPECT_RATIOS[self.aspect_ratio])
+        return self.delivery.canvas
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
+    """A clip whose file has its name, and what its manifest says beside where the source is from."""
+
+    clip: artifacts.Artifact
+    checks: tuple[gate.Check, ...]
+    document: Mapping[str, Any]
+    beside: tuple[artifacts.Artifact, ...] = ()
+    """Files of captions."""
 
 
 def place(directory: str, folder: str, name: str) -> str:
@@ -182,6 +207,8 @@ class Exporter:
     ) -> None:
         self._pool, self._sessions, self._sources = workers, store, sources
         self._document, self._limits, self._hashes = document, limits, Hashes()
+        self._cutter = passing.Cutter(workers, limits)
+        self._encoders: dict[str, dict[str, str]] = {}  # by codec, of which there are four
 
     def catalogue(self) -> dict[str, presets.Preset]:
         """The presets in force, by name."""
@@ -262,13 +289,13 @@ class Exporter:
         listener: Listener,
     ) -> Context:
         recipe, takes = order.recipe and order.recipe.edit, []
-        for wanted in assembly.wanted(order.wish.ranges, recipe):
+        for part in assembly.wanted(order.wish.ranges, recipe):
             # Only what lies before the end can be an anchor, and only the last ones matter.
-            shots = dataclasses.replace(found, focus=(), subjects=(), shots=_before(found.shots, wanted))
+            shots = dataclasses.replace(found, focus=(), subjects=(), transcript=None, shots=_before(found.shots, part))
             with TRACER.start_as_current_span("survey"):
                 result = await self._pool.run(
                     "services.exporter.survey:run",
-                    {"wanted": wanted.to_value(), "found": shots.to_value(), "decoding": decoding},
+                    {"wanted": part.to_value(), "found": shots.to_value(), "decoding": decoding},
                     inputs={"source": source},
                     deadline_s=self._limits.render_deadline_s,
                     heartbeat_s=self._limits.heartbeat_s,
@@ -277,8 +304,12 @@ class Exporter:
             takes.append(pieces.Take(result.value, result.arrays["pts"]))
         planned = await asyncio.to_thread(assembly.plan, takes, order.wish, recipe, preset, found)
         meter.expect(planned.edit.frames)
-        near = pieces.near(found, takes)
-        return Context(order, preset, order.aspect_ratio or preset.aspect_ratio, near, planned)
+        near = _with_words(placement.near(found, takes), order, planned.edit.pieces)
+        wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
+        uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
+        dressing_module.refuse_unfit(order.dressing, wanted.container)
+        threads = order.recipe.threads if order.recipe else self._limits.threads
+        return Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
 
     async def _make(
         self,
@@ -289,29 +320,78 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         order = context.order
-        async with written(session, place(order.directory, "final_output", f"{order.name}.mp4")) as pending:
-            rendered = await self._render(source, pending.file, context, meter, listener)
+        if not context.uncut:
+            try:
+                return await self._cut(session, source, context, meter, listener)
+            except passing.Refused as error:
+                context = dataclasses.replace(context, uncut=str(error))
+        encoder = await self._encoder(context.delivery.video_codec)
+        async with written(session, _file(context)) as pending:
+            rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
             found = await self._inspect(pending.file, meter, listener)
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
+            checks += dressing_module.checks(rendered.value["dressing"])
             refuse_failed(checks, order.name)
-        document = _manifest(context, rendered.value, checks, prints.facts(decoded), pending.artifact)
-        document["settings"]["threads"] = self._threads(context)
+        document = _manifest(context, pending.artifact, checks, prints.facts(decoded))
+        document |= _rendered(context, rendered.value, encoder)
+        beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
+        document |= dressing_module.entries(rendered.value, order.dressing, beside)
+        made = Made(pending.artifact, checks, document, beside)
+        return await self._kept(session, source, context, made, meter, listener)
+
+    async def _cut(
+        self,
+        session: sessions.Session,
+        source: BinaryIO,
+        context: Context,
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Clip:
+        job = passing.asked(context.facts, context.edit, context.delivery.container, context.threads)
+        async with written(session, _file(context)) as pending:
+            files, heard = (source, pending.file), lambda value: listener(meter.take(value))
+            made = await self._cutter.cut(files, job, context.preset, heard)
+        document = _manifest(context, pending.artifact, made.checks, made.pictures)
+        document |= _cut(context, made, pending.artifact)
+        whole = Made(pending.artifact, made.checks, document)
+        return await self._kept(session, source, context, whole, meter, listener)
+
+    async def _kept(
+        self,
+        session: sessions.Session,
+        source: BinaryIO,
+        context: Context,
+        made: Made,
+        meter: progress.Meter,
+        listener: Listener,
+    ) -> Clip:
+        document = dict(made.document)
         document["source"] = await self._source(source, context)
-        path = place(order.directory, "metadata", f"{order.name}.manifest.json")
+        path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         span = document["range"]
         frames = (span["start_frame"], span["end_frame"])
-        return Clip(pending.artifact, kept, *frames, checks, context.preset.config_version)
+        return Clip(made.clip, kept, *frames, made.checks, context.preset.config_version, made.beside)
 
-    def _threads(self, context: Context) -> int:
-        """Threads of the encoder, on which the bytes depend: a manifest keeps its own."""
-        return context.order.recipe.threads if context.order.recipe else self._limits.threads
+    async def _encoder(self, codec: str) -> dict[str, str]:
+        """The encoder of a codec, found once by trying; see `encoders.choose`."""
+        if codec not in self._encoders:
+            task = "services.exporter.encoders:choose"
+            result = await self._pool.run(task, {"codec": codec}, deadline_s=self._limits.check_deadline_s)
+            self._encoders[codec] = result.value
+        return self._encoders[codec]
 
     async def _render(
-        self, source: BinaryIO, target: BinaryIO, context: Context, meter: progress.Meter, listener: Listener
+        self,
+        source: BinaryIO,
+        target: BinaryIO,
+        context: Context,
+        encoder: str,
+        meter: progress.Meter,
+        listener: Listener,
     ) -> pool.Result:
         planned = context.edit
         job = render_module.Job(
@@ -324,20 +404,22 @@ class Exporter:
             video_bps_max=planned.video_bps_max,
             canvas=context.canvas,
             layout=context.order.layout,
-            preset=context.preset.to_value(),
+            preset=context.preset.to_value() | context.delivery.to_value() | {"encoder": encoder},
             found=context.seen,
-            threads=self._threads(context),
+            threads=context.threads,
             spans=planned.spans,
             sounds=planned.sounds,
             joins_s=planned.joins_s,
             fades=planned.fades,
             audio_track=context.order.edit.track,
+            dressing=_dressing(context),
         )
-        with TRACER.start_as_current_span("render", attributes={"clip.frames": planned.frames}):
+        attributes = {"clip.frames": planned.frames}
+        with TRACER.start_as_current_span("render", attributes=attributes), contextlib.ExitStack() as stack:
             return await self._pool.run(
                 "services.exporter.render:run",
                 job.to_value(),
-                inputs={"source": source},
+                inputs={"source": source, **dressing_module.inputs(context.order.dressing, self._sources, stack)},
                 outputs={"clip": target},
                 deadline_s=self._limits.render_deadline_s,
                 heartbeat_s=self._limits.heartbeat_s,
@@ -382,21 +464,23 @@ class Exporter:
         """
         session = self._sessions.get(session_id)
         document = await read_manifest(session, manifest_path)
-        try:
-            expected = manifest.expected(document)
-        except manifest.Malformed as error:
-            raise _malformed(manifest_path, error) from error
         with session.open_read(clip_path) as file:
-            digest = await asyncio.to_thread(artifacts.sha256, file)
-            size_bytes = os.fstat(file.fileno()).st_size
-            stated = str(document["clip"]["sha256"])
-            same = gate.check("sha256", digest == stated, digest, stated)
             try:
-                found = await self._inspect(file)
+                digest = await asyncio.to_thread(artifacts.sha256, file)
+                stated = manifest.digest(document)
+                same = gate.check("sha256", digest == stated, digest, stated)
+                return same, *await self._verified(file, document)
+            except manifest.Malformed as error:
+                raise _malformed(manifest_path, error) from error
             except media_errors.Unreadable as error:
                 return same, gate.check("decodes", False, error.message, "to the end, no fault")
-        checks = gate.judge(found.value, size_bytes, expected, found.arrays["prints"], None)
-        return same, *checks
+
+    async def _verified(self, file: BinaryIO, document: Mapping[str, Any]) -> tuple[gate.Check, ...]:
+        if manifest.was_cut(document):
+            return await self._cutter.verify(file, document)
+        expected = manifest.expected(document)
+        found = await self._inspect(file)
+        return gate.judge(found.value, os.fstat(file.fileno()).st_size, expected, found.arrays["prints"], None)
 
     async def recipe(self, session_id: str, path: str) -> again.Recipe:
         """Reads a manifest that is to be rendered again: a file of the session, or one that a URI names.
@@ -437,6 +521,18 @@ class Exporter:
         return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
 
 
+def _write_texts(
+    session: sessions.Session, context: Context, rendered: Mapping[str, Any]
+) -> tuple[artifacts.Artifact, ...]:
+    """Writes the captions that stand beside the clip."""
+    order = context.order
+    texts = dressing_module.texts(rendered, order.dressing.captions, context.canvas)
+    return tuple(
+        session.write_bytes(place(order.directory, "scripts", f"{order.name}.{kind}"), data)
+        for kind, data in texts.items()
+    )
+
+
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """Reads a manifest of a session.
 
@@ -454,6 +550,11 @@ def _malformed(path: str, error: manifest.Malformed) -> errors.FailedPreconditio
     return errors.FailedPrecondition(f"{path}: {error}", reason="MANIFEST_MALFORMED", metadata={"path": path})
 
 
+def _file(context: Context) -> str:
+    order = context.order
+    return place(order.directory, "final_output", f"{order.name}.{context.delivery.container}")
+
+
 def _before(shots: tuple[analysis.Shot, ...], wanted: survey_module.Wanted) -> tuple[analysis.Shot, ...]:
     if wanted.frames is not None:
         return tuple(shot for shot in shots if shot.start_frame <= wanted.frames[0])[-1:]
@@ -467,6 +568,7 @@ def _check_order(order: Order) -> None:
     wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
     if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
         wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
+    wrong += dressing_module.violations(order.dressing)
     if wrong:
         detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
         raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
@@ -478,9 +580,32 @@ def _check_order(order: Order) -> None:
         )
 
 
+def _dressing(context: Context) -> dict[str, Any] | None:
+    """What a worker lays over the clip."""
+    zone = dressing_module.zone(context.preset.name, context.aspect_ratio, context.canvas)
+    planned = context.edit
+    return dressing_module.plan(
+        context.order.dressing, context.found.transcript, planned.pieces, planned.schedule.rate, zone
+    )
+
+
+def _with_words(found: analysis.Analysis, order: Order, planned: Sequence[pieces.Piece]) -> analysis.Analysis:
+    """An analysis with what is said in the clip, where captions are asked for; it is kept in the manifest.
+
+    Raises:
+        errors.FailedPrecondition: The transcript of the analysis cannot be read.
+    """
+    try:
+        return dataclasses.replace(found, transcript=dressing_module.said(order.dressing, found.transcript, planned))
+    except dressing_module.Malformed as error:
+        raise errors.FailedPrecondition(
+            f"{order.analysis_path}: {error}", reason="ANALYSIS_MALFORMED", metadata={"path": order.analysis_path}
+        ) from error
+
+
 def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
     sound, preset, schedule = rendered["sound"], context.preset, context.edit.schedule
-    audible = sound is not None and sound["source"]["integrated_lufs"] is not None
+    audible = sound is not None and sound["treatment"] is not None
     return gate.Expected(
         frames=context.edit.frames,
         rate=schedule.rate,
@@ -490,11 +615,15 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         loudness_lufs=preset.loudness_lufs if audible else None,
         loudness_limited=bool(audible and sound["treatment"]["limited"]),
         true_peak_max_dbtp=preset.true_peak_max_dbtp,
-        size_max_bytes=preset.size_max_bytes,
+        size_max_bytes=preset.size_limit_bytes,
         duration_max_s=preset.duration_max_s,
         pictures=None,
         framing=rendered["framing"],
         subject_inside_min=preset.subject_inside_min,
+        video_codec=context.delivery.video_codec,
+        audio_codec=context.delivery.audio_codec,
+        container=context.delivery.container,
+        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
     )
 
 
@@ -516,38 +645,62 @@ def refuse_failed(checks: tuple[gate.Check, ...], name: str) -> None:
 
 
 def _manifest(
-    context: Context,
-    rendered: Mapping[str, Any],
-    checks: tuple[gate.Check, ...],
-    pictures: prints.Facts,
-    made: artifacts.Artifact | None,
+    context: Context, made: artifacts.Artifact | None, checks: tuple[gate.Check, ...], pictures: prints.Facts
 ) -> dict[str, Any]:
+    """What every manifest says."""
     assert made is not None  # noqa: S101 - set when the file got its name
-    order, planned = context.order, context.edit
+    order = context.order
     return {
         "schema": manifest.SCHEMA,
         "version": VERSION,
         "clip": _clip_entry(context, made),
         "range": _range_entry(context),
-        "edit": context.plan.to_value() | {"audio_track": rendered["audio_track"]},
+        "edit": context.plan.to_value(),
         "settings": {
             "preset": context.preset.to_value(),
             "aspect_ratio": context.aspect_ratio,
             "layout": order.layout,
-            "video_bps_max": planned.video_bps_max,
+            "video_bps_max": context.edit.video_bps_max,
+            "threads": context.threads,
         },
+        "delivery": context.delivery.to_value(),
         "config_version": context.preset.config_version,
-        "crop_path": rendered["crop"],
-        "scenes": rendered["scenes"],
-        "framing": rendered["framing"],
-        "focus_source": "analysis" if rendered["followed"] and rendered["crop"] else "centre",
-        "loudness": rendered["sound"],
         "pictures": dataclasses.asdict(pictures),
         "checks": manifest.checks(checks),
         "proposal": order.proposal,
         "request": order.request,
         "analysis": context.found.to_value(),
+    }
+
+
+def _rendered(context: Context, rendered: Mapping[str, Any], encoder: Mapping[str, str]) -> dict[str, Any]:
+    """What the manifest of a clip says that was rendered."""
+    return {
+        "edit": context.plan.to_value() | {"audio_track": rendered["audio_track"]},
+        "crop_path": rendered["crop"],
+        "scenes": rendered["scenes"],
+        "framing": rendered["framing"],
+        "focus_source": "analysis" if rendered["followed"] and rendered["crop"] else "centre",
+        "loudness": rendered["sound"],
         "libraries": rendered["libraries"],
+        "encoder": {**encoder, "crf": rendered["crf"]},
+        "smart_cut": {"used": False, "reason": context.uncut},
+    }
+
+
+def _cut(context: Context, made: passing.Cut, clip: artifacts.Artifact | None) -> dict[str, Any]:
+    """What the manifest of a clip says that was cut: its frames are the source's, at the source's times."""
+    assert clip is not None  # noqa: S101 - set when the file got its name
+    facts = dict(made.facts)
+    entry = _clip_entry(context, clip) | {name: facts[name] for name in ("width", "height", "duration_s")}
+    return {
+        "clip": entry | {"frame_count": facts["frames"]},
+        "encoder": {"name": facts.pop("encoder"), "reason": ""},
+        "libraries": facts.pop("libraries"),
+        "smart_cut": {"used": True, **facts},
+        "crop_path": [],
+        "focus_source": "source",
+        "loudness": None,
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.exporter import analysis, exports, images, preview, report
+from services.exporter import analysis, exports, images, manifest, preview, report
 
 CLIPS_MAX = 100
 TITLE_LENGTH_MAX = 200
@@ -173,7 +173,7 @@ class Gallery:
             )
             length_s = looked.value["duration_s"]
             plan = preview.plan(length_s, budget)
-            sound = document is None or document.get("loudness") is not None
+            sound = document is None or manifest.sounds(document)
             made = await self._pool.run(
                 "services.exporter.preview:run",
                 {

@@ -13,6 +13,7 @@ from services.exporter import camera, loudness, mp4, prints, reading, sound
 
 AV_OFFSET_MAX_S = 0.020
 LOUDNESS_TOLERANCE_LU = 0.5
+STEP_TOLERANCES_S = {True: Fraction(1, 10_000), False: Fraction(11, 10_000)}  # of MP4; of Matroska's milliseconds
 PICTURE_MAX = 10.0  # steps of luma by which the worst frame may differ: encoding stays below 3, a wrong frame does not
 STRETCH_MAX = 3  # frames in a row that may turn black or still: encoding blurs the borders of such stretches
 LOUDNESS_LENGTH_MIN_S = 0.5  # shorter sound has no integrated loudness: the measure works on blocks of 0.4 s
@@ -52,6 +53,11 @@ class Expected:
     duration_max_s: float
     pictures: prints.Facts | None
     """What the file showed when it was made; None while it is being made."""
+    video_codec: str = "h264"
+    audio_codec: str = "aac"
+    container: str = "mp4"
+    texts: int = 0
+    """Texts of the track inside; 0 for no track."""
     framing: Mapping[str, Any] | None = None
     """How the planned windows frame the subject and move; see `framing.Framing`."""
     subject_inside_min: float = 0.0
@@ -67,7 +73,8 @@ def inspect(
     """
     file = files.inputs["clip"]
     video, seen = _video(file, request["threads"], report)
-    return {"video": video, "audio": _audio(file, report), "fast_start": mp4.starts_fast(file)}, {"prints": seen}
+    heard, fast = _audio(file, report), mp4.starts_fast(file)
+    return {"video": video, "audio": heard, "fast_start": fast, "texts": _texts(file)}, {"prints": seen}
 
 
 def _video(file: BinaryIO, threads: int, report: pool.Report) -> tuple[dict[str, Any], np.ndarray]:
@@ -82,7 +89,7 @@ def _video(file: BinaryIO, threads: int, report: pool.Report) -> tuple[dict[str,
             report({"stage": "check", "frames": len(stamps)})
         context, base = stream.codec_context, stream.time_base
         facts = {
-            "codec": context.name,
+            "codec": context.codec.canonical_name,
             "pixel_format": context.pix_fmt,
             "colors": [int(context.colorspace), int(context.color_primaries), int(context.color_trc)],
             "range": int(context.color_range),
@@ -90,11 +97,18 @@ def _video(file: BinaryIO, threads: int, report: pool.Report) -> tuple[dict[str,
             "height": context.height,
             "frames": len(stamps),
             "start_s": float(stamps[0] * base) if stamps else 0.0,
-            "duration_s": float((stream.duration or 0) * base),
+            "duration_s": float(stream.duration * base) if stream.duration else _spanned(stamps, base),
             "steps": sorted({str((after - before) * base) for before, after in itertools.pairwise(stamps)}),
             "faults": dict(opened.faults),
         }
     return facts, np.array(seen, np.uint8).reshape(-1, prints.ROWS, prints.COLUMNS)
+
+
+def _spanned(stamps: list[int], base: Fraction) -> float:
+    """How long frames are shown, where the container does not say so for each stream."""
+    if len(stamps) < 2:
+        return 0.0
+    return float((stamps[-1] - stamps[0]) * base * Fraction(len(stamps), len(stamps) - 1))
 
 
 def _audio(file: BinaryIO, report: pool.Report) -> dict[str, Any] | None:
@@ -109,15 +123,23 @@ def _audio(file: BinaryIO, report: pool.Report) -> dict[str, Any] | None:
             meter.add(chunk)
             report({"stage": "check", "frames": 0})
         return {
-            "codec": context.name,
+            "codec": context.codec.canonical_name,
             "sample_rate_hz": context.sample_rate,
             "channels": context.layout.nb_channels,
             "start_s": (start or 0) / sound.RATE_HZ,
-            "duration_s": float((stream.duration or 0) * stream.time_base),
+            "duration_s": float(stream.duration * stream.time_base) if stream.duration else samples / sound.RATE_HZ,
             "samples": samples,
             "loudness": meter.result().to_value(),
             "faults": dict(opened.faults),
         }
+
+
+def _texts(file: BinaryIO) -> int:
+    """Texts of the text tracks; the empty ones between them do not count."""
+    with reading.opened(file) as opened:
+        streams = opened.container.streams.subtitles
+        packets = (packet for _, packet in opened.packets(*streams) if packet is not None) if streams else ()
+        return sum(bytes(packet)[:2] != b"\0\0" for packet in packets)
 
 
 def judge(
@@ -141,11 +163,18 @@ def judge(
         *_sound_checks(found["audio"], expected),
         *_picture_checks(decoded, rendered, expected),
         *_framing_checks(expected.framing or {}, expected.subject_inside_min),
-        check(
-            "fast_start", found["fast_start"], "index first" if found["fast_start"] else "media first", "index first"
-        ),
-        check("file_size", size_bytes <= expected.size_max_bytes, f"{size_bytes} B", f"<= {expected.size_max_bytes} B"),
+        *_text_checks(found["texts"], expected.texts),
+        *size_checks(found["fast_start"], size_bytes, expected.container, expected.size_max_bytes),
     )
+
+
+def size_checks(fast_start: bool, size_bytes: int, container: str, size_max_bytes: int) -> Iterator[Check]:
+    """Checks of the file as a whole. Only MP4 has an index that playing has to wait for."""
+    if container == "mp4":
+        yield check("fast_start", fast_start, "index first" if fast_start else "media first", "index first")
+    else:
+        yield Check("fast_start", SKIPPED, f"{container} plays as it comes", "index first")
+    yield check("file_size", size_bytes <= size_max_bytes, f"{size_bytes} B", f"<= {size_max_bytes} B")
 
 
 def check(name: str, good: bool, measured: str, expected: str) -> Check:
@@ -160,12 +189,13 @@ def _stream_checks(found: Mapping[str, Any], expected: Expected) -> Iterator[Che
     shape = f"{video.get('width')}x{video.get('height')}"
     yield check("size", shape == f"{expected.width}x{expected.height}", shape, f"{expected.width}x{expected.height}")
     picture = f"{video.get('codec')} {video.get('pixel_format')}"
-    yield check("video_codec", picture == "h264 yuv420p", picture, "h264 yuv420p")
+    wanted = f"{expected.video_codec} yuv420p"
+    yield check("video_codec", picture == wanted, picture, wanted)
     tagged = video.get("colors") == [1, 1, 1] and video.get("range") == 1
     yield check("color", tagged, f"matrix, primaries, transfer {video.get('colors')}, range {video.get('range')}",
                 "BT.709 [1, 1, 1], limited range 1")  # fmt: skip
     heard = f"{audio['codec']} {audio['sample_rate_hz']} Hz {audio['channels']} channels" if audio else "none"
-    wanted = "aac 48000 Hz 2 channels" if expected.sound else "none"
+    wanted = f"{expected.audio_codec} 48000 Hz 2 channels" if expected.sound else "none"
     yield check("audio_codec", heard == wanted, heard, wanted)
 
 
@@ -174,7 +204,7 @@ def _timing_checks(found: Mapping[str, Any], expected: Expected) -> Iterator[Che
     yield check("frames", video["frames"] == expected.frames, f"{video['frames']} frames", f"{expected.frames} frames")
     step = 1 / expected.rate
     steps = video.get("steps") or []
-    even = all(abs(Fraction(one) - step) < Fraction(1, 10_000) for one in steps)
+    even = all(abs(Fraction(one) - step) < STEP_TOLERANCES_S[expected.container == "mp4"] for one in steps)
     yield check("frame_rate", even, f"steps of {', '.join(steps[:4]) or 'none'} s", f"steps of {step} s")
     length, wanted = video.get("duration_s", 0.0), float(expected.frames * step)
     yield check("duration", abs(length - wanted) <= float(step) and wanted <= expected.duration_max_s,
@@ -228,6 +258,11 @@ def _framing_checks(framing: Mapping[str, Any], least: float) -> Iterator[Check]
     turns, travel = framing["reversals_per_s"], framing["travel_px_per_s"]
     measured = f"jerk {jerk:.1f} windows/s^3, {turns:.2f} reversals/s, {travel:.0f} px/s"
     yield check("camera", jerk <= bound * JERK_SLACK, measured, wanted)
+
+
+def _text_checks(found: int, expected: int) -> Iterator[Check]:
+    if found or expected:
+        yield check("text_track", found == expected, f"{found} texts", f"{expected} texts")
 
 
 def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from services.exporter import gate, prints
 
 RATIO = re.compile(r"[0-9]{1,9}(/[0-9]{1,9})?")
 SCHEMA = "reelsmith.manifest/1"
+FORMER = {"video_codec": "h264", "audio_codec": "aac", "container": "mp4"}  # of manifests that do not say
 BYTES_MAX = 4 << 20  # key points of a path and checks: a long clip has some hundred kilobytes
 
 
@@ -63,7 +64,7 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             width=int(clip["width"]),
             height=int(clip["height"]),
             sound=sound is not None,
-            loudness_lufs=float(preset["loudness_lufs"]) if sound and sound["source"]["integrated_lufs"] else None,
+            loudness_lufs=float(preset["loudness_lufs"]) if sound and sound["treatment"] else None,
             loudness_limited=bool(sound and sound["treatment"] and sound["treatment"]["limited"]),
             true_peak_max_dbtp=float(preset["true_peak_max_dbtp"]),
             size_max_bytes=int(preset["size_max_bytes"]),
@@ -71,6 +72,8 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             pictures=prints.Facts(**document["pictures"]),
             framing=_framing(document.get("framing")),
             subject_inside_min=float(preset.get("subject_inside_min", 0)),
+            texts=int((document.get("captions") or {}).get("track_texts", 0)),
+            **{name: str(document.get("delivery", FORMER)[name]) for name in FORMER},
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
@@ -82,6 +85,36 @@ def _framing(value: Any) -> dict[str, float | None] | None:
         return None
     measures = {name: value[name] for name in ("subject_inside", "reversals_per_s", "travel_px_per_s", "jerk_max")}
     return {name: None if one is None else float(one) for name, one in measures.items()}
+
+
+def was_cut(document: Mapping[str, Any]) -> bool:
+    """Whether a part of the clip was copied from the source; manifests of older versions know no such clips.
+
+    Raises:
+        Malformed: it is said in the wrong way.
+    """
+    try:
+        return bool(document.get("smart_cut", {"used": False})["used"])
+    except (KeyError, TypeError) as error:
+        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
+
+
+def sounds(document: Mapping[str, Any]) -> bool:
+    """Whether the clip has sound: rendered with its loudness, or cut."""
+    cut = document.get("smart_cut")
+    return document.get("loudness") is not None or bool(isinstance(cut, Mapping) and cut.get("sound"))
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of the clip, 64 hexadecimal digits.
+
+    Raises:
+        Malformed: it is missing.
+    """
+    try:
+        return str(document["clip"]["sha256"])
+    except (KeyError, TypeError) as error:
+        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 
 def checks(found: Sequence[gate.Check]) -> list[dict[str, str]]:

@@ -10,7 +10,8 @@ import av.video.reformatter
 
 from media import errors as media_errors
 from media import pool, sink
-from services.exporter import encoders, geometry, mp4, reading, render, sound
+from services.exporter import containers, encoders, geometry, reading, sound
+from services.exporter.encoders import quality, x264
 
 SIDE = 480  # longest side in pixels: enough to judge a clip, a twentieth of its bytes
 RATE_MAX = 30
@@ -48,11 +49,12 @@ def run(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> d
         lead_s = Fraction(sound.LEAD, sound.RATE_HZ)
         heard = sound.pcm(file, -lead_s, round((duration + lead_s) * sound.RATE_HZ))
         packets, _ = sound.encode(heard, AUDIO_BPS)
-    options = render.MUXER | {"moov_size": str(mp4.reserve(round(duration * rate) + 8, len(packets)))}
+    options = containers.options("mp4", round(duration * rate) + 8, len(packets))
     with sink.open_sink(files.outputs["preview"], "mp4", options) as container:
-        quality = encoders.quality(CRF, "veryfast", request["video_bps"])
-        video = encoders.add_h264(container, rate / divisor, size, quality, request["threads"])
-        write = render.interleaver(container, packets, AUDIO_BPS)
+        wanted = quality.Quality(CRF, "veryfast", request["video_bps"])
+        video = encoders.add(container, x264.NAME, rate / divisor, size, wanted, request["threads"])
+        audio = sound.AAC.add(container, AUDIO_BPS) if packets else None
+        write = containers.interleaver(container, audio, packets)
         for number, frame in enumerate(_small_frames(file, duration, divisor, size)):
             frame.pts, frame.time_base = number, divisor / rate
             for packet in encoders.drained(video, frame):

@@ -25,7 +25,10 @@ def of(frame: av.VideoFrame) -> np.ndarray:
     """
     plane = frame.planes[0]
     luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[: frame.height, : frame.width]
-    thin = luma[::STEP, ::STEP]
+    step = max(
+        1, min(STEP, frame.height // ROWS, frame.width // COLUMNS)
+    )  # small pictures have fewer pixels to leave out
+    thin = luma[::step, ::step]
     rows, columns = thin.shape[0] // ROWS * ROWS, thin.shape[1] // COLUMNS * COLUMNS
     blocks = thin[:rows, :columns].reshape(ROWS, rows // ROWS, COLUMNS, columns // COLUMNS)
     return blocks.mean(axis=(1, 3), dtype=np.float32).round().astype(np.uint8)

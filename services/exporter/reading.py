@@ -28,6 +28,13 @@ def opened(file: BinaryIO, *, threads: int = 1) -> Iterator[source.Source]:
         yield found
 
 
+def only(found: source.Source, stream: av.stream.Stream) -> None:
+    """Reads no stream but one: containers that know where packets are leave out the others' bytes."""
+    for other in found.container.streams:
+        if other.index != stream.index:
+            other.discard = av.stream.Discard.all
+
+
 def frames(found: source.Source, stream: av.stream.Stream) -> Iterator[Any]:
     """Every frame of a stream from where the source stands to its end."""
     for _, packet in found.packets(stream):

@@ -1,8 +1,7 @@
 """Renders one clip inside a worker: sound first, then picture, into one file that starts fast."""
 
-import collections
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -16,31 +15,33 @@ from services.exporter import (
     analysis,
     asked,
     bars,
+    containers,
     cut,
     director,
+    dressing,
     encoders,
     fades,
     geometry,
     glance,
     layouts,
     loudness,
-    mp4,
     picture,
     pieces,
+    placement,
+    presets,
     prints,
     reading,
+    sizing,
     sound,
     splice,
     staging,
     storyboard,
     tracks,
 )
+from services.exporter.captions import track as text_track
+from services.exporter.encoders import quality
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
-MUXER = {
-    "movie_timescale": "48000",  # edit lists count in it: the default of a millisecond would round the sound away
-    "fflags": "+bitexact",  # no dates and versions: the same clip gives the same bytes
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,11 +66,13 @@ class Job:
     joins_s: Sequence[float]
     fades: asked.Fades
     audio_track: asked.Track
+    dressing: Mapping[str, Any] | None = None
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""
         return {
             **{name: getattr(self, name) for name in ("facts", "samples", "video_bps_max", "layout", "threads")},
+            "dressing": self.dressing,
             **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
             "rate": str(self.rate),
             **{name: [one.to_value() for one in getattr(self, name)] for name in ("spans", "sounds")},
@@ -86,6 +89,7 @@ class Job:
         """Reads what `to_value` wrote."""
         return cls(
             **{name: value[name] for name in ("facts", "samples", "video_bps_max", "layout", "threads", "preset")},
+            dressing=value["dressing"],
             pts=np.array(value["pts"], np.int64),
             shown=np.array(value["shown"], np.int64),
             times_s=np.array(value["times_s"], np.float64),
@@ -107,7 +111,7 @@ class Job:
     @property
     def content(self) -> geometry.Rectangle | None:
         """What of the stored picture lies between black bars; None for all of it."""
-        if not len(self.times_s):
+        if not len(self.times_s) or self.preset["aspect_ratio"] == presets.SOURCE:
             return None
         span_s = float(self.times_s[0]), float(self.times_s[-1])
         return bars.content(self.found.shots, span_s, self.size, crops=layouts.crops(self.layout))
@@ -133,14 +137,20 @@ def run(
     _refuse_lost(job, told["framing"]["subject_inside"])
     track = None if job.silent else _track(job, source, report)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
-    with sink.open_sink(target, "mp4", _muxer(job, track)) as container:
-        _write(job, source, container, track, board.scenes, seen, report)
+    muxer = containers.CATALOGUE[job.preset["container"]].muxer
+    for round_ in sizing.rounds(job, target):
+        dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
+        with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
+            _write(round_, source, container, track, board.scenes, seen, dresser, report)
     value = {
+        "crf": round_.preset["crf"],
         "frames": len(job.shown),
         "sound": _sound_facts(track),
         "audio_track": heard,
         **told,
         "followed": bool(job.found.focus or job.found.subjects),
+        "dressing": dresser.facts() if job.dressing else None,
+        "texts": [entry.to_value() for entry in dresser.entries],
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
@@ -171,7 +181,7 @@ def staged(job: Job, source: BinaryIO) -> storyboard.Storyboard:
 
     stage = director.Stage(_upright(job, job.content), job.canvas)
     window = geometry.window(stage.picture, job.canvas)
-    known = pieces.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
+    known = placement.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
     return storyboard.plan(job.layout, known, job.times_s, stage, None if facts["counted"] else texts)
 
 
@@ -209,13 +219,16 @@ def _track(job: Job, source: BinaryIO, report: pool.Report) -> sound.Track:
 
     def chunks() -> Iterator[np.ndarray]:
         if job.facts["audio"] is None:
-            return sound.silence(job.samples + sound.LEAD)
-        heard = splice.joined(open_at, job.sounds, sound.LEAD)
-        return splice.faded(heard, job.fades, job.samples, sound.LEAD)
+            return sound.silence(job.samples + coding.lead)
+        heard = splice.joined(open_at, job.sounds, coding.lead)
+        return splice.faded(heard, job.fades, job.samples, coding.lead)
 
     preset = job.preset
-    target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
-    return sound.track(chunks, job.samples, target, preset["audio_bit_rate_bps"], beat)
+    coding = sound.CODINGS[preset["audio_codec"]]
+    target = None
+    if preset["normalize_loudness"]:
+        target = loudness.Target(preset["loudness_lufs"], preset["true_peak_max_dbtp"], preset["gain_max_db"])
+    return sound.track(chunks, job.samples, target, preset["audio_bit_rate_bps"], beat, coding)
 
 
 def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
@@ -229,9 +242,10 @@ def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
     }
 
 
-def _muxer(job: Job, track: sound.Track | None) -> dict[str, str]:
+def _muxer(job: Job, track: sound.Track | None, dresser: dressing.Dresser) -> dict[str, str]:
     packets = 0 if track is None else len(track.packets)
-    return MUXER | {"moov_size": str(mp4.reserve(len(job.shown), packets))}
+    spare = text_track.reserve(dresser.inside)
+    return containers.options(job.preset["container"], len(job.shown), packets, spare)
 
 
 def _write(
@@ -241,15 +255,18 @@ def _write(
     track: sound.Track | None,
     scenes: Sequence[staging.Scene],
     seen: np.ndarray,
+    dresser: dressing.Dresser,
     report: pool.Report,
 ) -> None:
     preset = job.preset
-    options = encoders.quality(preset["crf"], preset["encoder_preset"], job.video_bps_max)
+    wanted = quality.Quality(preset["crf"], preset["encoder_preset"], job.video_bps_max)
     size = (job.canvas.width, job.canvas.height)
-    video = encoders.add_h264(container, job.rate, size, options, job.threads)
-    interleave = interleaver(container, track.packets if track else [], preset["audio_bit_rate_bps"])
+    video = encoders.add(container, preset["encoder"], job.rate, size, wanted, job.threads)
+    audio = sound.CODINGS[preset["audio_codec"]].add(container, preset["audio_bit_rate_bps"]) if track else None
+    interleave = containers.interleaver(container, audio, track.packets if track else [])
+    interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
     fading = fades.of_picture(job.fades, len(job.shown), job.rate)
-    for number, whole in _delivered(job, source, scenes):
+    for number, whole in dresser.over(_delivered(job, source, scenes)):
         delivered = fading.apply(whole, number)
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
@@ -259,27 +276,6 @@ def _write(
     for packet in encoders.drained(video, None):
         interleave(packet)
     interleave(None)
-
-
-def interleaver(
-    container: av.container.OutputContainer, packets: Sequence[av.Packet], bit_rate_bps: int
-) -> Callable[[av.Packet | None], None]:
-    """Writes packets of the picture, with those of the sound that belong before them; None writes the rest."""
-    waiting = collections.deque(packets)
-    audio = container.add_stream("aac", rate=sound.RATE_HZ, layout="stereo") if packets else None
-    if audio is not None:
-        audio.bit_rate = bit_rate_bps  # its encoder is never used, but describes the packets in the header
-
-    def write(packet: av.Packet | None) -> None:
-        edge = None if packet is None else packet.dts * packet.time_base
-        while waiting and (edge is None or waiting[0].dts * waiting[0].time_base <= edge):
-            part = waiting.popleft()
-            part.stream = audio
-            container.mux(part)
-        if packet is not None:
-            container.mux(packet)
-
-    return write
 
 
 def _delivered(job: Job, source: BinaryIO, scenes: Sequence[staging.Scene]) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -18,7 +18,22 @@ from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
 from media import artifacts, pool
-from services.exporter import asked, exports, gallery, gate, layouts, presets, progress, report, survey, timelines
+from services.exporter import (
+    asked,
+    captions,
+    dressing,
+    exports,
+    gallery,
+    gate,
+    layouts,
+    overlays,
+    passing,
+    presets,
+    progress,
+    report,
+    survey,
+    timelines,
+)
 
 NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
 PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
@@ -39,6 +54,18 @@ LAYOUTS = {
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
     pb.LAYOUT_AUTO: layouts.AUTO,
+}
+MODES = {
+    pb.EXPORT_MODE_UNSPECIFIED: passing.AUTO,
+    pb.EXPORT_MODE_RENDER: passing.RENDER,
+    pb.EXPORT_MODE_SMART_CUT: passing.SMART_CUT,
+}
+CODECS = {
+    pb.VIDEO_CODEC_UNSPECIFIED: "",
+    pb.VIDEO_CODEC_H264: "h264",
+    pb.VIDEO_CODEC_HEVC: "hevc",
+    pb.VIDEO_CODEC_AV1: "av1",
+    pb.VIDEO_CODEC_VP9: "vp9",
 }
 TIMELINES = {
     pb.ExportTimelineRequest.FORMAT_OTIO: "otio",
@@ -190,8 +217,10 @@ class ExporterService(rpc.ExporterServiceServicer):
 
 
 def _order(request: pb.ExportClipRequest) -> exports.Order:
-    if request.aspect_ratio not in (0, *RATIOS) or request.layout not in LAYOUTS:
-        raise _refusal("aspect_ratio" if request.aspect_ratio not in (0, *RATIOS) else "layout", "is not known")
+    known = {"aspect_ratio": (0, *RATIOS), "layout": LAYOUTS, "mode": MODES, "video_codec": CODECS}
+    for field, values in known.items():
+        if getattr(request, field) not in values:
+            raise _refusal(field, "is not known")
     edit = _edit(request)
     return exports.Order(
         source_uri=request.source_uri,
@@ -204,9 +233,36 @@ def _order(request: pb.ExportClipRequest) -> exports.Order:
         layout=LAYOUTS[request.layout],
         analysis_path=request.analysis_path,
         proposal=_proposal(request.proposal_json),
+        mode=MODES[request.mode],
+        video_codec=CODECS[request.video_codec],
+        dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
         edit=edit,
         request=_kept(request),
     )
+
+
+def _captions(message: pb.CaptionOptions) -> captions.Wish:
+    formats = tuple(_name(pb.CaptionOptions.Format, number, "FORMAT_") for number in message.formats)
+    return captions.Wish(message.style, formats, message.text_track)
+
+
+def _overlays(message: pb.Overlays) -> overlays.Wish:
+    corner = message.logo_corner or pb.Overlays.CORNER_TOP_RIGHT
+    return overlays.Wish(
+        title=message.title,
+        title_s=message.title_s,
+        hook=message.hook,
+        hook_s=message.hook_s or overlays.HOOK_S,
+        progress_bar=message.progress_bar,
+        logo_uri=message.logo_uri,
+        logo_corner=_name(pb.Overlays.Corner, corner, "CORNER_"),
+        logo_opacity=message.logo_opacity or 1.0,
+    )
+
+
+def _name(kind: Any, number: int, prefix: str) -> str:
+    """A value of an enumeration in the words of the domain; the number where it is unknown."""
+    return kind.Name(number).removeprefix(prefix).lower() if number in kind.values() else str(number)
 
 
 def _kept(request: pb.ExportClipRequest) -> dict[str, Any]:
@@ -304,6 +360,7 @@ def _result(made: exports.Clip) -> pb.ExportClipResult:
         frames=media_pb2.FrameRange(start_frame=made.start_frame, end_frame=made.end_frame),
         checks=[_check(one) for one in made.checks],
         config_version=made.config_version,
+        captions=[_artifact(one, media_pb2.ARTIFACT_ROLE_CAPTIONS) for one in made.captions],
     )
 
 
@@ -320,7 +377,7 @@ def _check(one: gate.Check) -> pb.Check:
 def _preset(one: presets.Preset) -> pb.Preset:
     numbers = {name: number for number, name in RATIOS.items()}
     fields = {name: getattr(one, name) for name in pb.Preset.DESCRIPTOR.fields_by_name if name != "aspect_ratio"}
-    return pb.Preset(aspect_ratio=numbers[one.aspect_ratio], **fields)
+    return pb.Preset(aspect_ratio=numbers.get(one.aspect_ratio, pb.ASPECT_RATIO_UNSPECIFIED), **fields)
 
 
 def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:

@@ -7,6 +7,8 @@ from fractions import Fraction
 from typing import BinaryIO
 
 import av
+import av.audio
+import av.container
 import numpy as np
 
 from media import source
@@ -20,7 +22,39 @@ ROUNDS_MAX = 6  # attempts at loudness and peak; two are the rule
 # Samples before the range that are encoded and thrown away. The first packets of FFmpeg's AAC encoder are far off what
 # went in (0.6 of full scale were measured, as a click 3 dB over the limiter); behind two packets the error is 0.04.
 LEAD = 2048
-AAC_PRIMING = 1024
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Coding:
+    """A codec that sound is delivered in."""
+
+    encoder: str
+    decoder: str
+    sample_format: str
+    """Of the encoder."""
+    lead: int
+    """Samples before the range that are encoded and thrown away, in whole packets."""
+    priming: int
+    """Samples that the encoder puts in front."""
+
+    def context(self, bit_rate_bps: int) -> av.AudioCodecContext:
+        """An encoder of stereo at 48 kHz."""
+        made = av.CodecContext.create(self.encoder, "w")
+        made.sample_rate, made.layout, made.format = RATE_HZ, "stereo", self.sample_format
+        made.bit_rate, made.time_base = bit_rate_bps, Fraction(1, RATE_HZ)
+        made.open()
+        return made
+
+    def add(self, container: av.container.OutputContainer, bit_rate_bps: int) -> av.audio.stream.AudioStream:
+        """Adds a stream to a file; its encoder is never used, but describes the packets in the header."""
+        stream = container.add_stream(self.encoder, rate=RATE_HZ, layout="stereo")
+        stream.bit_rate = bit_rate_bps
+        return stream
+
+
+AAC = Coding("aac", "aac", "fltp", LEAD, 1024)
+OPUS = Coding("libopus", "libopus", "flt", 0, 312)  # its decoder begins in the state that its encoder began in
+CODINGS = {"aac": AAC, "opus": OPUS}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,35 +204,41 @@ def _land(opened: source.Source, start: Fraction) -> Iterator[av.AudioFrame] | N
     return None
 
 
-def encode(chunks: Iterable[np.ndarray], bit_rate_bps: int) -> tuple[list[av.Packet], bytes]:
-    """Encodes as AAC.
+def encode(chunks: Iterable[np.ndarray], bit_rate_bps: int, coding: Coding = AAC) -> tuple[list[av.Packet], bytes]:
+    """Encodes a track.
 
     Args:
-        chunks: float32 (2, n) at 48 kHz; the range, with `LEAD` samples before it.
+        chunks: float32 (2, n) at 48 kHz; the range, with the coding's lead before it.
         bit_rate_bps: bit rate.
+        coding: the codec.
 
     Returns:
         The packets of the range, the first of which is priming with a negative time stamp, and the decoder's
         configuration.
     """
-    context = av.CodecContext.create("aac", "w")
-    context.sample_rate, context.layout, context.format = RATE_HZ, "stereo", "fltp"
-    context.bit_rate, context.time_base = bit_rate_bps, Fraction(1, RATE_HZ)
-    context.open()
-    packets, position = [], -LEAD
+    context = coding.context(bit_rate_bps)
+    packets, position = [], -coding.lead
     for chunk in chunks:
         packets += context.encode(loudness.frame(chunk, position))
         position += chunk.shape[1]
     packets += context.encode(None)
-    return [packet for packet in packets if packet.pts >= -AAC_PRIMING], bytes(context.extradata or b"")
+    return [packet for packet in packets if packet.pts >= -coding.priming], bytes(context.extradata or b"")
 
 
-def decode(packets: Sequence[av.Packet], configuration: bytes) -> Iterator[np.ndarray]:
+def decode(packets: Sequence[av.Packet], configuration: bytes, coding: Coding = AAC) -> Iterator[np.ndarray]:
     """Decodes what `encode` made, as a player does: float32 (2, n) chunks without the priming."""
-    context = av.CodecContext.create("aac", "r")
+    context = av.CodecContext.create(coding.decoder, "r")
     context.extradata = configuration
-    frames = (frame.to_ndarray() for packet in packets for frame in context.decode(packet))
-    return behind(frames, AAC_PRIMING)
+    frames = (planar(frame) for packet in packets for frame in context.decode(packet))
+    return frames if coding.decoder == "libopus" else behind(frames, coding.priming)  # libopus leaves it out itself
+
+
+def planar(frame: av.AudioFrame) -> np.ndarray:
+    """Samples of a stereo frame: float32 (2, n)."""
+    samples = frame.to_ndarray()
+    if samples.dtype == np.int16:
+        samples = samples.astype(np.float32) / 32_768
+    return samples if frame.format.is_planar else np.ascontiguousarray(samples.reshape(-1, 2).T)
 
 
 def behind(chunks: Iterable[np.ndarray], skipped: int) -> Iterator[np.ndarray]:
@@ -213,33 +253,38 @@ def behind(chunks: Iterable[np.ndarray], skipped: int) -> Iterator[np.ndarray]:
 def track(
     chunks: Callable[[], Iterable[np.ndarray]],
     samples: int,
-    target: loudness.Target,
+    target: loudness.Target | None,
     bit_rate_bps: int,
     beat: Callable[[], None],
+    coding: Coding = AAC,
 ) -> Track:
     """Makes the track of a clip: measures, treats, encodes, measures what was encoded, and corrects.
 
     The AAC encoder adds peaks that are not in its input, so only the decoded packets tell whether the track is good.
 
     Args:
-        chunks: reads the sound of the range anew: float32 (2, n) at 48 kHz, `LEAD` samples before the range and
+        chunks: reads the sound of the range anew: float32 (2, n) at 48 kHz, the coding's lead before the range and
             `samples` of it.
         samples: length of the range.
-        target: loudness and peak to reach.
+        target: loudness and peak to reach; None leaves the sound as it is.
         bit_rate_bps: bit rate of the track.
         beat: called now and then, as a sign of life.
+        coding: the codec.
 
     Returns:
         The first good track, else the best of `ROUNDS_MAX`.
     """
-    before = loudness.measure(behind(_beating(chunks(), beat), LEAD))
+    before = loudness.measure(behind(_beating(chunks(), beat), coding.lead))
+    if target is None:
+        packets, configuration = encode(_beating(chunks(), beat), bit_rate_bps, coding)
+        return Track(packets, before, loudness.measure(decode(packets, configuration, coding)), None, 1)
     steering = loudness.Steering(target)
     treatment = steering.first(before)
     best: Track | None = None
     for count in range(1, ROUNDS_MAX + 1):
-        sounding = loudness.treated(_beating(chunks(), beat), treatment, samples + LEAD)
-        packets, configuration = encode(sounding, bit_rate_bps)
-        delivered = loudness.measure(_beating(decode(packets, configuration), beat))
+        sounding = loudness.treated(_beating(chunks(), beat), treatment, samples + coding.lead)
+        packets, configuration = encode(sounding, bit_rate_bps, coding)
+        delivered = loudness.measure(_beating(decode(packets, configuration, coding), beat))
         made = Track(packets, before, delivered, treatment, count)
         if best is None or steering.fault(made.delivered) < steering.fault(best.delivered):
             best = made

@@ -14,7 +14,7 @@ from services.exporter import asked, sound, tempo
 RATE_HZ = sound.RATE_HZ
 CROSS = 384  # samples on each side of a join in which one piece passes into the next, 8 ms: no click, and no echo
 NEAR = 4 * RATE_HZ  # samples that are rather read over than sought
-KEPT = RATE_HZ  # samples that can be read once more: what two pieces share at a join is far less
+KEPT = 8192  # samples that can be read once more: what two pieces share at a join, at any speed; else it is sought
 ENDLESS = 1 << 40  # samples: a source is followed by silence
 Open = Callable[[Fraction], Iterator[np.ndarray]]  # sound from a moment of the container's clock on, without end
 
@@ -100,7 +100,7 @@ class _Reader:
 
 
 class Tape:
-    """The sound of a source by moment, read forward and kept for a second; what lies elsewhere is opened anew."""
+    """The sound of a source by moment, read forward, its end kept for a while; what lies elsewhere is opened anew."""
 
     def __init__(self, open_at: Open) -> None:
         self._open = open_at

@@ -17,7 +17,7 @@ import numpy as np
 
 from media import errors as media_errors
 from media import pool, source
-from services.exporter import analysis, reading
+from services.exporter import analysis, containers, reading
 
 HEAD_FRAMES = 24  # frames at the start whose time stamps must be those of the packets: a few groups of B-frames
 SLACK = Fraction(1, 1_000_000)  # seconds: times in requests and analyses are rounded to microseconds
@@ -103,6 +103,8 @@ def find(
     with reading.opened(file) as opened:
         head, stamps, sound = _head(opened)
         facts = _facts(opened, head[0]) | {"audio": _audio(opened)}
+    file.seek(0)
+    facts["container"] = containers.of(file.read(containers.HEADER_BYTES), facts["coding"])
     base = Fraction(facts["time_base"])
     broken = any(frame is None for frame in stamps) or stamps != sorted(set(stamps))
     if decoding or broken or not sound:
@@ -168,6 +170,7 @@ def _facts(opened: source.Source, frame: av.VideoFrame) -> dict[str, Any]:
         "transfer": int(frame.color_trc),
         "primaries": int(frame.color_primaries),
         "codec": video.codec_context.name,
+        "coding": video.codec_context.codec.canonical_name,
         "time_base": str(video.time_base),
         "nominal": str(nominal) if nominal else None,
         "timecode": (video.metadata.get("timecode") or opened.container.metadata.get("timecode") or "")[:16] or None,
@@ -180,6 +183,8 @@ def _audio(opened: source.Source) -> dict[str, Any] | None:
     context = opened.audio.codec_context
     return {
         "codec": context.name,
+        "coding": context.codec.canonical_name,
+        "header": bool(context.extradata),
         "sample_rate_hz": context.sample_rate,
         "channels": context.layout.nb_channels if context.layout else 0,
         "layout": context.layout.name if context.layout else "",

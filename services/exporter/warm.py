@@ -12,6 +12,7 @@ from PIL import Image
 from services.exporter import (
     analysis,
     director,
+    dressing,
     encoders,
     gate,
     geometry,
@@ -24,9 +25,10 @@ from services.exporter import (
     storyboard,
     survey,
 )
+from services.exporter.smart import checks, write
 
 PRELOAD = ("services.exporter.warm:everything",)
-TASKS = (survey.run, render.run, gate.inspect, images.still, preview.run, encoders.probe)
+TASKS = (survey.run, render.run, gate.inspect, images.still, preview.run, encoders.probe, write.run, checks.inspect)
 
 
 def everything() -> None:
@@ -44,3 +46,4 @@ def everything() -> None:
     frame = av.VideoFrame.from_ndarray(np.zeros((24, 16), np.uint8), format="yuv420p")
     av.video.reformatter.VideoReformatter().reformat(frame, 8, 8, "rgb24", interpolation="AREA").to_image()
     av.audio.resampler.AudioResampler("fltp", "stereo", loudness.RATE_HZ)
+    dressing.warm()

@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.jobs import edits
+from services.jobs import dressing, edits
 
 COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
 DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
@@ -24,6 +24,8 @@ REQUEST_ID_LENGTH_MAX = 128
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
+MODES = ("", "RENDER", "SMART_CUT")
+VIDEO_CODECS = ("", "H264", "HEVC", "AV1", "VP9")
 TIMELINES = ("OTIO", "FCPXML", "EDL")
 LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK", "AUTO")
 
@@ -53,6 +55,8 @@ class Spec:
     Args:
         aspect_ratio: One of `ASPECT_RATIOS`; empty leaves it to the preset.
         layout: One of `LAYOUTS`; empty leaves it to the exporter.
+        mode: One of `MODES`; empty leaves it to the exporter.
+        video_codec: One of `VIDEO_CODECS`; empty leaves it to the preset.
         edit: As the API writes it in JSON; empty for none.
         timelines: Of `TIMELINES`.
     """
@@ -81,6 +85,10 @@ class Spec:
     exclusions: tuple[TimeRange, ...] = ()
     explain: int = 0
     evidence: bool = False
+    captions: dressing.Captions | None = None
+    overlays: dressing.Overlays | None = None
+    mode: str = ""
+    video_codec: str = ""
     edit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     manifest_uri: str = ""
     timelines: tuple[str, ...] = ()
@@ -109,6 +117,8 @@ def violations(spec: Spec) -> list[Violation]:
         *_text_violations(spec),
         *_map_violations(spec),
         *_clip_violations(spec),
+        *dressing.caption_violations(spec.captions),
+        *dressing.overlay_violations(spec.overlays),
         *_edit_violations(spec),
     ]
 
@@ -130,10 +140,12 @@ def _file_name(uri: str) -> str:
 def _source_violations(spec: Spec) -> Iterator[Violation]:
     if not spec.source_uri:
         yield "source_uri", "is required"
+    logo = ("overlays.logo_uri", spec.overlays.logo_uri if spec.overlays else "")
     for field, uri in (
         ("source_uri", spec.source_uri),
         ("transcript_uri", spec.transcript_uri),
         ("manifest_uri", spec.manifest_uri),
+        logo,
     ):
         if uri:
             yield from ((field, wrong) for wrong in _uri_faults(uri))
@@ -197,6 +209,10 @@ def _text_violations(spec: Spec) -> Iterator[Violation]:
         yield "aspect_ratio", f"{spec.aspect_ratio} is not known"
     if spec.layout not in LAYOUTS:
         yield "layout", f"{spec.layout} is not known"
+    if spec.mode not in MODES:
+        yield "mode", f"{spec.mode} is not known"
+    if spec.video_codec not in VIDEO_CODECS:
+        yield "video_codec", f"{spec.video_codec} is not known"
     if not NAME.fullmatch(spec.preset):
         yield "preset", "must have 1 to 64 of `a-z 0-9 _ -`"
     if len(spec.keywords) > KEYWORDS_MAX:

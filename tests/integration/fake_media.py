@@ -154,8 +154,16 @@ class FakeExporter(exporter_pb2_grpc.ExporterServiceServicer):
         async for progress in self.fake.obey(orders, session, request.name):
             yield exporter_pb2.ExportClipResponse(progress=progress)
         clip = self.fake.write(request.output, f"{request.name}.mp4", request.name)
-        manifest = self.fake.write(request.output, f"{request.name}.manifest.json", "manifest")
-        yield exporter_pb2.ExportClipResponse(result=exporter_pb2.ExportClipResult(clip=clip, manifest=manifest))
+        asked = f"manifest of mode {request.mode}, codec {request.video_codec}"
+        manifest = self.fake.write(request.output, f"{request.name}.manifest.json", asked)
+        beside = [
+            self.fake.write(request.output, f"{request.name}.{kind.removeprefix('FORMAT_').lower()}", "captions")
+            for kind in map(exporter_pb2.CaptionOptions.Format.Name, request.captions.formats)
+        ]
+        if request.HasField("captions") or request.HasField("overlays"):
+            self.fake.note("dressed", json_format.MessageToJson(request, indent=None))
+        result = exporter_pb2.ExportClipResult(clip=clip, manifest=manifest, captions=beside)
+        yield exporter_pb2.ExportClipResponse(result=result)
 
     async def RenderImages(self, request, context):
         session = request.output.session_id

@@ -152,6 +152,8 @@ async def test_mistakes_have_their_own_status(stub, ask) -> None:
     cases = [
         (ask(name="../x"), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
         (ask(layout=pb.LAYOUT_STACK), grpc.StatusCode.FAILED_PRECONDITION, "LAYOUT_UNFIT"),
+        (ask(mode=9), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
+        (ask(mode=pb.EXPORT_MODE_SMART_CUT), grpc.StatusCode.FAILED_PRECONDITION, "PASSTHROUGH_REFUSED"),
         (ask(preset="nowhere"), grpc.StatusCode.NOT_FOUND, "PRESET_UNKNOWN"),
         (ask(500.0, 510.0), grpc.StatusCode.OUT_OF_RANGE, "RANGE_EMPTY"),
         (ask(analysis_path="../secret"), grpc.StatusCode.INVALID_ARGUMENT, "PATH_REFUSED"),
@@ -178,9 +180,17 @@ async def test_presets_are_paged_and_capabilities_told(stub) -> None:
         token = page.next_page_token
         if not token:
             break
-    assert ["default", "facebook", "linkedin", "reels", "shorts", "square", "tiktok", "wide", "x"] == names
+    assert ["default", "facebook", "linkedin", "reels", "shorts", "source", "square", "tiktok", "wide", "x"] == names
     capabilities = await stub.GetCapabilities(pb.GetCapabilitiesRequest())
-    assert {"libx264", "aac"} <= set(capabilities.encoders)
+    assert {"libx264", "libx265", "libsvtav1", "libvpx-vp9", "aac", "libopus"} <= set(capabilities.encoders)
+    kept = await stub.GetPreset(pb.GetPresetRequest(name="source"))
+    assert (pb.ASPECT_RATIO_UNSPECIFIED, "source", "source", True, False) == (
+        kept.aspect_ratio,
+        kept.video_codec,
+        kept.container,
+        kept.passthrough,
+        kept.normalize_loudness,
+    )
     assert set(pb.Layout.values()) - {pb.LAYOUT_UNSPECIFIED} == set(capabilities.layouts)
     assert {"rlimits"} <= {protection.name for protection in capabilities.protections if protection.active}
 

@@ -452,13 +452,19 @@ async def test_clip_is_rendered_again_as_a_job_of_its_own(
     publish(jobs, store, job.id, b"clip")
     moved = media_pb2.TimeRange(start_s=11, end_s=38.5)
     request = pb.RenderClipRequest(
-        job_id=job.id, rank=1, time=moved, aspect_ratio=exporter_pb2.ASPECT_RATIO_1_1, request_id="again"
+        job_id=job.id,
+        rank=1,
+        time=moved,
+        aspect_ratio=exporter_pb2.ASPECT_RATIO_1_1,
+        request_id="again",
+        mode=exporter_pb2.EXPORT_MODE_RENDER,
     )
     again = await stub.RenderClip(request)
-    assert ([moved], 1, exporter_pb2.ASPECT_RATIO_1_1) == (
+    assert ([moved], 1, exporter_pb2.ASPECT_RATIO_1_1, exporter_pb2.EXPORT_MODE_RENDER) == (
         list(again.spec.clips),
         again.spec.count,
         again.spec.aspect_ratio,
+        again.spec.mode,
     )
     assert (job.spec.source_uri, "tiktok", {"team": "a"}) == (
         again.spec.source_uri,
@@ -466,7 +472,11 @@ async def test_clip_is_rendered_again_as_a_job_of_its_own(
         dict(again.spec.labels),
     )
     assert again.id == (await stub.RenderClip(request)).id != job.id
+    words, title = exporter_pb2.CaptionOptions(style="pop"), exporter_pb2.Overlays(title="Again")
+    dressed = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1, captions=words, overlays=title))
+    assert (words, title) == (dressed.spec.captions, dressed.spec.overlays)
     as_it_was = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1))
+    assert not as_it_was.spec.HasField("captions")
     assert [media_pb2.TimeRange(start_s=10, end_s=40)] == list(as_it_was.spec.clips)
     joined = exporter_pb2.Edit(ranges=[exporter_pb2.SourceRange(time=moved)], speed=2)
     edited = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1, edit=joined))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis import errors
+from services.exporter import containers
 
 FOLDER = pathlib.Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -18,12 +19,16 @@ ASPECT_RATIOS: Mapping[str, tuple[int, int]] = {
     "4:5": (1080, 1350),
     "16:9": (1920, 1080),
 }
+SOURCE = "source"  # instead of a shape, a codec or a container: the source's own
+CODECS = ("h264", "hevc", "av1", "vp9", SOURCE)
+SOUNDS = ("aac", "opus", SOURCE)
+CONTAINERS = (*containers.CATALOGUE, SOURCE)
 ENCODER_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 PRESETS_MAX = 256  # a document with more is a mistake, and every one of them is listed
 
 # Bounds of every number: outside of them an encoder fails, or the clip is useless.
 BOUNDS: Mapping[str, tuple[float, float]] = {
-    "crf": (0, 51),
+    "crf": (0, 63),
     "video_bit_rate_max_bps": (200_000, 100_000_000),
     "audio_bit_rate_bps": (32_000, 512_000),
     "loudness_lufs": (-40, -5),
@@ -33,6 +38,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "subject_inside_min": (0, 1),
     "duration_max_s": (1, 14_400),
     "size_max_bytes": (100_000, 100_000_000_000),
+    "size_target_bytes": (0, 100_000_000_000),
 }
 
 
@@ -57,7 +63,18 @@ class Preset:
     duration_max_s: float
     size_max_bytes: int
     silent_track: bool
+    container: str = "mp4"
+    passthrough: bool = False
+    """Whether the source's own coding may be delivered where nothing else is asked for."""
+    normalize_loudness: bool = True
+    size_target_bytes: int = 0
+    """Size of the file that quality is chosen for; 0 for the quality of `crf`."""
     config_version: int = 0
+
+    @property
+    def size_limit_bytes(self) -> int:
+        """Largest size of a file that is delivered."""
+        return min(self.size_max_bytes, self.size_target_bytes or self.size_max_bytes)
 
     def to_value(self) -> dict[str, Any]:
         """The preset in full, as plain JSON values."""
@@ -65,6 +82,9 @@ class Preset:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Preset) if field.name not in {"name", "config_version"})
+DEFAULTS = {
+    field.name: field.default for field in dataclasses.fields(Preset) if field.default is not dataclasses.MISSING
+}
 WHOLE = {field.name for field in dataclasses.fields(Preset) if field.type is int}
 
 
@@ -113,11 +133,25 @@ def accept(document: Mapping[str, Any]) -> None:
 def build(name: str, fields: Mapping[str, Any], version: int) -> Preset:
     """Makes a preset of its fields, all checked."""
     unknown = set(fields) - set(FIELDS) - {"name", "config_version"}
-    missing = set(FIELDS) - set(fields)
+    missing = set(FIELDS) - set(fields) - set(DEFAULTS)
     if unknown or missing:
         raise refusal(f"exporter.presets.{name}", f"unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
-    values = {key: checked(f"exporter.presets.{name}.{key}", key, fields[key]) for key in FIELDS}
-    return Preset(name=name, config_version=version, **values)
+    found = DEFAULTS | dict(fields)
+    values = {key: checked(f"exporter.presets.{name}.{key}", key, found[key]) for key in FIELDS}
+    made = Preset(name=name, config_version=version, **values)
+    _refuse_misfits(made)
+    return made
+
+
+def _refuse_misfits(preset: Preset) -> None:
+    if preset.container == SOURCE:
+        return
+    kind = containers.CATALOGUE[preset.container]
+    for field, fitting in (("video_codec", kind.video), ("audio_codec", kind.audio)):
+        codec = getattr(preset, field)
+        if codec not in (*fitting, SOURCE):
+            path, words = f"exporter.presets.{preset.name}.{field}", ", ".join(fitting)
+            raise refusal(path, f"must be one of {words} in {preset.container}, not {codec}")
 
 
 def checked(path: str, field: str, value: Any) -> Any:
@@ -128,11 +162,14 @@ def checked(path: str, field: str, value: Any) -> Any:
             raise refusal(path, f"must be a number from {low:g} to {high:g}, not {value!r:.40}")
         return int(value) if field in WHOLE else float(value)
     allowed = {
-        "aspect_ratio": tuple(ASPECT_RATIOS),
+        "aspect_ratio": (*ASPECT_RATIOS, SOURCE),
         "encoder_preset": ENCODER_PRESETS,
-        "video_codec": ("h264",),
-        "audio_codec": ("aac",),
+        "video_codec": CODECS,
+        "audio_codec": SOUNDS,
+        "container": CONTAINERS,
         "silent_track": (True, False),
+        "passthrough": (True, False),
+        "normalize_loudness": (True, False),
     }.get(field)
     if allowed is not None and (value not in allowed or isinstance(value, float)):
         raise refusal(path, f"must be one of {', '.join(map(str, allowed))}, not {value!r:.40}")

@@ -12,9 +12,23 @@ import numpy as np
 import pytest
 
 from media import pool, sessions
-from services.exporter import analysis, asked, assembly, edit, exports, geometry, pieces, presets, render, survey, warm
+from services.exporter import (
+    analysis,
+    asked,
+    assembly,
+    delivery,
+    edit,
+    exports,
+    pieces,
+    placement,
+    presets,
+    render,
+    survey,
+    warm,
+)
 
 NOTHING = analysis.Analysis()
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
 BITS = 10  # of the number that is painted into every frame
 
 
@@ -168,6 +182,7 @@ def job_of(
     found: analysis.Analysis,
 ) -> render.Job:
     """The job of a planned clip."""
+    wanted = delivery.decide(preset, facts, ratio, "")
     return render.Job(
         facts=facts,
         pts=planned.pts,
@@ -176,10 +191,10 @@ def job_of(
         rate=planned.schedule.rate,
         samples=planned.samples,
         video_bps_max=planned.video_bps_max,
-        canvas=geometry.Canvas(*presets.ASPECT_RATIOS[ratio or preset.aspect_ratio]),
+        canvas=wanted.canvas,
         layout=layout,
-        preset=preset.to_value(),
-        found=pieces.placed(found, planned.pieces, planned.schedule.rate),
+        preset=preset.to_value() | wanted.to_value() | {"encoder": ENCODERS[wanted.video_codec]},
+        found=placement.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
         spans=planned.spans,
         sounds=planned.sounds,

@@ -19,6 +19,7 @@ from services.exporter import (
     fades,
     geometry,
     pieces,
+    placement,
     splice,
     storyboard,
     survey,
@@ -180,8 +181,8 @@ def take(frames: int = 240, rate: int = 24) -> pieces.Take:
 
 def shown(planned: pieces.Paced, found: analysis.Analysis) -> np.ndarray:
     """The path of the crop over the frames of pieces, across."""
-    placed = pieces.placed(found, planned.pieces, planned.schedule.rate)
-    parted = pieces.parted(placed, pieces.joins(planned.pieces, planned.schedule.rate), geometry.window(*STAGE))
+    placed = placement.placed(found, planned.pieces, planned.schedule.rate)
+    parted = placement.parted(placed, placement.joins(planned.pieces, planned.schedule.rate), geometry.window(*STAGE))
     scenes = storyboard.plan("fill", parted, planned.times_s, director.Stage(*STAGE)).scenes
     return np.concatenate([scene.middles[0, :, 0] for scene in scenes])
 
@@ -214,7 +215,7 @@ def test_people_go_with_their_pieces() -> None:
     rows = tuple((float(at), at / 20, 0.2, 0.1, 0.2) for at in range(10))
     found = analysis.Analysis((analysis.Shot(0, 240, 0.0, 10.0),), subjects=(analysis.Subject(3, None, rows),))
     planned = pieces.paced([take()], [pieces.Cut(0, 0, 60), pieces.Cut(0, 156, 240, Fraction(2))], 60)
-    (subject,) = pieces.placed(found, planned.pieces, planned.schedule.rate).subjects
+    (subject,) = placement.placed(found, planned.pieces, planned.schedule.rate).subjects
     expected = [(0.0, 0.0), (1.0, 0.05), (2.0, 0.1), (2.499, 0.125), (2.5, 0.325), (2.75, 0.35), (3.25, 0.4)]
     assert expected == [(round(row[0], 3), round(row[1], 3)) for row in subject.samples[:7]]
     assert 3 == subject.id

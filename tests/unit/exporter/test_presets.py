@@ -13,7 +13,7 @@ SCHEMA = pathlib.Path(presets.__file__).parents[2] / "config" / "schema.json"
 
 def test_every_shipped_preset_is_usable() -> None:
     """The files are all there, and each is complete and in bounds."""
-    expected = {"default", "tiktok", "shorts", "reels", "x", "linkedin", "facebook", "square", "wide"}
+    expected = {"default", "tiktok", "shorts", "reels", "x", "linkedin", "facebook", "square", "wide", "source"}
     assert expected == set(presets.builtin())
 
 

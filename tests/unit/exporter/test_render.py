@@ -169,3 +169,14 @@ def test_ten_bit_interlaced_and_hdr_sources_are_normal_input(
     frames = decoded(path)
     assert 12 == len(frames)
     assert not any(frame.interlaced_frame for frame in frames)
+
+
+def test_size_that_is_asked_for_is_met_by_rendering_again(media_dir: pathlib.Path, rendered: Rendered) -> None:
+    """Neither larger nor much smaller than the target; control: without one, the factor stays and so does the size."""
+    source, wanted = media_dir / "derived/tos10_vp9_427x177_odd.webm", survey.Wanted(frames=(0, 24))
+    shape = {"aspect_ratio": "source", "video_bit_rate_max_bps": 50_000_000}
+    plain, facts, _ = rendered(source, wanted, crf=4, **shape)
+    assert (4, True) == (facts["crf"], plain.stat().st_size > 100_000)
+    sized, facts, _ = rendered(source, wanted, crf=4, size_target_bytes=50_000, **shape)
+    assert 0.7 * 50_000 <= sized.stat().st_size <= 50_000
+    assert facts["crf"] > 10
