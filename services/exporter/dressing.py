@@ -50,17 +50,6 @@ def violations(wish: Wish) -> list[errors.Field]:
     return [errors.Field(field, rule) for field, rule in (*_caption_faults(wish.captions), *_faults(wish.overlays))]
 
 
-def refuse_unfit(wish: Wish, container: str) -> None:
-    """Refuses what a container does not take.
-
-    Raises:
-        errors.FailedPrecondition: It has no text tracks of ours (TEXT_TRACK_UNFIT).
-    """
-    if wish.captions.track and container != "mp4":
-        message = f"a text track inside is written to MP4 alone, the clip is {container}: ask for files beside it"
-        raise errors.FailedPrecondition(message, reason="TEXT_TRACK_UNFIT", metadata={"container": container})
-
-
 def _caption_faults(wish: captions_module.Wish) -> Iterator[tuple[str, str]]:
     if wish.style and wish.style not in styles.for_captions():
         yield "captions.style", f"must be one of {', '.join(styles.for_captions())}"

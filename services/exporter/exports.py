@@ -291,8 +291,7 @@ class Exporter:
         recipe, takes = order.recipe and order.recipe.edit, []
         for part in assembly.wanted(order.wish.ranges, recipe):
             # Only what lies before the end can be an anchor, and only the last ones matter.
-            before = _before(found.shots, part)
-            shots = dataclasses.replace(found, focus=(), subjects=(), transcript=None, shots=before)
+            shots = dataclasses.replace(found, focus=(), subjects=(), transcript=None, shots=_before(found.shots, part))
             with TRACER.start_as_current_span("survey"):
                 result = await self._pool.run(
                     "services.exporter.survey:run",
@@ -308,7 +307,6 @@ class Exporter:
         near = _with_words(placement.near(found, takes), order, planned.edit.pieces)
         wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
         uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
-        dressing_module.refuse_unfit(order.dressing, wanted.container)
         threads = order.recipe.threads if order.recipe else self._limits.threads
         return Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
 

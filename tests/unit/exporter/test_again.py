@@ -18,7 +18,11 @@ def document(**changes: Any) -> dict[str, Any]:
         "source": {"sha256": "ab", "size_bytes": 10},
         "settings": {"preset": presets.builtin()["default"].to_value(), "threads": 2},
         "clip": {"file": "clip-07.mp4"},
-        "analysis": {"shots": [[0, 20, 0.0, 1.0, None]], "focus": [[0.0, 0.5, 0.5, 1.0]]},
+        "analysis": {
+            "shots": [[0, 20, 0.0, 1.0, None, [0.0, 1.0]]],
+            "focus": [[0.0, 0.5, 0.5, 1.0, 0.1]],
+            "subjects": [[0, None, [[0.0, 0.4, 0.2, 0.1, 0.2]]]],
+        },
     }
     for name, change in changes.items():
         parts[name] = parts[name] | change
@@ -47,6 +51,7 @@ def test_manifest_tells_what_it_kept() -> None:
         {"settings": {"threads": None}},
         {"analysis": {"focus": [[0.0, float("inf"), 0.5, 1.0]]}},
         {"analysis": {"shots": [[0]]}},
+        {"analysis": {"subjects": [[0, None, [[0.0, float("nan"), 0.2, 0.1, 0.2]]]]}},
     ],
 )
 def test_malformed_manifest_is_refused(change: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from services.exporter import geometry, picture
+from services.exporter import geometry, picture, staging
 
 BLOCK, HEIGHT = 16, 64
 BT709, BT2020, PQ, HLG, LIMITED, FULL = 1, 9, 16, 18, 1, 2
@@ -76,7 +76,8 @@ def frame(luma: np.ndarray, form: str, tags: tuple[int, int, int, int]) -> av.Vi
 def delivered(source: av.VideoFrame) -> tuple[np.ndarray, np.ndarray]:
     """Luma of each block, and all chroma, as delivered."""
     canvas = geometry.Canvas(source.width, source.height)
-    out = picture.Framer(picture.Style(canvas, "letterbox", 0, None, False))(source, (0.5, 0.5))
+    scene = staging.Scene(0, 1, "letterbox", "")
+    out = picture.Framer(picture.Style(canvas, 0, None, False))(source, scene, 0)
     planes = [np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size) for plane in out.planes]
     chroma = np.concatenate([plane[:, : source.width // 2].ravel() for plane in planes[1:]])
     return planes[0][HEIGHT // 2, BLOCK // 2 : source.width : BLOCK].astype(float), chroma
