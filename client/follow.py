@@ -32,12 +32,13 @@ class Display(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Files:
-    """What a job is made of: a video and, where they were named, a file with what is said, and the manifest that is
-    rendered again; absolute paths."""
+    """What a job is made of: a video and, where they were named, a file with what is said, the manifest that is
+    rendered again, and a logo; absolute paths."""
 
     video: pathlib.Path
     transcript: pathlib.Path | None = None
     manifest: pathlib.Path | None = None
+    logo: pathlib.Path | None = None
 
 
 async def run(
@@ -66,6 +67,8 @@ async def run(
     spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
     if files.transcript is not None:
         spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
+    if files.logo is not None:
+        spec.overlays.logo_uri = await suite.upload(files.logo, lambda done, total: None)
     if files.manifest is not None:
         spec.manifest_uri = await suite.upload(files.manifest, lambda done, total: None)
     return await _started(suite, spec, display)
@@ -75,6 +78,8 @@ async def _by_path(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, dis
     """The job over a path; None where the suite cannot read that path."""
     spec.source_uri = files.video.as_uri()
     spec.transcript_uri = files.transcript.as_uri() if files.transcript is not None else ""
+    if files.logo is not None:
+        spec.overlays.logo_uri = files.logo.as_uri()
     spec.manifest_uri = files.manifest.as_uri() if files.manifest is not None else ""
     try:
         job = await _started(suite, spec, display)

@@ -46,6 +46,7 @@ def _artifacts(job: jobs.Job) -> Iterator[media.Artifact]:
     yield from job.artifacts
     for clip in job.clips:
         yield from (getattr(clip, kind) for kind in ("video", "manifest", "thumbnail") if clip.HasField(kind))
+        yield from clip.captions
 
 
 def relative(path: str) -> pathlib.PurePosixPath:
@@ -97,6 +98,7 @@ def _clip(clip: jobs.Clip, folder: pathlib.Path | None) -> dict:
         "end_s": clip.time.end_s,
         "score": clip.score if clip.HasField("score") else None,
         **files,
+        "captions": [str(folder / relative(one.path)) for one in clip.captions] if folder else [],
         "error": failure(clip.error),
     }
 

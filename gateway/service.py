@@ -226,6 +226,7 @@ def _committed(job: jobs_pb2.Job) -> Iterator[media_pb2.Artifact]:
     yield from job.artifacts
     for clip in job.clips:
         yield from (getattr(clip, name) for name in ("video", "manifest", "thumbnail") if clip.HasField(name))
+        yield from clip.captions
 
 
 def _artifact(job: jobs_pb2.Job, path: str) -> media_pb2.Artifact:
@@ -264,4 +265,7 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     for name in ("aspect_ratio", "layout", "preset", "mode"):
         if getattr(request, name):
             setattr(changed, name, getattr(request, name))
+    for name in ("captions", "overlays"):
+        if request.HasField(name):
+            getattr(changed, name).CopyFrom(getattr(request, name))
     return changed

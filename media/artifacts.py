@@ -9,6 +9,7 @@ HASH_CHUNK_BYTES = 1 << 20  # large enough that hashing, not calling, takes the 
 
 # Names that the system's table may lack or call differently from machine to machine.
 MEDIA_TYPES = {
+    ".ass": "text/x-ssa",
     ".edl": "text/plain",
     ".fcpxml": "application/xml",
     ".html": "text/html",

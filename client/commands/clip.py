@@ -7,7 +7,7 @@ import typer
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from client import follow, progress, results, terminal, wording
-from client.commands import editing, options, session
+from client.commands import dressing, editing, options, session
 
 USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
 
@@ -20,10 +20,8 @@ def clip(
     aspect: Annotated[options.Aspect | None, typer.Option(help="Shape; the preset's by default.")] = None,
     preset: Annotated[str, typer.Option(help="Delivery preset, such as tiktok.")] = "",
     layout: Annotated[options.Layout | None, typer.Option(help="How the picture is filled.")] = None,
-    mode: Annotated[
-        options.Mode | None, typer.Option(help="Render all, or copy and encode the edges only (preset source).")
-    ] = None,
-    codec: Annotated[options.Codec | None, typer.Option(help="Video codec; the preset's by default.")] = None,
+    mode: options.WayToMake = None,
+    codec: options.VideoCodec = None,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,
     genre: options.Genre = "",
     diversity: options.Diversity = 0.0,
@@ -32,6 +30,14 @@ def clip(
     gap_s: options.Gap = 0.0,
     exclude: options.Exclude = None,
     transcript: options.Transcript = None,
+    captions: dressing.Captions = None,
+    caption_files: dressing.CaptionFiles = "",
+    caption_track: dressing.CaptionTrack = False,
+    title_card: dressing.TitleCard = "",
+    hook_card: dressing.HookCard = "",
+    progress_bar: dressing.ProgressBar = False,
+    logo: dressing.Logo = None,
+    logo_corner: dressing.LogoCorner = dressing.Corner.TOP_RIGHT,
     join: editing.Join = None,
     tighten: editing.Tighten = False,
     speed: editing.Speed = 1.0,
@@ -69,10 +75,12 @@ def clip(
         gap_min_s=gap_s,
         exclusions=map(options.stretch, exclude or ()),
         title=title,
+        captions=dressing.captions(captions, caption_files, caption_track),
+        overlays=dressing.overlays(title_card, hook_card, progress_bar, logo_corner if logo else None),
         edit=editing.edit(join or (), tighten, speed, fade, audio),
         timelines=editing.timelines(timeline),
     )
-    terminal.run(made(follow.Files(video, transcript), spec, out, as_json, gateway), as_json)
+    terminal.run(made(follow.Files(video, transcript, logo=logo), spec, out, as_json, gateway), as_json)
 
 
 async def made(
@@ -116,6 +124,8 @@ def paths(document: dict) -> None:
             for kind in ("video", "thumbnail", "manifest"):
                 if clip[kind]:
                     terminal.say(f"  {kind:12} {clip[kind]}")
+            for file in clip["captions"]:
+                terminal.say(f"  {'captions':12} {file}")
     for kind in ("contact_sheet", "report"):
         if document[kind]:
             terminal.say(f"{kind.replace('_', ' '):14} {document[kind]}")

@@ -102,6 +102,10 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+WayToMake = Annotated[
+    Mode | None, typer.Option("--mode", help="Render all, or copy and encode the edges only (preset source).")
+]
+VideoCodec = Annotated[Codec | None, typer.Option("--codec", help="Video codec; the preset's by default.")]
 ConfigService = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
 ]

@@ -62,6 +62,8 @@ class Analysis:
     shots: tuple[Shot, ...] = ()
     focus: tuple[Focus, ...] = ()
     source: Source | None = None
+    transcript: Mapping[str, Any] | None = None
+    """As the document has it; `captions.words` reads it."""
     silence: tuple[tuple[float, float], ...] | None = None
     """Stretches without sound, in seconds; None where nobody listened."""
     words: tuple[Word, ...] | None = None
@@ -89,13 +91,14 @@ class Analysis:
             heard = _heard(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
-        return cls(shots=shots, focus=focus, source=source, **heard)
+        return cls(shots=shots, focus=focus, source=source, transcript=document.get("transcript"), **heard)
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Self:
         """Reads what `to_value` wrote."""
         shots = tuple(Shot(int(a), int(b), float(c), float(d), e and tuple(e)) for a, b, c, d, e in value["shots"])
-        return cls(shots=shots, focus=tuple(Focus(*map(float, entry)) for entry in value["focus"]))
+        focus = tuple(Focus(*map(float, entry)) for entry in value["focus"])
+        return cls(shots=shots, focus=focus, transcript=value.get("transcript"))
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values, to hand to a worker."""
@@ -104,6 +107,7 @@ class Analysis:
                 [shot.start_frame, shot.end_frame, shot.start_s, shot.end_s, shot.content] for shot in self.shots
             ],
             "focus": [[sample.t_s, sample.x, sample.y, sample.weight] for sample in self.focus],
+            **({"transcript": self.transcript} if self.transcript is not None else {}),
         }
 
     def within(self, start_s: float, end_s: float) -> Self:

@@ -48,17 +48,18 @@ def of(header: bytes, video: str) -> str:
     return "webm" if b"webm" in header and video in CATALOGUE["webm"].video else "mkv"
 
 
-def options(name: str, frames: int, packets: int) -> dict[str, str]:
+def options(name: str, frames: int, packets: int, spare: int = 0) -> dict[str, str]:
     """Options of the muxer.
 
     Args:
         name: of the container.
         frames: frames of the video.
         packets: packets of the audio.
+        spare: bytes of the index for what else is in the file.
     """
     if name != "mp4":
         return dict(BITEXACT)
-    return BITEXACT | TIMESCALE | {"moov_size": str(mp4.reserve(frames, packets))}
+    return BITEXACT | TIMESCALE | {"moov_size": str(mp4.reserve(frames, packets) + spare)}
 
 
 def interleaver(

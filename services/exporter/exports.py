@@ -35,6 +35,7 @@ from services.exporter import (
     progress,
     timelines,
 )
+from services.exporter import dressing as dressing_module
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
@@ -63,6 +64,7 @@ class Order:
     mode: str = passing.AUTO
     video_codec: str = ""
     """Empty for the preset's."""
+    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
     edit: asked.Edit = asked.UNEDITED
     """Without ranges it is about `wanted`."""
     recipe: again.Recipe | None = None
@@ -86,6 +88,7 @@ class Clip:
     end_frame: int
     checks: tuple[gate.Check, ...]
     config_version: int
+    captions: tuple[artifacts.Artifact, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -127,6 +130,17 @@ class Context:
     def canvas(self) -> geometry.Canvas:
         """The delivered picture."""
         return self.delivery.canvas
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Made:
+    """A clip whose file has its name, and what its manifest says beside where the source is from."""
+
+    clip: artifacts.Artifact
+    checks: tuple[gate.Check, ...]
+    document: Mapping[str, Any]
+    beside: tuple[artifacts.Artifact, ...] = ()
+    """Files of captions."""
 
 
 def place(directory: str, folder: str, name: str) -> str:
@@ -270,7 +284,7 @@ class Exporter:
         recipe, takes = order.recipe and order.recipe.edit, []
         for part in assembly.wanted(order.wish.ranges, recipe):
             # Only what lies before the end can be an anchor, and only the last ones matter.
-            shots = dataclasses.replace(found, focus=(), shots=_before(found.shots, part))
+            shots = dataclasses.replace(found, focus=(), transcript=None, shots=_before(found.shots, part))
             with TRACER.start_as_current_span("survey"):
                 result = await self._pool.run(
                     "services.exporter.survey:run",
@@ -283,9 +297,10 @@ class Exporter:
             takes.append(pieces.Take(result.value, result.arrays["pts"]))
         planned = await asyncio.to_thread(assembly.plan, takes, order.wish, recipe, preset, found)
         meter.expect(planned.edit.frames)
-        near = placement.near(found, takes)
+        near = _with_words(placement.near(found, takes), order, planned.edit.pieces)
         wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
         uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
+        dressing_module.refuse_unfit(order.dressing, wanted.container)
         threads = order.recipe.threads if order.recipe else self._limits.threads
         return Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
 
@@ -310,10 +325,14 @@ class Exporter:
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
+            checks += dressing_module.checks(rendered.value["dressing"])
             refuse_failed(checks, order.name)
         document = _manifest(context, pending.artifact, checks, prints.facts(decoded))
         document |= _rendered(context, rendered.value, encoder)
-        return await self._kept(session, source, context, (pending.artifact, checks, document), meter, listener)
+        beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
+        document |= dressing_module.entries(rendered.value, order.dressing, beside)
+        made = Made(pending.artifact, checks, document, beside)
+        return await self._kept(session, source, context, made, meter, listener)
 
     async def _cut(
         self,
@@ -329,25 +348,26 @@ class Exporter:
             made = await self._cutter.cut(files, job, context.preset, heard)
         document = _manifest(context, pending.artifact, made.checks, made.pictures)
         document |= _cut(context, made, pending.artifact)
-        return await self._kept(session, source, context, (pending.artifact, made.checks, document), meter, listener)
+        whole = Made(pending.artifact, made.checks, document)
+        return await self._kept(session, source, context, whole, meter, listener)
 
     async def _kept(
         self,
         session: sessions.Session,
         source: BinaryIO,
         context: Context,
-        made: tuple[artifacts.Artifact, tuple[gate.Check, ...], dict[str, Any]],
+        made: Made,
         meter: progress.Meter,
         listener: Listener,
     ) -> Clip:
-        clip, checks, document = made
+        document = dict(made.document)
         document["source"] = await self._source(source, context)
         path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         span = document["range"]
         frames = (span["start_frame"], span["end_frame"])
-        return Clip(clip, kept, *frames, checks, context.preset.config_version)
+        return Clip(made.clip, kept, *frames, made.checks, context.preset.config_version, made.beside)
 
     async def _encoder(self, codec: str) -> dict[str, str]:
         """The encoder of a codec, found once by trying; see `encoders.choose`."""
@@ -385,12 +405,14 @@ class Exporter:
             joins_s=planned.joins_s,
             fades=planned.fades,
             audio_track=context.order.edit.track,
+            dressing=_dressing(context),
         )
-        with TRACER.start_as_current_span("render", attributes={"clip.frames": planned.frames}):
+        attributes = {"clip.frames": planned.frames}
+        with TRACER.start_as_current_span("render", attributes=attributes), contextlib.ExitStack() as stack:
             return await self._pool.run(
                 "services.exporter.render:run",
                 job.to_value(),
-                inputs={"source": source},
+                inputs={"source": source, **dressing_module.inputs(context.order.dressing, self._sources, stack)},
                 outputs={"clip": target},
                 deadline_s=self._limits.render_deadline_s,
                 heartbeat_s=self._limits.heartbeat_s,
@@ -492,6 +514,18 @@ class Exporter:
         return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
 
 
+def _write_texts(
+    session: sessions.Session, context: Context, rendered: Mapping[str, Any]
+) -> tuple[artifacts.Artifact, ...]:
+    """Writes the captions that stand beside the clip."""
+    order = context.order
+    texts = dressing_module.texts(rendered, order.dressing.captions, context.canvas)
+    return tuple(
+        session.write_bytes(place(order.directory, "scripts", f"{order.name}.{kind}"), data)
+        for kind, data in texts.items()
+    )
+
+
 async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """Reads a manifest of a session.
 
@@ -527,6 +561,7 @@ def _check_order(order: Order) -> None:
     wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
     if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
         wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
+    wrong += dressing_module.violations(order.dressing)
     if wrong:
         detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
         raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
@@ -536,6 +571,29 @@ def _check_order(order: Order) -> None:
             reason="LAYOUT_UNIMPLEMENTED",
             metadata={"layout": order.layout},
         )
+
+
+def _dressing(context: Context) -> dict[str, Any] | None:
+    """What a worker lays over the clip."""
+    zone = dressing_module.zone(context.preset.name, context.aspect_ratio, context.canvas)
+    planned = context.edit
+    return dressing_module.plan(
+        context.order.dressing, context.found.transcript, planned.pieces, planned.schedule.rate, zone
+    )
+
+
+def _with_words(found: analysis.Analysis, order: Order, planned: Sequence[pieces.Piece]) -> analysis.Analysis:
+    """An analysis with what is said in the clip, where captions are asked for; it is kept in the manifest.
+
+    Raises:
+        errors.FailedPrecondition: The transcript of the analysis cannot be read.
+    """
+    try:
+        return dataclasses.replace(found, transcript=dressing_module.said(order.dressing, found.transcript, planned))
+    except dressing_module.Malformed as error:
+        raise errors.FailedPrecondition(
+            f"{order.analysis_path}: {error}", reason="ANALYSIS_MALFORMED", metadata={"path": order.analysis_path}
+        ) from error
 
 
 def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
@@ -556,6 +614,7 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         video_codec=context.delivery.video_codec,
         audio_codec=context.delivery.audio_codec,
         container=context.delivery.container,
+        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
     )
 
 

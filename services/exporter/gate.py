@@ -55,6 +55,8 @@ class Expected:
     video_codec: str = "h264"
     audio_codec: str = "aac"
     container: str = "mp4"
+    texts: int = 0
+    """Texts of the track inside; 0 for no track."""
 
 
 def inspect(
@@ -67,7 +69,8 @@ def inspect(
     """
     file = files.inputs["clip"]
     video, seen = _video(file, request["threads"], report)
-    return {"video": video, "audio": _audio(file, report), "fast_start": mp4.starts_fast(file)}, {"prints": seen}
+    heard, fast = _audio(file, report), mp4.starts_fast(file)
+    return {"video": video, "audio": heard, "fast_start": fast, "texts": _texts(file)}, {"prints": seen}
 
 
 def _video(file: BinaryIO, threads: int, report: pool.Report) -> tuple[dict[str, Any], np.ndarray]:
@@ -127,6 +130,14 @@ def _audio(file: BinaryIO, report: pool.Report) -> dict[str, Any] | None:
         }
 
 
+def _texts(file: BinaryIO) -> int:
+    """Texts of the text tracks; the empty ones between them do not count."""
+    with reading.opened(file) as opened:
+        streams = opened.container.streams.subtitles
+        packets = (packet for _, packet in opened.packets(*streams) if packet is not None) if streams else ()
+        return sum(bytes(packet)[:2] != b"\0\0" for packet in packets)
+
+
 def judge(
     found: Mapping[str, Any], size_bytes: int, expected: Expected, decoded: np.ndarray, rendered: np.ndarray | None
 ) -> tuple[Check, ...]:
@@ -147,6 +158,7 @@ def judge(
         *_timing_checks(found, expected),
         *_sound_checks(found["audio"], expected),
         *_picture_checks(decoded, rendered, expected),
+        *_text_checks(found["texts"], expected.texts),
         *size_checks(found["fast_start"], size_bytes, expected.container, expected.size_max_bytes),
     )
 
@@ -225,6 +237,11 @@ def _sound_checks(audio: Mapping[str, Any] | None, expected: Expected) -> Iterat
         yield check("loudness", level is not None and abs(level - target) <= LOUDNESS_TOLERANCE_LU, text, wanted)
     yield check("true_peak", peak is None or peak <= peak_max, "none" if peak is None else f"{peak:.2f} dBTP",
                 f"<= {peak_max:g} dBTP")  # fmt: skip
+
+
+def _text_checks(found: int, expected: int) -> Iterator[Check]:
+    if found or expected:
+        yield check("text_track", found == expected, f"{found} texts", f"{expected} texts")
 
 
 def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:

@@ -70,6 +70,7 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             size_max_bytes=int(preset["size_max_bytes"]),
             duration_max_s=float(preset["duration_max_s"]),
             pictures=prints.Facts(**document["pictures"]),
+            texts=int((document.get("captions") or {}).get("track_texts", 0)),
             **{name: str(document.get("delivery", FORMER)[name]) for name in FORMER},
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:

@@ -59,8 +59,8 @@ def refusal(
             reason="PASSTHROUGH_REFUSED",
             metadata={"preset": preset.name},
         )
-    changes = [field.name for field in dataclasses.fields(order) if field.name not in NEUTRAL]
-    changes = [name for name in changes if getattr(order, name)]
+    others = [field for field in dataclasses.fields(order) if field.name not in NEUTRAL]
+    changes = [field.name for field in others if getattr(order, field.name) != _unsaid(field)]
     reasons = {
         "rendering was asked for": order.mode == RENDER,
         "the preset delivers its own coding": not preset.passthrough,
@@ -74,6 +74,11 @@ def refusal(
         "a silent track is added": not facts["audio"] and preset.silent_track,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _unsaid(field: dataclasses.Field) -> Any:
+    """What a field holds where nothing is said."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 class Cutter:

@@ -17,6 +17,7 @@ from services.exporter import (
     camera,
     containers,
     cut,
+    dressing,
     encoders,
     fades,
     geometry,
@@ -34,6 +35,7 @@ from services.exporter import (
     splice,
     tracks,
 )
+from services.exporter.captions import track as text_track
 from services.exporter.encoders import quality
 
 BEAT_SAMPLES = 50  # chunks between two signs of life while sound is made
@@ -61,11 +63,13 @@ class Job:
     joins_s: Sequence[float]
     fades: asked.Fades
     audio_track: asked.Track
+    dressing: Mapping[str, Any] | None = None
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""
         return {
             **{name: getattr(self, name) for name in ("facts", "samples", "video_bps_max", "layout", "threads")},
+            "dressing": self.dressing,
             **{name: getattr(self, name).tolist() for name in ("pts", "shown", "times_s")},
             "rate": str(self.rate),
             **{name: [one.to_value() for one in getattr(self, name)] for name in ("spans", "sounds")},
@@ -82,6 +86,7 @@ class Job:
         """Reads what `to_value` wrote."""
         return cls(
             **{name: value[name] for name in ("facts", "samples", "video_bps_max", "layout", "threads", "preset")},
+            dressing=value["dressing"],
             pts=np.array(value["pts"], np.int64),
             shown=np.array(value["shown"], np.int64),
             times_s=np.array(value["times_s"], np.float64),
@@ -131,8 +136,9 @@ def run(
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     muxer = containers.CATALOGUE[job.preset["container"]].muxer
     for round_ in sizing.rounds(job, target):
-        with sink.open_sink(target, muxer, _muxer(job, track)) as container:
-            _write(round_, source, container, track, middles, seen, report)
+        dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
+        with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
+            _write(round_, source, container, track, middles, seen, dresser, report)
     value = {
         "crf": round_.preset["crf"],
         "frames": len(job.shown),
@@ -140,6 +146,8 @@ def run(
         "audio_track": heard,
         "crop": path.keys(job.shown, *_placed(job, middles)),
         "followed": bool(job.found.focus),
+        "dressing": dresser.facts() if job.dressing else None,
+        "texts": [entry.to_value() for entry in dresser.entries],
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
@@ -216,9 +224,10 @@ def _sound_facts(track: sound.Track | None) -> dict[str, Any] | None:
     }
 
 
-def _muxer(job: Job, track: sound.Track | None) -> dict[str, str]:
+def _muxer(job: Job, track: sound.Track | None, dresser: dressing.Dresser) -> dict[str, str]:
     packets = 0 if track is None else len(track.packets)
-    return containers.options(job.preset["container"], len(job.shown), packets)
+    spare = text_track.reserve(dresser.inside)
+    return containers.options(job.preset["container"], len(job.shown), packets, spare)
 
 
 def _write(
@@ -228,6 +237,7 @@ def _write(
     track: sound.Track | None,
     middles: np.ndarray,
     seen: np.ndarray,
+    dresser: dressing.Dresser,
     report: pool.Report,
 ) -> None:
     preset = job.preset
@@ -236,8 +246,9 @@ def _write(
     video = encoders.add(container, preset["encoder"], job.rate, size, wanted, job.threads)
     audio = sound.CODINGS[preset["audio_codec"]].add(container, preset["audio_bit_rate_bps"]) if track else None
     interleave = containers.interleaver(container, audio, track.packets if track else [])
+    interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
     fading = fades.of_picture(job.fades, len(job.shown), job.rate)
-    for number, whole in _delivered(job, source, middles):
+    for number, whole in dresser.over(_delivered(job, source, middles)):
         delivered = fading.apply(whole, number)
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate

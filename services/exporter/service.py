@@ -20,10 +20,13 @@ from chassis import errors, live, relay
 from media import artifacts, pool
 from services.exporter import (
     asked,
+    captions,
+    dressing,
     exports,
     gallery,
     gate,
     layouts,
+    overlays,
     passing,
     presets,
     progress,
@@ -231,9 +234,34 @@ def _order(request: pb.ExportClipRequest) -> exports.Order:
         proposal=_proposal(request.proposal_json),
         mode=MODES[request.mode],
         video_codec=CODECS[request.video_codec],
+        dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
         edit=edit,
         request=_kept(request),
     )
+
+
+def _captions(message: pb.CaptionOptions) -> captions.Wish:
+    formats = tuple(_name(pb.CaptionOptions.Format, number, "FORMAT_") for number in message.formats)
+    return captions.Wish(message.style, formats, message.text_track)
+
+
+def _overlays(message: pb.Overlays) -> overlays.Wish:
+    corner = message.logo_corner or pb.Overlays.CORNER_TOP_RIGHT
+    return overlays.Wish(
+        title=message.title,
+        title_s=message.title_s,
+        hook=message.hook,
+        hook_s=message.hook_s or overlays.HOOK_S,
+        progress_bar=message.progress_bar,
+        logo_uri=message.logo_uri,
+        logo_corner=_name(pb.Overlays.Corner, corner, "CORNER_"),
+        logo_opacity=message.logo_opacity or 1.0,
+    )
+
+
+def _name(kind: Any, number: int, prefix: str) -> str:
+    """A value of an enumeration in the words of the domain; the number where it is unknown."""
+    return kind.Name(number).removeprefix(prefix).lower() if number in kind.values() else str(number)
 
 
 def _kept(request: pb.ExportClipRequest) -> dict[str, Any]:
@@ -331,6 +359,7 @@ def _result(made: exports.Clip) -> pb.ExportClipResult:
         frames=media_pb2.FrameRange(start_frame=made.start_frame, end_frame=made.end_frame),
         checks=[_check(one) for one in made.checks],
         config_version=made.config_version,
+        captions=[_artifact(one, media_pb2.ARTIFACT_ROLE_CAPTIONS) for one in made.captions],
     )
 
 

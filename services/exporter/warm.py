@@ -8,7 +8,7 @@ import numpy as np
 import numpy.ma  # np.median imports it when it is first called
 from PIL import Image
 
-from services.exporter import analysis, camera, encoders, gate, images, loudness, preview, render, survey
+from services.exporter import analysis, camera, dressing, encoders, gate, images, loudness, preview, render, survey
 from services.exporter.smart import checks, write
 
 PRELOAD = ("services.exporter.warm:everything",)
@@ -27,3 +27,4 @@ def everything() -> None:
     frame = av.VideoFrame.from_ndarray(np.zeros((24, 16), np.uint8), format="yuv420p")
     av.video.reformatter.VideoReformatter().reformat(frame, 8, 8, "rgb24", interpolation="AREA").to_image()
     av.audio.resampler.AudioResampler("fltp", "stereo", loudness.RATE_HZ)
+    dressing.warm()

@@ -5,6 +5,7 @@ import hashlib
 import json
 from typing import Any
 
+from services.jobs import dressing
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -35,6 +36,8 @@ def spec(text: str) -> specs.Spec:
             "keywords": tuple(data["keywords"]),
             "clips": tuple(specs.TimeRange(**clip) for clip in data["clips"]),
             "durations": tuple(specs.Duration(**one) for one in data.get("durations", ())),
+            "captions": dressing.captions(data.get("captions")),
+            "overlays": dressing.overlays(data.get("overlays")),
             "exclusions": tuple(specs.TimeRange(**one) for one in data.get("exclusions", ())),
             "timelines": tuple(data.get("timelines", ())),
         }

@@ -64,6 +64,7 @@ class Role(enum.StrEnum):
     THUMBNAIL = "THUMBNAIL"
     CONTACT_SHEET = "CONTACT_SHEET"
     REPORT = "REPORT"
+    CAPTIONS = "CAPTIONS"
     TIMELINE = "TIMELINE"
 
 
@@ -185,6 +186,10 @@ class Job:
             if artifact.role is role and clip_name in ("", artifact.clip_name):
                 return artifact
         return None
+
+    def artifacts_of(self, role: Role, clip_name: str) -> list[Artifact]:
+        """The committed files of a role of one clip."""
+        return [one for one in self.artifacts if one.role is role and one.clip_name == clip_name]
 
     @property
     def trace_id(self) -> str:

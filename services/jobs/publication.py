@@ -24,6 +24,7 @@ FOLDERS = {
     jobs.Role.THUMBNAIL: "images",
     jobs.Role.CONTACT_SHEET: "images",
     jobs.Role.REPORT: "metadata",
+    jobs.Role.CAPTIONS: "scripts",
     jobs.Role.TIMELINE: "scripts",
 }
 ATTEMPTS = "video_clips"

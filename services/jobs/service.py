@@ -15,16 +15,18 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import clock, disk, paging, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, paging, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
+from services.jobs.remote import service as remote
 
 BATCH_MAX = 1000  # jobs in one call: one transaction of about a second
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 50, 1000
 REASON_LENGTH_MAX = 1000  # words of a person, not a file
 US_PER_S = 1_000_000
-OF_CLIPS = (jobs.Role.CLIP, jobs.Role.MANIFEST, jobs.Role.THUMBNAIL)
+OF_CLIPS = (jobs.Role.CLIP, jobs.Role.MANIFEST, jobs.Role.THUMBNAIL, jobs.Role.CAPTIONS)
+OVERLAY_FIELDS = ("title", "title_s", "hook", "hook_s", "progress_bar", "logo_uri", "logo_opacity")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,6 +232,8 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         gap_min_s=message.gap_min_s,
         exclusions=tuple(_range(stretch) for stretch in message.exclusions),
         explain=message.explain,
+        captions=_captions(message.captions) if message.HasField("captions") else None,
+        overlays=_overlays(message.overlays) if message.HasField("overlays") else None,
         edit=json_format.MessageToDict(message.edit, preserving_proto_field_name=True),
         manifest_uri=message.manifest_uri,
         timelines=tuple(
@@ -244,6 +248,17 @@ def _range(message: media_pb2.TimeRange) -> specs.TimeRange:
 
 def _range_message(stretch: specs.TimeRange | jobs.Clip) -> media_pb2.TimeRange:
     return media_pb2.TimeRange(start_s=stretch.start_s, end_s=stretch.end_s)
+
+
+def _captions(message: exporter_pb2.CaptionOptions) -> dressing.Captions:
+    formats = tuple(_enum_name(exporter_pb2.CaptionOptions.Format, one, "FORMAT_") for one in message.formats)
+    return dressing.Captions(message.style, formats, message.text_track)
+
+
+def _overlays(message: exporter_pb2.Overlays) -> dressing.Overlays:
+    values = {name: getattr(message, name) for name in OVERLAY_FIELDS}
+    corner = _enum_name(exporter_pb2.Overlays.Corner, message.logo_corner, "CORNER_")
+    return dressing.Overlays(**values, logo_corner=corner)
 
 
 def _spec_message(spec: specs.Spec) -> pb.JobSpec:
@@ -274,6 +289,8 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         gap_min_s=spec.gap_min_s,
         exclusions=[_range_message(stretch) for stretch in spec.exclusions],
         explain=spec.explain,
+        captions=remote.captions_message(spec.captions),
+        overlays=remote.overlays_message(spec.overlays),
         edit=json_format.ParseDict(spec.edit, exporter_pb2.Edit()) if spec.edit else None,
         manifest_uri=spec.manifest_uri,
         timelines=[f"FORMAT_{name}" for name in spec.timelines],
@@ -341,6 +358,7 @@ def _clips(job: jobs.Job) -> Iterator[pb.Clip]:
             thumbnail=_artifact(job.artifact(jobs.Role.THUMBNAIL, clip.name)),
             error=_failure(step.error),
             step=step.name,
+            captions=[_artifact(one) for one in job.artifacts_of(jobs.Role.CAPTIONS, clip.name)],
         )
 
 

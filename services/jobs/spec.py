@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.jobs import edits
+from services.jobs import dressing, edits
 
 COUNT_DEFAULT, COUNT_MAX = 5, 100  # more clips than a person looks through
 DURATION_MIN_DEFAULT_S, DURATION_MAX_DEFAULT_S = 15.0, 60.0
@@ -85,6 +85,8 @@ class Spec:
     exclusions: tuple[TimeRange, ...] = ()
     explain: int = 0
     evidence: bool = False
+    captions: dressing.Captions | None = None
+    overlays: dressing.Overlays | None = None
     mode: str = ""
     video_codec: str = ""
     edit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -115,6 +117,8 @@ def violations(spec: Spec) -> list[Violation]:
         *_text_violations(spec),
         *_map_violations(spec),
         *_clip_violations(spec),
+        *dressing.caption_violations(spec.captions),
+        *dressing.overlay_violations(spec.overlays),
         *_edit_violations(spec),
     ]
 
@@ -136,10 +140,12 @@ def _file_name(uri: str) -> str:
 def _source_violations(spec: Spec) -> Iterator[Violation]:
     if not spec.source_uri:
         yield "source_uri", "is required"
+    logo = ("overlays.logo_uri", spec.overlays.logo_uri if spec.overlays else "")
     for field, uri in (
         ("source_uri", spec.source_uri),
         ("transcript_uri", spec.transcript_uri),
         ("manifest_uri", spec.manifest_uri),
+        logo,
     ):
         if uri:
             yield from ((field, wrong) for wrong in _uri_faults(uri))

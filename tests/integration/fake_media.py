@@ -156,7 +156,14 @@ class FakeExporter(exporter_pb2_grpc.ExporterServiceServicer):
         clip = self.fake.write(request.output, f"{request.name}.mp4", request.name)
         asked = f"manifest of mode {request.mode}, codec {request.video_codec}"
         manifest = self.fake.write(request.output, f"{request.name}.manifest.json", asked)
-        yield exporter_pb2.ExportClipResponse(result=exporter_pb2.ExportClipResult(clip=clip, manifest=manifest))
+        beside = [
+            self.fake.write(request.output, f"{request.name}.{kind.removeprefix('FORMAT_').lower()}", "captions")
+            for kind in map(exporter_pb2.CaptionOptions.Format.Name, request.captions.formats)
+        ]
+        if request.HasField("captions") or request.HasField("overlays"):
+            self.fake.note("dressed", json_format.MessageToJson(request, indent=None))
+        result = exporter_pb2.ExportClipResult(clip=clip, manifest=manifest, captions=beside)
+        yield exporter_pb2.ExportClipResponse(result=result)
 
     async def RenderImages(self, request, context):
         session = request.output.session_id

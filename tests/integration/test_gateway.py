@@ -472,7 +472,11 @@ async def test_clip_is_rendered_again_as_a_job_of_its_own(
         dict(again.spec.labels),
     )
     assert again.id == (await stub.RenderClip(request)).id != job.id
+    words, title = exporter_pb2.CaptionOptions(style="pop"), exporter_pb2.Overlays(title="Again")
+    dressed = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1, captions=words, overlays=title))
+    assert (words, title) == (dressed.spec.captions, dressed.spec.overlays)
     as_it_was = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1))
+    assert not as_it_was.spec.HasField("captions")
     assert [media_pb2.TimeRange(start_s=10, end_s=40)] == list(as_it_was.spec.clips)
     joined = exporter_pb2.Edit(ranges=[exporter_pb2.SourceRange(time=moved)], speed=2)
     edited = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1, edit=joined))

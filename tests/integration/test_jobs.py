@@ -17,6 +17,7 @@ from typing import ClassVar
 
 import grpc
 import pytest
+from google.protobuf import json_format
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from reelsmith.exporter.v1 import exporter_pb2
@@ -228,6 +229,30 @@ async def test_ways_to_choose_clips_reach_the_analyzer(start) -> None:
     assert [(15, 3), (60, 5)] == [(one.target_s, one.count) for one in spec.durations]
     assert wanted == {name: getattr(spec, name) for name in wanted}
     assert [stretch] == list(spec.exclusions)
+
+
+async def test_captions_reach_the_exporter_and_come_back(start) -> None:
+    """What is laid over clips is said to the exporter as it was asked for; the files beside a clip are published."""
+    suite = await start()
+    wanted = {
+        "captions": exporter_pb2.CaptionOptions(style="pop", formats=["FORMAT_SRT", "FORMAT_ASS"], text_track=True),
+        "overlays": exporter_pb2.Overlays(
+            title="A title", title_s=4, hook="A hook", hook_s=2, progress_bar=True, logo_uri="file:///logo.png",
+            logo_corner="CORNER_BOTTOM_LEFT", logo_opacity=0.5,
+        ),
+    }  # fmt: skip
+    accepted = await suite.submit(suite.source(), count=1, **wanted)
+    await suite.events(accepted.id)
+    (line,) = [text for text in (suite.home / "journal").read_text().splitlines() if " dressed " in text]
+    asked = json_format.Parse(line.partition(" dressed ")[2], exporter_pb2.ExportClipRequest())
+    job = await suite.job(accepted.id)
+    for found in (asked, job.spec):
+        assert wanted == {name: getattr(found, name) for name in wanted}
+    (clip,) = job.clips
+    assert {"scripts/clip-01.srt", "scripts/clip-01.ass"} == {one.path for one in clip.captions}
+    assert {media_pb2.ARTIFACT_ROLE_CAPTIONS} == {one.role for one in clip.captions}
+    assert not [one for one in job.artifacts if one.path.startswith("scripts/")]
+    assert (suite.session(job.id) / "scripts/clip-01.ass").read_text().startswith(f"{job.id} captions")
 
 
 async def test_edit_reaches_the_exporter_and_timelines_come_with_the_clips(start) -> None:

@@ -6,6 +6,7 @@ instance answering a health check on the same connection.
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Sequence
 
@@ -17,7 +18,7 @@ from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import channels, client, errors
-from services.jobs import attempt, publication
+from services.jobs import attempt, dressing, publication
 from services.jobs import job as jobs
 
 ANALYZER, EXPORTER = "analyzer", "exporter"
@@ -150,7 +151,9 @@ class RemoteExecutor:
     ) -> attempt.Product:
         stub = exporter_pb2_grpc.ExporterServiceStub(channel)
         result = await _result(stub.ExportClip(_export_request(task), timeout=self._timeout_s), report, pings)
-        return attempt.Product(_files((result.clip, jobs.Role.CLIP), (result.manifest, jobs.Role.MANIFEST)))
+        captions = [(artifact, jobs.Role.CAPTIONS) for artifact in result.captions]
+        made = (result.clip, jobs.Role.CLIP), (result.manifest, jobs.Role.MANIFEST)
+        return attempt.Product(_files(*made, *captions))
 
     async def _images(
         self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
@@ -336,6 +339,8 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
         video_codec=f"VIDEO_CODEC_{spec.video_codec or 'UNSPECIFIED'}",
         analysis_path=_path(task.job, jobs.Role.ANALYSIS),
         proposal_json=clip.proposal_json,
+        captions=captions_message(spec.captions),
+        overlays=overlays_message(spec.overlays),
     )
     json_format.ParseDict(spec.edit, request.edit)
     request.manifest_path = spec.manifest_uri
@@ -346,6 +351,22 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
     else:
         request.time.start_s, request.time.end_s = clip.start_s, clip.end_s
     return request
+
+
+def captions_message(asked: dressing.Captions | None) -> exporter_pb2.CaptionOptions | None:
+    """Captions as the API has them."""
+    if asked is None:
+        return None
+    formats = [f"FORMAT_{name}" for name in asked.formats]
+    return exporter_pb2.CaptionOptions(style=asked.style, formats=formats, text_track=asked.text_track)
+
+
+def overlays_message(asked: dressing.Overlays | None) -> exporter_pb2.Overlays | None:
+    """Overlays as the API has them."""
+    if asked is None:
+        return None
+    corner = f"CORNER_{asked.logo_corner or 'UNSPECIFIED'}"
+    return exporter_pb2.Overlays(**{**dataclasses.asdict(asked), "logo_corner": corner})
 
 
 def _report_clip(job: jobs.Job, step: jobs.Step) -> exporter_pb2.ReportClip:

@@ -149,6 +149,7 @@ FILES = {
     "final_output/clip-01.mp4": b"video one" * 700,
     "images/clip-01.jpg": b"picture",
     "metadata/clip-01.manifest.json": b"{}",
+    "scripts/clip-01.srt": b"1",
     "metadata/report.html": b"<html></html>",
     "images/contact_sheet.jpg": b"sheet",
 }
@@ -176,6 +177,7 @@ def finished() -> jobs.Job:
         video=entry("final_output/clip-01.mp4"),
         manifest=entry("metadata/clip-01.manifest.json"),
         thumbnail=entry("images/clip-01.jpg"),
+        captions=[entry("scripts/clip-01.srt", media.ARTIFACT_ROLE_CAPTIONS)],
     )
     others = [
         entry("metadata/report.html", media.ARTIFACT_ROLE_REPORT),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from reelsmith.exporter.v1 import exporter_pb2
 
 COMMAND = (sys.executable, "-m", "client")
 
@@ -46,6 +47,7 @@ async def test_clip_prints_where_everything_is(fake, serve, finished, files, ste
     assert 0 == result.returncode, result.stderr
     clip = tmp_path / "out" / finished.id / "final_output" / "clip-01.mp4"
     assert files["final_output/clip-01.mp4"] == clip.read_bytes()
+    assert files["scripts/clip-01.srt"] == (clip.parent.parent / "scripts" / "clip-01.srt").read_bytes()
     assert re.search(r"clip 1  0:03\.5 to 1:11\.2  score 0\.750", result.stdout)
     assert str(pathlib.Path("out") / finished.id / "metadata" / "report.html") in result.stdout
     assert "analyze 50% (measure, 812 frames/s), 0:12 left" in result.stderr
@@ -73,6 +75,28 @@ async def test_clip_asks_for_what_the_options_say(fake, serve, finished, files, 
         spec.DESCRIPTOR.fields_by_name["layout"].enum_type.values_by_number[spec.layout].name,
     )
     assert video.as_uri() == spec.source_uri
+
+
+async def test_captions_and_overlays_are_asked_for(fake, serve, finished, files, video, reelsmith, tmp_path):
+    """Style, files, track, texts, bar and logo arrive as they were said; nothing said asks for nothing."""
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"png")
+    options = "--captions pop --caption-files srt,ass --caption-track --progress-bar --logo-corner bottom-left"
+    player = fake(finished, files)
+    async with serve(player) as address:
+        texts = ("--title-card", "A title", "--hook-card", "A hook", "--logo", logo)
+        await reelsmith("clip", video, *options.split(), *texts, "--gateway", address)
+        await reelsmith("clip", video, "--gateway", address)
+    spec, bare = (request.spec for request in player.requests if hasattr(request, "spec"))
+    assert exporter_pb2.CaptionOptions(style="pop", formats=[1, 3], text_track=True) == spec.captions
+    assert (
+        exporter_pb2.Overlays(
+            title="A title", hook="A hook", progress_bar=True, logo_uri=logo.as_uri(), logo_corner="CORNER_BOTTOM_LEFT"
+        )
+        == spec.overlays
+    )
+    assert not bare.HasField("captions")
+    assert not bare.HasField("overlays")
 
 
 async def test_edit_and_timelines_are_asked_for(fake, serve, finished, files, video, reelsmith):
@@ -127,7 +151,9 @@ async def test_ways_to_choose_clips_are_asked_for(fake, serve, finished, video, 
     assert [(60.0, 3723.5), (3.0, 4.5)] == [(one.start_s, one.end_s) for one in spec.exclusions]
 
 
-@pytest.mark.parametrize("options", [("--duration", "long"), ("--exclude", "9"), ("--exclude", "1:2:3:4-5")])
+@pytest.mark.parametrize(
+    "options", [("--duration", "long"), ("--exclude", "9"), ("--exclude", "1:2:3:4-5"), ("--caption-files", "doc")]
+)
 async def test_unreadable_option_is_told(video, reelsmith, options):
     """Wrong usage has its exit code and shows an example."""
     result = await reelsmith("clip", video, *options)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from services.jobs import codec
+from services.jobs import codec, dressing
 from services.jobs import spec as specs
 
 DIGEST = "8789225e0a7c8eb6f0ce9bdc28f1b73da4de681fd58c1eca2c19ef13042eaf1e"  # of the first release
@@ -64,6 +64,16 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("durations[0].count", {"durations": (specs.Duration(15.0, -1),)}),
         ("exclusions", {"exclusions": (specs.TimeRange(0, 1),) * 101}),
         ("exclusions[0].end_s", {"exclusions": (specs.TimeRange(2, 1),)}),
+        ("captions.style", {"captions": dressing.Captions("Big Words")}),
+        ("captions.formats[1]", {"captions": dressing.Captions(formats=("SRT", "SRT"))}),
+        ("captions.formats[0]", {"captions": dressing.Captions(formats=("7",))}),
+        ("overlays.title", {"overlays": dressing.Overlays(title="x" * 301)}),
+        ("overlays.hook", {"overlays": dressing.Overlays(hook="a\tb")}),
+        ("overlays.hook_s", {"overlays": dressing.Overlays(hook_s=math.nan)}),
+        ("overlays.title_s", {"overlays": dressing.Overlays(title_s=-1.0)}),
+        ("overlays.logo_uri", {"overlays": dressing.Overlays(logo_uri="logo.png")}),
+        ("overlays.logo_corner", {"overlays": dressing.Overlays(logo_corner="9")}),
+        ("overlays.logo_opacity", {"overlays": dressing.Overlays(logo_opacity=1.5)}),
         ("manifest_uri", {"manifest_uri": "clip-01.manifest.json"}),
         ("manifest_uri", {"manifest_uri": "file:///m.json", "analyze_only": True}),
         ("timelines", {"timelines": ("OTIO", "OTIO")}),
@@ -97,6 +107,8 @@ def test_good_specification_with_everything_has_no_violation() -> None:
         ("word",), {"motion": 0.0}, False, 100, {"team": "a"}, (specs.TimeRange(0.5, 1),),
         "file:///talk.srt", "talk", 1.0, (specs.Duration(15.0, 50), specs.Duration(60.0)), True, 3600.0,
         (specs.TimeRange(0.0, 9.0),), 100, True, mode="RENDER", video_codec="HEVC",
+        captions=dressing.Captions("karaoke", ("SRT", "VTT", "ASS"), True),
+        overlays=dressing.Overlays("A title", 5.0, "A hook", 2.0, True, "file:///logo.png", "TOP_LEFT", 0.5),
         edit={"speed": 2.0, "fades": {"sound_in_s": 1.0}, "tightening": {"filler_words": ["um"]}},
         timelines=("OTIO", "EDL"),
     )  # fmt: skip
@@ -136,6 +148,7 @@ def test_ways_to_choose_survive_the_store() -> None:
         specs.Spec(
             "file:///a.mp4", genre="auto", diversity=0.5, durations=(specs.Duration(15.0), specs.Duration(60.0, 2)),
             durations_apart=True, gap_min_s=2.0, exclusions=(specs.TimeRange(0.0, 9.0),), explain=7,
+            captions=dressing.Captions("pop", ("SRT",)), overlays=dressing.Overlays("A title"),
             edit={"speed": 2.0, "ranges": [{"time": {"end_s": 1.0}}]}, manifest_uri="file:///m", timelines=("EDL",),
         )
     )  # fmt: skip

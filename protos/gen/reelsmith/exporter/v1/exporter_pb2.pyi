@@ -59,7 +59,7 @@ VIDEO_CODEC_AV1: VideoCodec
 VIDEO_CODEC_VP9: VideoCodec
 
 class ExportClipRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "mode", "video_codec", "edit", "manifest_path")
+    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "captions", "overlays", "mode", "video_codec", "edit", "manifest_path")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,8 @@ class ExportClipRequest(_message.Message):
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     ANALYSIS_PATH_FIELD_NUMBER: _ClassVar[int]
     PROPOSAL_JSON_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAYS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     VIDEO_CODEC_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
@@ -84,11 +86,65 @@ class ExportClipRequest(_message.Message):
     layout: Layout
     analysis_path: str
     proposal_json: str
+    captions: CaptionOptions
+    overlays: Overlays
     mode: ExportMode
     video_codec: VideoCodec
     edit: Edit
     manifest_path: str
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., mode: _Optional[_Union[ExportMode, str]] = ..., video_codec: _Optional[_Union[VideoCodec, str]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., captions: _Optional[_Union[CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[Overlays, _Mapping]] = ..., mode: _Optional[_Union[ExportMode, str]] = ..., video_codec: _Optional[_Union[VideoCodec, str]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
+
+class CaptionOptions(_message.Message):
+    __slots__ = ("style", "formats", "text_track")
+    class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FORMAT_UNSPECIFIED: _ClassVar[CaptionOptions.Format]
+        FORMAT_SRT: _ClassVar[CaptionOptions.Format]
+        FORMAT_VTT: _ClassVar[CaptionOptions.Format]
+        FORMAT_ASS: _ClassVar[CaptionOptions.Format]
+    FORMAT_UNSPECIFIED: CaptionOptions.Format
+    FORMAT_SRT: CaptionOptions.Format
+    FORMAT_VTT: CaptionOptions.Format
+    FORMAT_ASS: CaptionOptions.Format
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_TRACK_FIELD_NUMBER: _ClassVar[int]
+    style: str
+    formats: _containers.RepeatedScalarFieldContainer[CaptionOptions.Format]
+    text_track: bool
+    def __init__(self, style: _Optional[str] = ..., formats: _Optional[_Iterable[_Union[CaptionOptions.Format, str]]] = ..., text_track: _Optional[bool] = ...) -> None: ...
+
+class Overlays(_message.Message):
+    __slots__ = ("title", "title_s", "hook", "hook_s", "progress_bar", "logo_uri", "logo_corner", "logo_opacity")
+    class Corner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CORNER_UNSPECIFIED: _ClassVar[Overlays.Corner]
+        CORNER_TOP_LEFT: _ClassVar[Overlays.Corner]
+        CORNER_TOP_RIGHT: _ClassVar[Overlays.Corner]
+        CORNER_BOTTOM_LEFT: _ClassVar[Overlays.Corner]
+        CORNER_BOTTOM_RIGHT: _ClassVar[Overlays.Corner]
+    CORNER_UNSPECIFIED: Overlays.Corner
+    CORNER_TOP_LEFT: Overlays.Corner
+    CORNER_TOP_RIGHT: Overlays.Corner
+    CORNER_BOTTOM_LEFT: Overlays.Corner
+    CORNER_BOTTOM_RIGHT: Overlays.Corner
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    TITLE_S_FIELD_NUMBER: _ClassVar[int]
+    HOOK_FIELD_NUMBER: _ClassVar[int]
+    HOOK_S_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_BAR_FIELD_NUMBER: _ClassVar[int]
+    LOGO_URI_FIELD_NUMBER: _ClassVar[int]
+    LOGO_CORNER_FIELD_NUMBER: _ClassVar[int]
+    LOGO_OPACITY_FIELD_NUMBER: _ClassVar[int]
+    title: str
+    title_s: float
+    hook: str
+    hook_s: float
+    progress_bar: bool
+    logo_uri: str
+    logo_corner: Overlays.Corner
+    logo_opacity: float
+    def __init__(self, title: _Optional[str] = ..., title_s: _Optional[float] = ..., hook: _Optional[str] = ..., hook_s: _Optional[float] = ..., progress_bar: _Optional[bool] = ..., logo_uri: _Optional[str] = ..., logo_corner: _Optional[_Union[Overlays.Corner, str]] = ..., logo_opacity: _Optional[float] = ...) -> None: ...
 
 class Edit(_message.Message):
     __slots__ = ("ranges", "tightening", "speed", "fades", "audio_track")
@@ -159,18 +215,20 @@ class ExportClipResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[ExportClipResult, _Mapping]] = ...) -> None: ...
 
 class ExportClipResult(_message.Message):
-    __slots__ = ("clip", "manifest", "frames", "checks", "config_version")
+    __slots__ = ("clip", "manifest", "frames", "checks", "config_version", "captions")
     CLIP_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
     FRAMES_FIELD_NUMBER: _ClassVar[int]
     CHECKS_FIELD_NUMBER: _ClassVar[int]
     CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
     clip: _media_pb2.Artifact
     manifest: _media_pb2.Artifact
     frames: _media_pb2.FrameRange
     checks: _containers.RepeatedCompositeFieldContainer[Check]
     config_version: int
-    def __init__(self, clip: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., manifest: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ..., config_version: _Optional[int] = ...) -> None: ...
+    captions: _containers.RepeatedCompositeFieldContainer[_media_pb2.Artifact]
+    def __init__(self, clip: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., manifest: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., checks: _Optional[_Iterable[_Union[Check, _Mapping]]] = ..., config_version: _Optional[int] = ..., captions: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ...) -> None: ...
 
 class Check(_message.Message):
     __slots__ = ("name", "state", "measured", "expected")

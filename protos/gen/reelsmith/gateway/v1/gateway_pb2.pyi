@@ -172,7 +172,7 @@ class Upload(_message.Message):
     def __init__(self, id: _Optional[str] = ..., size_bytes: _Optional[int] = ..., finished: _Optional[bool] = ..., sha256: _Optional[str] = ..., source_uri: _Optional[str] = ...) -> None: ...
 
 class RenderClipRequest(_message.Message):
-    __slots__ = ("job_id", "rank", "time", "aspect_ratio", "layout", "preset", "request_id", "mode", "edit")
+    __slots__ = ("job_id", "rank", "time", "aspect_ratio", "layout", "preset", "request_id", "captions", "overlays", "mode", "edit")
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     RANK_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +180,8 @@ class RenderClipRequest(_message.Message):
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     PRESET_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAYS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
     job_id: str
@@ -189,9 +191,11 @@ class RenderClipRequest(_message.Message):
     layout: _exporter_pb2.Layout
     preset: str
     request_id: str
+    captions: _exporter_pb2.CaptionOptions
+    overlays: _exporter_pb2.Overlays
     mode: _exporter_pb2.ExportMode
     edit: _exporter_pb2.Edit
-    def __init__(self, job_id: _Optional[str] = ..., rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., request_id: _Optional[str] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., request_id: _Optional[str] = ..., captions: _Optional[_Union[_exporter_pb2.CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[_exporter_pb2.Overlays, _Mapping]] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ...) -> None: ...
 
 class DeleteSessionRequest(_message.Message):
     __slots__ = ("id",)

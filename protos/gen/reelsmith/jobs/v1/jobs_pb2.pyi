@@ -63,7 +63,7 @@ class Job(_message.Message):
     def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ..., fraction: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., trace_id: _Optional[str] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "mode", "video_codec", "edit", "manifest_uri", "timelines")
+    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "captions", "overlays", "mode", "video_codec", "edit", "manifest_uri", "timelines")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,8 @@ class JobSpec(_message.Message):
     EXCLUSIONS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAYS_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     VIDEO_CODEC_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
@@ -131,12 +133,14 @@ class JobSpec(_message.Message):
     exclusions: _containers.RepeatedCompositeFieldContainer[_media_pb2.TimeRange]
     explain: int
     evidence: bool
+    captions: _exporter_pb2.CaptionOptions
+    overlays: _exporter_pb2.Overlays
     mode: _exporter_pb2.ExportMode
     video_codec: _exporter_pb2.VideoCodec
     edit: _exporter_pb2.Edit
     manifest_uri: str
     timelines: _containers.RepeatedScalarFieldContainer[_exporter_pb2.ExportTimelineRequest.Format]
-    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., video_codec: _Optional[_Union[_exporter_pb2.VideoCodec, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ...) -> None: ...
+    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., captions: _Optional[_Union[_exporter_pb2.CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[_exporter_pb2.Overlays, _Mapping]] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., video_codec: _Optional[_Union[_exporter_pb2.VideoCodec, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths")
@@ -207,7 +211,7 @@ class Step(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Step.Kind, str]] = ..., state: _Optional[_Union[Step.State, str]] = ..., attempts: _Optional[int] = ..., fencing_token: _Optional[int] = ..., progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., instance: _Optional[str] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_deaths: _Optional[int] = ...) -> None: ...
 
 class Clip(_message.Message):
-    __slots__ = ("rank", "time", "score", "state", "video", "manifest", "thumbnail", "error", "step")
+    __slots__ = ("rank", "time", "score", "state", "video", "manifest", "thumbnail", "error", "step", "captions")
     RANK_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +221,7 @@ class Clip(_message.Message):
     THUMBNAIL_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
     rank: int
     time: _media_pb2.TimeRange
     score: float
@@ -226,7 +231,8 @@ class Clip(_message.Message):
     thumbnail: _media_pb2.Artifact
     error: _media_pb2.Failure
     step: str
-    def __init__(self, rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., score: _Optional[float] = ..., state: _Optional[_Union[Step.State, str]] = ..., video: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., manifest: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., thumbnail: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., step: _Optional[str] = ...) -> None: ...
+    captions: _containers.RepeatedCompositeFieldContainer[_media_pb2.Artifact]
+    def __init__(self, rank: _Optional[int] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., score: _Optional[float] = ..., state: _Optional[_Union[Step.State, str]] = ..., video: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., manifest: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., thumbnail: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., step: _Optional[str] = ..., captions: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ...) -> None: ...
 
 class JobEvent(_message.Message):
     __slots__ = ("sequence", "time", "job", "step", "message")
