@@ -54,7 +54,7 @@ class Refused(MediaError):
 
 
 class Unsupported(MediaError):
-    """Understood, but not handled: NOT_ON_DEVICE where only the processor can."""
+    """Understood, but not handled: NOT_ON_DEVICE where only the processor can; SUBJECT_LOST."""
 
     code_name = "FAILED_PRECONDITION"
     default_reason = "UNSUPPORTED"

@@ -19,7 +19,7 @@ def clip(
     max_s: Annotated[float, typer.Option("--max", min=0.5, max=3600, metavar="S", help="Longest clip, seconds.")] = 60,
     aspect: Annotated[options.Aspect | None, typer.Option(help="Shape; the preset's by default.")] = None,
     preset: Annotated[str, typer.Option(help="Delivery preset, such as tiktok.")] = "",
-    layout: Annotated[options.Layout | None, typer.Option(help="How the picture is filled.")] = None,
+    layout: options.Filling = None,
     mode: options.WayToMake = None,
     codec: options.VideoCodec = None,
     keyword: Annotated[list[str] | None, typer.Option(help="A word that raises the score; may be repeated.")] = None,

@@ -26,6 +26,7 @@ class Aspect(enum.StrEnum):
 class Layout(enum.StrEnum):
     """How the source's picture fills the delivered one."""
 
+    AUTO = "auto"
     FILL = "fill"
     FIT_BLUR = "fit-blur"
     LETTERBOX = "letterbox"
@@ -102,6 +103,9 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+Filling = Annotated[
+    Layout | None, typer.Option("--layout", help="How the picture is filled; by default auto: by shot, with reasons.")
+]
 WayToMake = Annotated[
     Mode | None, typer.Option("--mode", help="Render all, or copy and encode the edges only (preset source).")
 ]

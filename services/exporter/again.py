@@ -66,6 +66,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
 
 def _analysis(value: Mapping[str, Any]) -> analysis.Analysis:
     rows = [row for name in ("shots", "focus") for row in value[name]]
+    rows += [row for _, _, samples in value["subjects"] for row in samples] + [row[-1] or () for row in value["shots"]]
     if not all(math.isfinite(one) for row in rows for one in row if isinstance(one, int | float)):
         raise ValueError("a number of the analysis is not finite")
     return analysis.Analysis.from_value(value)

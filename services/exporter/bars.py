@@ -44,7 +44,21 @@ def within(found: analysis.Analysis, shares: tuple[float, float, float, float]) 
             sample,
             x=min(max((sample.x - left) / width, 0.0), 1.0),
             y=min(max((sample.y - top) / height, 0.0), 1.0),
+            spread_x=sample.spread_x / width,
         )
         for sample in found.focus
     ]
-    return dataclasses.replace(found, focus=tuple(moved))
+    people = [
+        dataclasses.replace(subject, samples=tuple(_moved(row, shares) for row in subject.samples))
+        for subject in found.subjects
+    ]
+    return dataclasses.replace(found, focus=tuple(moved), subjects=tuple(people))
+
+
+def _moved(
+    row: tuple[float, float, float, float, float], shares: tuple[float, float, float, float]
+) -> tuple[float, float, float, float, float]:
+    t_s, left, top, width, height = row
+    edges = ((left, top), (left + width, top + height))
+    (left, top), (right, bottom) = (((x - shares[0]) / shares[2], (y - shares[1]) / shares[3]) for x, y in edges)
+    return t_s, *analysis.clipped(left, top, right, bottom)

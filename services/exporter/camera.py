@@ -1,11 +1,11 @@
-"""The planned camera: where the crop window stands in every frame of a clip.
+"""The planned camera: where a window stands in every frame of a stretch of one shot.
 
-Per shot the path is planned as a whole, as an operator would who has seen the take: hold while the subject stays near
-the middle, move when staying would lose it, and move smoothly. A dynamic program picks the holds; every change between
-two holds becomes one eased move whose speed and acceleration are bounded. A cut of the shot is a cut of the crop.
+The path is planned as a whole, as an operator would who has seen the take: hold while the subject is well inside,
+move when staying would lose it, begin in time, and move smoothly. A dynamic program over place and speed finds the path
+of the least cost among all whose speed and acceleration are bounded; a B-spline through it bounds the jerk as well.
 
 Source: the hold, pan and cut vocabulary of Grundmann et al., "Auto-Directed Video Stabilization with Robust L1 Optimal
-Camera Paths", CVPR 2011; the fifth-degree ease is the minimum-jerk profile of Flash and Hogan, 1985.
+Camera Paths", CVPR 2011; Viterbi, "Error bounds for convolutional codes", 1967, with the speed as part of the state.
 """
 
 import dataclasses
@@ -16,73 +16,200 @@ import numpy as np
 
 from services.exporter import analysis
 
-STANDS = 65  # candidate places of the window along one axis: 1.5 % of its travel apart, too fine to be seen
-SAMPLES_MAX = 4096  # samples of one shot that are planned; a longer shot is thinned, so that the work stays bounded
-STRETCHES_MAX = 12  # attempts to slow a path down before it is replaced by one hold
-PEAK_SPEED = 1.875  # greatest slope of the ease 10u^3 - 15u^4 + 6u^5
-PEAK_ACCELERATION = 10 / np.sqrt(3)  # greatest curvature of the same ease
-CHECKS_PER_S = 120  # density at which speed and acceleration of a finished path are checked
+STEP_S = 0.2  # between two moments that are planned: a camera that follows faster is nervous
+MOMENTS_MAX = 4096  # of one stretch; longer ones are planned in longer steps, so that the work stays bounded
+STANDS_MAX = 257  # candidate places of the window along one axis; only panoramas are wide enough to need more
+LEVELS_MAX = 16  # of speed and of its change: enough for steps of a fifth of a second
+FINENESS = 0.018  # of the window between two candidate places: 19 pixels of 1080, too fine to be seen in a hold
+WEIGHT_MIN = 1e-3  # of a moment at which nothing is asked: where nothing ever is, the window stays in the middle
+SLACK_S = 1e-5  # shot times are rounded to microseconds
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
     """How the camera may move. Distances are in window widths (or heights), times in seconds."""
 
-    dead_zone: float = 0.14  # how far the subject may leave the middle before anything is asked of the camera
-    reach: float = 0.22  # distance beyond the dead zone that costs one unit per sample
-    cost_max: float = 4.0  # one wild sample must not move the camera
-    move_cost: float = 7.0  # price of a move, in units: about a second of a half-lost subject
+    dead_zone: float = 0.14  # how far the subject may leave its place before anything is asked of the camera
+    reach: float = 0.22  # distance beyond the dead zone that costs one unit per moment
+    cost_max: float = 4.0  # one wild moment must not move the camera
+    lost_cost: float = 5.0  # price of a moment in which the subject is cut, and as much again as it goes out of sight
+    lost_near: float = 0.02  # distance at which a cut subject costs its full price
+    lost_far: float = 0.3  # distance at which it is out of sight
+    move_cost: float = 7.0  # price of setting off or turning back: about a second of a half-lost subject
     distance_cost: float = 1.5  # price per window of travel
+    change_cost: float = 0.02  # price per squared step of speed: changes are spread over time
     centering: float = 0.02  # slight pull to the subject inside the dead zone, so that holds are centred
     speed_max: float = 0.75
     acceleration_max: float = 1.5
-    move_min_s: float = 0.7
+
+    @property
+    def jerk_max(self) -> float:
+        """Greatest jerk of a path planned in steps of `STEP_S`: from full gas to full brake within one of them."""
+        return 2 * self.acceleration_max / STEP_S
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Move:
-    """One eased change of place, centred on a moment."""
+class Wish:
+    """What is asked of the camera along one axis, at moments `step_s` apart; shares of the picture.
 
-    middle_s: float
-    duration_s: float
-    distance: float
+    Attributes:
+        ideal: Where the middle of the window would best be, (n,).
+        low: Least place of the middle at which the subject is fully inside, (n,); -inf where there is none.
+        high: Greatest such place, (n,); inf where there is no subject.
+        weight: From 0, nothing is asked, to 1, (n,).
+        edges: Stretches that no edge of the window should cut through: (m, n, 2); faces of other people.
+    """
+
+    ideal: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    weight: np.ndarray
+    edges: np.ndarray
 
 
-def plan(
-    found: analysis.Analysis, times_s: np.ndarray, window: tuple[float, float], limits: Limits = Limits()
-) -> np.ndarray:
-    """Plans where the middle of the window is in every frame.
+def moments(start_s: float, end_s: float) -> np.ndarray:
+    """The moments that a stretch is planned at: evenly, from one step before its start to one step after its end."""
+    step_s = max(STEP_S, (end_s - start_s) / (MOMENTS_MAX - 3))
+    count = int(np.ceil((end_s - start_s) / step_s - 1e-9)) + 3
+    return start_s + step_s * np.arange(-1, count - 1)
+
+
+def follow(wish: Wish, step_s: float, window: float, limits: Limits = Limits()) -> np.ndarray:
+    """Plans where the middle of the window is at every moment.
 
     Args:
-        found: shots and focus samples; none of either means one shot and the middle of the picture.
-        times_s: float64 (n,), ascending times of the frames, in seconds of the source.
-        window: width and height of the window as shares of the shown picture, each in (0, 1].
-        limits: how the camera may move.
+        wish: What is asked.
+        step_s: Time between two moments.
+        window: Size of the window as a share of the picture, in (0, 1].
+        limits: How the camera may move.
 
     Returns:
-        float64 (n, 2): x and y of the middle, as shares of the shown picture; the window never leaves the picture.
+        float64 (n,); the window never leaves the picture.
     """
-    path = np.full((len(times_s), 2), 0.5)
-    for first, last, start_s, end_s in takes(found.shots, times_s):
-        samples = [sample for sample in found.focus if start_s <= sample.t_s < end_s and sample.weight > 0]
-        if not samples:
-            continue
-        samples = samples[:: -(-len(samples) // SAMPLES_MAX)]
-        stamps = np.array([sample.t_s for sample in samples])
-        weights = np.array([sample.weight for sample in samples])
-        for axis in (0, 1):
-            wanted = np.array([(sample.x, sample.y)[axis] for sample in samples])
-            if window[axis] < 1:
-                take = _axis(stamps, wanted, weights, window[axis], (start_s, end_s), limits)
-                path[first:last, axis] = take(times_s[first:last])
-    return path
+    low, high = window / 2, 1 - window / 2
+    travel = (high - low) / window
+    if travel < 1e-9:
+        return np.full(len(wish.ideal), 0.5)
+    stands = np.linspace(low, high, min(int(np.ceil(travel / FINENESS)) + 1, STANDS_MAX))
+    step = travel / (len(stands) - 1)
+    speeds = min(max(int(limits.speed_max * step_s / step), 1), LEVELS_MAX)
+    changes = min(max(int(limits.acceleration_max * step_s**2 / step), 1), LEVELS_MAX)
+    costs = holding_costs(wish, stands, window, limits)
+    return stands[_cheapest(costs, _Moving(speeds, changes, step, limits))]
+
+
+def holding_costs(wish: Wish, stands: np.ndarray, window: float, limits: Limits) -> np.ndarray:
+    """What it costs to stand at each place at each moment.
+
+    Args:
+        wish: What is asked.
+        stands: float64 (m,), candidate places.
+        window: Size of the window, in the same unit.
+        limits: Dead zone, reach and prices.
+
+    Returns:
+        float64 (n, m): the distance from the ideal beyond the dead zone, squared and bounded; the slight pull to it;
+        the price of a subject that is cut; and half of that for an edge that cuts through somebody else.
+    """
+    ideal = np.clip(wish.ideal, window / 2, 1 - window / 2)
+    away = np.abs(ideal[:, None] - stands[None, :]) / window
+    outside = np.maximum(away - limits.dead_zone, 0.0) / limits.reach
+    missed = np.maximum(np.maximum(wish.low[:, None] - stands, stands - wish.high[:, None]), 0.0) / window
+    lost = np.minimum(missed / limits.lost_near, 1.0) + np.minimum(missed / limits.lost_far, 1.0)
+    cost = np.minimum(outside**2, limits.cost_max) + limits.centering * away + limits.lost_cost * lost
+    for face, side in itertools.product(wish.edges, (-window / 2, window / 2)):
+        cut = (face[:, :1] < stands + side) & (stands + side < face[:, 1:])
+        cost += limits.lost_cost / 2 * cut
+    return cost * np.maximum(wish.weight, WEIGHT_MIN)[:, None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moving:
+    """Speeds from -levels to levels, in places per moment, and what going and changing costs."""
+
+    levels: int
+    changes: int
+    step: float
+    limits: Limits
+
+    @property
+    def speeds(self) -> np.ndarray:
+        return np.arange(-self.levels, self.levels + 1)
+
+    def going(self) -> np.ndarray:
+        """The price of each speed for one moment, (v,)."""
+        return self.limits.distance_cost * self.step * np.abs(self.speeds)
+
+    def changing(self) -> np.ndarray:
+        """The price of coming to each speed from one that is lower by each change, (changes, v); inf without one.
+
+        The first row is no change, so that of equal paths the evenest is taken.
+        """
+        change = np.array(sorted(range(-self.changes, self.changes + 1), key=abs))
+        before = self.speeds[None, :] - change[:, None]
+        off = (self.speeds != 0) & (np.sign(before) != np.sign(self.speeds))
+        price = self.limits.change_cost * change[:, None] ** 2.0 + self.limits.move_cost * off
+        return np.where(np.abs(before) <= self.levels, price, np.inf)
+
+
+def _cheapest(holding: np.ndarray, moving: _Moving) -> np.ndarray:
+    """Picks the cheapest path among places and speeds: int64 (n,), indices of places; it may begin and end moving."""
+    count, stands = holding.shape
+    speeds, going, changing = moving.speeds, moving.going(), moving.changing()
+    change = np.array(sorted(range(-moving.changes, moving.changes + 1), key=abs))
+    before = np.clip(np.arange(len(speeds))[None, :] - change[:, None], 0, len(speeds) - 1)
+    origin = np.arange(stands)[:, None] - speeds[None, :]
+    real = (origin >= 0) & (origin < stands)
+    origin = np.clip(origin, 0, stands - 1)
+    columns = np.arange(len(speeds))
+    total = holding[0][:, None] + (moving.limits.move_cost * (speeds != 0))[None, :]
+    back = np.zeros((count, stands, len(speeds)), np.int8)
+    for index in range(1, count):
+        ways = total[:, before] + changing  # (stands, changes, speeds)
+        pick = ways.argmin(axis=1)
+        best = np.take_along_axis(ways, pick[:, None], axis=1)[:, 0]
+        total = np.where(real, best[origin, columns], np.inf) + going + holding[index][:, None]
+        back[index] = pick[origin, columns]
+    place, speed = np.unravel_index(int(total.argmin()), total.shape)
+    chosen = np.empty(count, np.int64)
+    for index in range(count - 1, -1, -1):
+        chosen[index] = place
+        pick = back[index, place, speed]
+        place, speed = place - speeds[speed] if index else place, before[pick, speed]
+    return chosen
+
+
+def curve(points: np.ndarray, start_s: float, step_s: float, times_s: np.ndarray) -> np.ndarray:
+    """The smooth path through planned points.
+
+    Speed, acceleration and jerk of the curve are averages of the first, second and third differences of the points:
+    what bounds these bounds the curve.
+
+    Args:
+        points: float64 (n,), places at moments `step_s` apart.
+        start_s: The first moment.
+        step_s: Time between two moments.
+        times_s: float64 (m,), between the second moment and the last but one.
+
+    Returns:
+        float64 (m,).
+
+    Source: de Boor, "A Practical Guide to Splines", 1978: the uniform cubic B-spline.
+    """
+    place = (times_s - start_s) / step_s
+    index = np.clip(place.astype(np.int64), 1, len(points) - 3)
+    u = np.clip(place - index, 0.0, 1.0)
+    parts = ((1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3)
+    # Differences from one point, so that a hold is exactly one number.
+    base = points[index]
+    return base + sum(part * (points[index + shift - 1] - base) for shift, part in enumerate(parts)) / 6
 
 
 def takes(shots: Sequence[analysis.Shot], times_s: np.ndarray) -> list[tuple[int, int, float, float]]:
     """Splits the frames of a clip at the cuts of the source.
 
     Args:
-        shots: shots of the source.
+        shots: Shots of the source.
         times_s: float64 (n,), ascending times of the frames.
 
     Returns:
@@ -90,8 +217,7 @@ def takes(shots: Sequence[analysis.Shot], times_s: np.ndarray) -> list[tuple[int
     """
     if not len(times_s):
         return []
-    slack_s = 1e-5  # shot times are rounded to microseconds
-    cuts = sorted({shot.start_s - slack_s for shot in shots if times_s[0] < shot.start_s - slack_s <= times_s[-1]})
+    cuts = sorted({shot.start_s - SLACK_S for shot in shots if times_s[0] < shot.start_s - SLACK_S <= times_s[-1]})
     borders = [0, *(int(np.searchsorted(times_s, cut)) for cut in cuts), len(times_s)]
     edges = [float(times_s[0]) - 0.25, *cuts, float(times_s[-1]) + 0.25]  # a sample just outside still informs
     return [
@@ -99,145 +225,3 @@ def takes(shots: Sequence[analysis.Shot], times_s: np.ndarray) -> list[tuple[int
         for index, (first, last) in enumerate(itertools.pairwise(borders))
         if last > first
     ]
-
-
-def _axis(
-    stamps: np.ndarray,
-    wanted: np.ndarray,
-    weights: np.ndarray,
-    window: float,
-    span: tuple[float, float],
-    limits: Limits,
-) -> "Track":
-    low, high = window / 2, 1 - window / 2
-    stands = np.linspace(low, high, STANDS)
-    scale = np.clip(weights / max(float(np.median(weights)), 1e-9), 0.0, 1.0)
-    costs = holding_costs(np.clip(wanted, low, high), stands, window, limits) * scale[:, None]
-    places = stands[cheapest(costs, moving_costs(stands, window, limits))]
-    return settle(stamps, places, window, span, limits)
-
-
-def holding_costs(wanted: np.ndarray, stands: np.ndarray, window: float, limits: Limits) -> np.ndarray:
-    """What it costs to stand at each place while the subject is where it is.
-
-    Args:
-        wanted: float64 (n,), where the subject is.
-        stands: float64 (m,), candidate places.
-        window: size of the window, in the same unit.
-        limits: dead zone, reach and bounds.
-
-    Returns:
-        float64 (n, m): `min(max(0, |x - p| / window - dead_zone) / reach, 2)^2 + centering * |x - p| / window`.
-    """
-    away = np.abs(wanted[:, None] - stands[None, :]) / window
-    outside = np.maximum(away - limits.dead_zone, 0.0) / limits.reach
-    return np.minimum(outside**2, limits.cost_max) + limits.centering * away
-
-
-def moving_costs(stands: np.ndarray, window: float, limits: Limits) -> np.ndarray:
-    """What it costs to go from each place to each other: float64 (m, m), zero on the diagonal."""
-    distance = np.abs(stands[:, None] - stands[None, :]) / window
-    return np.where(distance > 0, limits.move_cost + limits.distance_cost * distance, 0.0)
-
-
-def cheapest(holding: np.ndarray, moving: np.ndarray) -> np.ndarray:
-    """Picks the cheapest sequence of places.
-
-    Args:
-        holding: float64 (n, m), cost of each place at each sample.
-        moving: float64 (m, m), cost of going from one place (row) to another (column).
-
-    Returns:
-        int64 (n,): the place at each sample; the lowest index among equals.
-
-    Source: Viterbi, "Error bounds for convolutional codes", 1967.
-    """
-    total, back = holding[0].copy(), np.zeros(holding.shape, np.int64)
-    columns = np.arange(holding.shape[1])
-    for index in range(1, len(holding)):
-        ways = total[:, None] + moving
-        back[index] = np.argmin(ways, axis=0)
-        total = ways[back[index], columns] + holding[index]
-    chosen = np.empty(len(holding), np.int64)
-    chosen[-1] = np.argmin(total)
-    for index in range(len(holding) - 1, 0, -1):
-        chosen[index - 1] = back[index, chosen[index]]
-    return chosen
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Track:
-    """A path along one axis: a first place and eased moves, which may overlap into one long pan."""
-
-    start: float
-    moves: tuple[Move, ...]
-    low: float
-    high: float
-
-    def __call__(self, times_s: np.ndarray) -> np.ndarray:
-        """Where the middle is: float64 (n,) for float64 (n,) times."""
-        place = np.full(len(times_s), self.start)
-        for move in self.moves:
-            place += move.distance * ease((times_s - move.middle_s) / move.duration_s + 0.5)
-        return np.clip(place, self.low, self.high)
-
-
-def ease(share: np.ndarray) -> np.ndarray:
-    """The minimum-jerk ease from 0 to 1: `10u^3 - 15u^4 + 6u^5`, flat outside of 0 to 1."""
-    u = np.clip(share, 0.0, 1.0)
-    return u * u * u * (10 + u * (6 * u - 15))
-
-
-def settle(stamps: np.ndarray, places: np.ndarray, window: float, span: tuple[float, float], limits: Limits) -> Track:
-    """Turns holds into a smooth path within the bounds.
-
-    Args:
-        stamps: float64 (n,), times of the samples.
-        places: float64 (n,), the place that was picked at each sample.
-        window: size of the window.
-        span: start and end of the take in seconds.
-        limits: bounds of speed and acceleration.
-
-    Returns:
-        The path. Where no slowing down brings it within the bounds, one hold at the place held longest.
-    """
-    low, high = window / 2, 1 - window / 2
-    slowness = 1.0
-    for _ in range(STRETCHES_MAX):
-        track = Track(float(places[0]), tuple(_moves(stamps, places, window, span, limits, slowness)), low, high)
-        excess = strain(track, window, span, limits)
-        if excess <= 1.0:
-            return track
-        slowness *= 1.05 * excess
-    values, counts = np.unique(places, return_counts=True)
-    return Track(float(values[np.argmax(counts)]), (), low, high)
-
-
-def _moves(stamps, places, window, span, limits, slowness):
-    for index in np.flatnonzero(np.diff(places)):
-        distance = float(places[index + 1] - places[index])
-        length = abs(distance) / window
-        duration_s = slowness * max(
-            limits.move_min_s,
-            PEAK_SPEED * length / limits.speed_max,
-            float(np.sqrt(PEAK_ACCELERATION * length / limits.acceleration_max)),
-        )
-        middle_s = float(stamps[index] + stamps[index + 1]) / 2
-        earliest, latest = span[0] + duration_s / 2, span[1] - duration_s / 2
-        if earliest <= latest:
-            middle_s = min(max(middle_s, earliest), latest)
-        yield Move(middle_s, duration_s, distance)
-
-
-def strain(track: Track, window: float, span: tuple[float, float], limits: Limits) -> float:
-    """How far a path is over the bounds: 1 is exactly at them, 1.2 needs 1.2 times as long."""
-    if not track.moves:
-        return 0.0
-    count = min(max(int((span[1] - span[0]) * CHECKS_PER_S), 8), SAMPLES_MAX * 16)
-    grid = np.linspace(span[0], span[1], count)
-    step_s = grid[1] - grid[0]
-    speed = np.diff(track(grid)) / step_s / window
-    acceleration = np.diff(speed) / step_s
-    fastest = float(np.max(np.abs(speed))) / limits.speed_max
-    hardest = float(np.max(np.abs(acceleration))) / limits.acceleration_max
-    return max(fastest, float(np.sqrt(hardest))) if max(fastest, hardest) > 1.01 else min(max(fastest, hardest), 1.0)

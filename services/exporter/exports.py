@@ -22,6 +22,7 @@ from services.exporter import (
     assembly,
     cut,
     delivery,
+    director,
     edit,
     gate,
     geometry,
@@ -125,6 +126,11 @@ class Context:
     def edit(self) -> edit.Edit:
         """The planned clip."""
         return self.plan.edit
+
+    @property
+    def seen(self) -> analysis.Analysis:
+        """What was found, on the time line of the clip."""
+        return placement.placed(self.found, self.edit.pieces, self.edit.schedule.rate)
 
     @property
     def canvas(self) -> geometry.Canvas:
@@ -246,6 +252,7 @@ class Exporter:
             found = recipe.found if recipe else await self._analysis(session, order, source)
             for decoding in (False, True):
                 context = await self._survey(source, order, preset, found, decoding, meter, listener)
+                await asyncio.to_thread(director.refuse_unfit, order.layout, context.seen, context.edit.times_s)
                 try:
                     return await self._make(session, source, context, meter, listener)
                 except media_errors.Unreadable as error:
@@ -284,7 +291,8 @@ class Exporter:
         recipe, takes = order.recipe and order.recipe.edit, []
         for part in assembly.wanted(order.wish.ranges, recipe):
             # Only what lies before the end can be an anchor, and only the last ones matter.
-            shots = dataclasses.replace(found, focus=(), transcript=None, shots=_before(found.shots, part))
+            before = _before(found.shots, part)
+            shots = dataclasses.replace(found, focus=(), subjects=(), transcript=None, shots=before)
             with TRACER.start_as_current_span("survey"):
                 result = await self._pool.run(
                     "services.exporter.survey:run",
@@ -398,7 +406,7 @@ class Exporter:
             canvas=context.canvas,
             layout=context.order.layout,
             preset=context.preset.to_value() | context.delivery.to_value() | {"encoder": encoder},
-            found=placement.placed(context.found, planned.pieces, planned.schedule.rate),
+            found=context.seen,
             threads=context.threads,
             spans=planned.spans,
             sounds=planned.sounds,
@@ -565,9 +573,9 @@ def _check_order(order: Order) -> None:
     if wrong:
         detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
         raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
-    if order.layout not in layouts.CATALOGUE:
+    if order.layout not in layouts.CHOICES:
         raise errors.Unimplemented(
-            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CATALOGUE)}",
+            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CHOICES)}",
             reason="LAYOUT_UNIMPLEMENTED",
             metadata={"layout": order.layout},
         )
@@ -615,6 +623,8 @@ def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
         audio_codec=context.delivery.audio_codec,
         container=context.delivery.container,
         texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
+        framing=rendered["framing"],
+        subject_inside_min=preset.subject_inside_min,
     )
 
 
@@ -666,14 +676,15 @@ def _manifest(
 
 def _rendered(context: Context, rendered: Mapping[str, Any], encoder: Mapping[str, str]) -> dict[str, Any]:
     """What the manifest of a clip says that was rendered."""
-    follows = layouts.CATALOGUE[context.order.layout].FOLLOWS
     return {
         "edit": context.plan.to_value() | {"audio_track": rendered["audio_track"]},
-        "crop_path": rendered["crop"] if follows else [],
-        "focus_source": "analysis" if rendered["followed"] and follows else "centre",
+        "crop_path": rendered["crop"],
+        "scenes": rendered["scenes"],
+        "framing": rendered["framing"],
+        "focus_source": "analysis" if rendered["followed"] and rendered["crop"] else "centre",
         "loudness": rendered["sound"],
         "libraries": rendered["libraries"],
-        "encoder": {**encoder, "crf": rendered["crf"]},
+        "encoder": encoder,
         "smart_cut": {"used": False, "reason": context.uncut},
     }
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from media import pool
-from services.exporter import loudness, mp4, prints, reading, sound
+from services.exporter import camera, loudness, mp4, prints, reading, sound
 
 AV_OFFSET_MAX_S = 0.020
 LOUDNESS_TOLERANCE_LU = 0.5
@@ -17,6 +17,7 @@ STEP_TOLERANCES_S = {True: Fraction(1, 10_000), False: Fraction(11, 10_000)}  # 
 PICTURE_MAX = 10.0  # steps of luma by which the worst frame may differ: encoding stays below 3, a wrong frame does not
 STRETCH_MAX = 3  # frames in a row that may turn black or still: encoding blurs the borders of such stretches
 LOUDNESS_LENGTH_MIN_S = 0.5  # shorter sound has no integrated loudness: the measure works on blocks of 0.4 s
+JERK_SLACK = 1.01  # it is measured from places that are rounded in the last digits
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
@@ -57,6 +58,9 @@ class Expected:
     container: str = "mp4"
     texts: int = 0
     """Texts of the track inside; 0 for no track."""
+    framing: Mapping[str, Any] | None = None
+    """How the planned windows frame the subject and move; see `framing.Framing`."""
+    subject_inside_min: float = 0.0
 
 
 def inspect(
@@ -159,6 +163,7 @@ def judge(
         *_sound_checks(found["audio"], expected),
         *_picture_checks(decoded, rendered, expected),
         *_text_checks(found["texts"], expected.texts),
+        *_framing_checks(expected.framing or {}, expected.subject_inside_min),
         *size_checks(found["fast_start"], size_bytes, expected.container, expected.size_max_bytes),
     )
 
@@ -242,6 +247,22 @@ def _sound_checks(audio: Mapping[str, Any] | None, expected: Expected) -> Iterat
 def _text_checks(found: int, expected: int) -> Iterator[Check]:
     if found or expected:
         yield check("text_track", found == expected, f"{found} texts", f"{expected} texts")
+
+
+def _framing_checks(framing: Mapping[str, Any], least: float) -> Iterator[Check]:
+    share, wanted = framing.get("subject_inside"), f">= {100 * least:g} % of the frames with a subject"
+    if share is None:
+        yield Check("subject", SKIPPED, "no subject is known", wanted)
+    else:
+        yield check("subject", share >= least, f"fully inside in {100 * share:.1f} %", wanted)
+    jerk, bound = framing.get("jerk_max"), camera.Limits().jerk_max
+    wanted = f"jerk <= {bound:g} windows/s^3"
+    if jerk is None:
+        yield Check("camera", SKIPPED, "no window is known", wanted)
+        return
+    turns, travel = framing["reversals_per_s"], framing["travel_px_per_s"]
+    measured = f"jerk {jerk:.1f} windows/s^3, {turns:.2f} reversals/s, {travel:.0f} px/s"
+    yield check("camera", jerk <= bound * JERK_SLACK, measured, wanted)
 
 
 def _picture_checks(decoded: np.ndarray, rendered: np.ndarray | None, expected: Expected) -> Iterator[Check]:

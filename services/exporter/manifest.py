@@ -72,6 +72,8 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             pictures=prints.Facts(**document["pictures"]),
             texts=int((document.get("captions") or {}).get("track_texts", 0)),
             **{name: str(document.get("delivery", FORMER)[name]) for name in FORMER},
+            framing=_framing(document.get("framing")),
+            subject_inside_min=float(preset.get("subject_inside_min", 0)),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
@@ -105,6 +107,14 @@ def digest(document: Mapping[str, Any]) -> str:
         return str(document["clip"]["sha256"])
     except (KeyError, TypeError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
+
+
+def _framing(value: Any) -> dict[str, float | None] | None:
+    """The measures of the framing; None in a manifest of a version that had none."""
+    if value is None:
+        return None
+    measures = {name: value[name] for name in ("subject_inside", "reversals_per_s", "travel_px_per_s", "jerk_max")}
+    return {name: None if one is None else float(one) for name, one in measures.items()}
 
 
 def checks(found: Sequence[gate.Check]) -> list[dict[str, str]]:

@@ -9,15 +9,16 @@ KEYS_MAX = 4096  # key points of one clip; a wilder path is not ours
 
 
 def keys(
-    shown: np.ndarray, middles: np.ndarray, size: tuple[int, int], window: tuple[float, float]
+    shown: np.ndarray, middles: np.ndarray, window: tuple[float, float], size: tuple[int, int], first: int = 0
 ) -> list[dict[str, Any]]:
     """Key points of a path.
 
     Args:
         shown: int64 (n,), index of the source frame of each frame of the clip.
         middles: float64 (m, 2), middle of the window in each source frame, shares of the shown picture.
-        size: width and height of the shown picture in pixels.
         window: size of the window, shares of the shown picture.
+        size: width and height of the shown picture in pixels.
+        first: number of the first of these frames in the clip.
 
     Returns:
         Entries with `frame` (of the clip), `x`, `y`, `width`, `height` in pixels of the shown source picture, between
@@ -28,7 +29,7 @@ def keys(
     width, height = (float(value) for value in np.array(window) * scale)
     return [
         {
-            "frame": int(index),
+            "frame": first + int(index),
             "x": round(max(float(corners[index, 0]), 0.0), 2),
             "y": round(max(float(corners[index, 1]), 0.0), 2),
             "width": round(width, 2),

@@ -13,7 +13,7 @@ import av.error
 import av.filter
 import av.filter.context
 
-from services.exporter import color, geometry, layouts
+from services.exporter import color, geometry, layouts, staging
 
 TURNS = {  # by degrees that a picture has to be turned anticlockwise
     0: (),
@@ -29,7 +29,6 @@ class Style:
     """What a render does with every frame."""
 
     canvas: geometry.Canvas
-    layout: str
     rotation: int
     pixel_aspect: Fraction | None
     deinterlace: bool
@@ -46,17 +45,17 @@ class Framer:
         self._style = style
         self._shape: tuple[object, ...] | None = None
 
-    def __call__(self, frame: av.VideoFrame, middle: tuple[float, float]) -> av.VideoFrame:
-        """The delivered picture of a decoded one, with the window around `middle` (shares of the shown picture)."""
-        shape = (frame.width, frame.height, frame.format.name, _tags(frame))
+    def __call__(self, frame: av.VideoFrame, scene: staging.Scene, number: int) -> av.VideoFrame:
+        """The delivered picture of a decoded one: frame `number` of the clip's source frames, in its scene."""
+        shape = (frame.width, frame.height, frame.format.name, _tags(frame), scene.layout, scene.zooms)
         if shape != self._shape:
-            self._build(frame)
+            self._build(frame, scene)
             self._shape = shape
-        self._aim(*middle)
+        self._aim(scene.at(number))
         self._source.push(frame)
         return self._sink.pull()
 
-    def _build(self, frame: av.VideoFrame) -> None:
+    def _build(self, frame: av.VideoFrame, scene: staging.Scene) -> None:
         style = self._style
         self._graph = graph = av.filter.Graph()
         graph.threads = 1  # the encoder has use for the cores; and a frame's filters are done in a millisecond
@@ -66,7 +65,8 @@ class Framer:
         inside = [graph.add("crop", f"w={width}:h={height}:x={cut.left}:y={cut.top}:exact=1")] if cut else []
         turned = [graph.add(name, options or None) for name, options in TURNS[style.rotation % 360]]
         upright = geometry.upright(width, height, style.pixel_aspect, style.rotation)
-        built = layouts.build(style.layout, graph, upright, style.canvas, color.scaling(_tags(frame)))
+        scaling = color.scaling(_tags(frame))
+        built = layouts.build(scene.layout, graph, upright, style.canvas, scaling, scene.zooms)
         ending = [graph.add("setsar", "1"), graph.add("setparams", TAGS), graph.add("format", "pix_fmts=yuv420p")]
         self._sink = graph.add("buffersink")
         graph.link_nodes(self._source, *inside, *turned, built.head)

@@ -40,6 +40,7 @@ def placed(found: analysis.Analysis, planned: Sequence[pieces.Piece], rate_: Fra
         return found
     shots: list[analysis.Shot] = []
     focus: list[analysis.Focus] = []
+    people = {subject.id: dataclasses.replace(subject, samples=()) for subject in found.subjects}
     before, offset_s = None, planned[0].source_start_s
     for piece in planned:
         length_s = float(piece.frames / rate_)
@@ -62,8 +63,13 @@ def placed(found: analysis.Analysis, planned: Sequence[pieces.Piece], rate_: Fra
             for sample in found.focus
             if piece.source_start_s <= sample.t_s < piece.source_end_s
         ]
+        for subject in found.subjects:
+            rows = {(moved(t_s), *box) for t_s, *box in subject.between(piece.source_start_s, piece.source_end_s)}
+            known = people[subject.id]
+            people[subject.id] = dataclasses.replace(known, samples=tuple(sorted(rows.union(known.samples))))
         offset_s += length_s
-    return dataclasses.replace(found, shots=tuple(shots), focus=tuple(focus))
+    seen = tuple(subject for subject in people.values() if subject.samples)
+    return dataclasses.replace(found, shots=tuple(shots), focus=tuple(focus), subjects=seen)
 
 
 def joins(planned: Sequence[pieces.Piece], rate_: Fraction) -> list[float]:

@@ -9,21 +9,22 @@ import av
 import av.container
 import numpy as np
 
+from media import errors as media_errors
 from media import pool, sink
 from services.exporter import (
     analysis,
     asked,
     bars,
-    camera,
     containers,
     cut,
+    director,
     dressing,
     encoders,
     fades,
     geometry,
+    glance,
     layouts,
     loudness,
-    path,
     picture,
     pieces,
     placement,
@@ -33,6 +34,8 @@ from services.exporter import (
     sizing,
     sound,
     splice,
+    staging,
+    storyboard,
     tracks,
 )
 from services.exporter.captions import track as text_track
@@ -111,8 +114,7 @@ class Job:
         if not len(self.times_s) or self.preset["aspect_ratio"] == presets.SOURCE:
             return None
         span_s = float(self.times_s[0]), float(self.times_s[-1])
-        follows = layouts.CATALOGUE[self.layout].FOLLOWS
-        return bars.content(self.found.shots, span_s, self.size, crops=follows)
+        return bars.content(self.found.shots, span_s, self.size, crops=layouts.crops(self.layout))
 
     @property
     def silent(self) -> bool:
@@ -130,27 +132,57 @@ def run(
     """
     job = Job.from_value(request)
     source, target = files.inputs["source"], files.outputs["clip"]
-    heard = _heard(job, source)
+    heard, board = _heard(job, source), staged(job, source)
+    told = board.facts(job.shown, float(job.rate), _upright(job).shown, _shares(job))
+    _refuse_lost(job, told["framing"]["subject_inside"])
     track = None if job.silent else _track(job, source, report)
-    middles = aim(job)
     seen = np.zeros((len(job.shown), prints.ROWS, prints.COLUMNS), np.uint8)
     muxer = containers.CATALOGUE[job.preset["container"]].muxer
     for round_ in sizing.rounds(job, target):
         dresser = dressing.Dresser(job.dressing or dressing.NOTHING, job.canvas, len(job.shown), job.rate, files.inputs)
         with sink.open_sink(target, muxer, _muxer(job, track, dresser)) as container:
-            _write(round_, source, container, track, middles, seen, dresser, report)
+            _write(round_, source, container, track, board.scenes, seen, dresser, report)
     value = {
         "crf": round_.preset["crf"],
         "frames": len(job.shown),
         "sound": _sound_facts(track),
         "audio_track": heard,
-        "crop": path.keys(job.shown, *_placed(job, middles)),
-        "followed": bool(job.found.focus),
+        **told,
+        "followed": bool(job.found.focus or job.found.subjects),
         "dressing": dresser.facts() if job.dressing else None,
         "texts": [entry.to_value() for entry in dresser.entries],
         "libraries": {"av": av.__version__, "ffmpeg": av.ffmpeg_version_info},
     }
     return value, {"prints": seen}
+
+
+def _refuse_lost(job: Job, inside: float | None) -> None:
+    """Refuses a clip whose windows do not hold its subject, before anything is made."""
+    least = job.preset["subject_inside_min"]
+    if inside is not None and inside < least:
+        raise media_errors.Unsupported(
+            f"layout {job.layout} would show the subject fully in {100 * inside:.1f} % of the frames that have one; "
+            f"preset {job.preset['name']} wants {100 * least:g} %. Layout auto shows it",
+            reason="SUBJECT_LOST",
+            metadata={"subject_inside": f"{inside:.4f}", "subject_inside_min": f"{least:g}"},
+        )
+
+
+def staged(job: Job, source: BinaryIO) -> storyboard.Storyboard:
+    """How the clip is shown, planned as a whole."""
+    facts = job.facts
+
+    origin_pts, base, pts = facts["origin_pts"], Fraction(facts["time_base"]), job.spans[0].pts
+    first_s, last_s = (float((int(stamp) - origin_pts) * base) for stamp in (pts[0], pts[-1] + 1))
+
+    def texts(spans_s: Sequence[tuple[float, float] | None]) -> Sequence[np.ndarray | None]:
+        known_s = [span_s or (first_s, last_s) for span_s in spans_s]  # without shots, a clip is one
+        return glance.texts(source, known_s, origin_pts, job.content, facts["rotation"])
+
+    stage = director.Stage(_upright(job, job.content), job.canvas)
+    window = geometry.window(stage.picture, job.canvas)
+    known = placement.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
+    return storyboard.plan(job.layout, known, job.times_s, stage, None if facts["counted"] else texts)
 
 
 def _heard(job: Job, source: BinaryIO) -> dict[str, Any] | None:
@@ -160,23 +192,9 @@ def _heard(job: Job, source: BinaryIO) -> dict[str, Any] | None:
         return tracks.facts(opened)
 
 
-def aim(job: Job) -> np.ndarray:
-    """Where the window is in every source frame: float64 (n, 2)."""
-    window = geometry.window(_upright(job, job.content), job.canvas)
-    found = placement.parted(bars.within(job.found, _shares(job)), job.joins_s, window)
-    return camera.plan(found, job.times_s, window)
-
-
 def _shares(job: Job) -> tuple[float, float, float, float]:
     """Where the used part lies in the shown picture."""
     return job.content.shares(job.size, job.facts["rotation"]) if job.content else (0.0, 0.0, 1.0, 1.0)
-
-
-def _placed(job: Job, middles: np.ndarray) -> tuple[np.ndarray, tuple[int, int], tuple[float, float]]:
-    """Middles of the window, size of the picture in pixels, and window, all of the whole shown picture."""
-    left, top, width, height = _shares(job)
-    window = geometry.window(_upright(job, job.content), job.canvas)
-    return middles * (width, height) + (left, top), _upright(job).shown, (window[0] * width, window[1] * height)
 
 
 def _upright(job: Job, part: geometry.Rectangle | None = None) -> geometry.Picture:
@@ -235,7 +253,7 @@ def _write(
     source: BinaryIO,
     container: av.container.OutputContainer,
     track: sound.Track | None,
-    middles: np.ndarray,
+    scenes: Sequence[staging.Scene],
     seen: np.ndarray,
     dresser: dressing.Dresser,
     report: pool.Report,
@@ -248,7 +266,7 @@ def _write(
     interleave = containers.interleaver(container, audio, track.packets if track else [])
     interleave = text_track.beside(container, dresser.inside, dresser.language, interleave)
     fading = fades.of_picture(job.fades, len(job.shown), job.rate)
-    for number, whole in dresser.over(_delivered(job, source, middles)):
+    for number, whole in dresser.over(_delivered(job, source, scenes)):
         delivered = fading.apply(whole, number)
         seen[number] = prints.of(delivered)
         delivered.pts, delivered.time_base = number, 1 / job.rate
@@ -260,19 +278,22 @@ def _write(
     interleave(None)
 
 
-def _delivered(job: Job, source: BinaryIO, middles: np.ndarray) -> Iterator[tuple[int, av.VideoFrame]]:
+def _delivered(job: Job, source: BinaryIO, scenes: Sequence[staging.Scene]) -> Iterator[tuple[int, av.VideoFrame]]:
     """Every frame of the clip with its number; a source frame that is shown longer comes several times."""
     facts = job.facts
     aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
     framer = picture.Framer(
-        picture.Style(job.canvas, job.layout, facts["rotation"], aspect, facts["interlaced"], job.content, job.size),
+        picture.Style(job.canvas, facts["rotation"], aspect, facts["interlaced"], job.content, job.size),
     )
     uses = np.bincount(job.shown, minlength=len(job.pts))
-    number = 0
+    number, coming = 0, iter(scenes)
+    scene = next(coming)
     for index, frame in _decoded(job, source):
         if not uses[index]:
             continue
-        delivered = framer(frame, (float(middles[index, 0]), float(middles[index, 1])))
+        while index >= scene.last:
+            scene = next(coming)
+        delivered = framer(frame, scene, index)
         for _ in range(uses[index]):
             yield number, delivered
             number += 1

@@ -47,12 +47,13 @@ RATIOS = {
     pb.ASPECT_RATIO_16_9: "16:9",
 }
 LAYOUTS = {
-    pb.LAYOUT_UNSPECIFIED: "fill",
+    pb.LAYOUT_UNSPECIFIED: layouts.AUTO,
     pb.LAYOUT_FILL: "fill",
     pb.LAYOUT_FIT_BLUR: "fit_blur",
     pb.LAYOUT_LETTERBOX: "letterbox",
     pb.LAYOUT_SPLIT: "split",
     pb.LAYOUT_STACK: "stack",
+    pb.LAYOUT_AUTO: layouts.AUTO,
 }
 MODES = {
     pb.EXPORT_MODE_UNSPECIFIED: passing.AUTO,
@@ -200,7 +201,7 @@ class ExporterService(rpc.ExporterServiceServicer):
         numbers = {name: number for number, name in LAYOUTS.items() if number}
         return pb.GetCapabilitiesResponse(
             encoders=self._encoders,
-            layouts=[numbers[name] for name in layouts.CATALOGUE],
+            layouts=[numbers[name] for name in layouts.CHOICES],
             capacity=media_pb2.Capacity(
                 workers=self._pool.workers,
                 busy_workers=self._pool.busy,

@@ -27,7 +27,7 @@ ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
 MODES = ("", "RENDER", "SMART_CUT")
 VIDEO_CODECS = ("", "H264", "HEVC", "AV1", "VP9")
 TIMELINES = ("OTIO", "FCPXML", "EDL")
-LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK")
+LAYOUTS = ("", "FILL", "FIT_BLUR", "LETTERBOX", "SPLIT", "STACK", "AUTO")
 
 Violation = tuple[str, str]  # path of the field, and what is wrong with it
 

@@ -151,7 +151,7 @@ async def test_mistakes_have_their_own_status(stub, ask) -> None:
     """What is wrong with a request is told in the status, its reason and its fields."""
     cases = [
         (ask(name="../x"), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
-        (ask(layout=pb.LAYOUT_STACK), grpc.StatusCode.UNIMPLEMENTED, "LAYOUT_UNIMPLEMENTED"),
+        (ask(layout=pb.LAYOUT_STACK), grpc.StatusCode.FAILED_PRECONDITION, "LAYOUT_UNFIT"),
         (ask(mode=9), grpc.StatusCode.INVALID_ARGUMENT, "BAD_REQUEST"),
         (ask(mode=pb.EXPORT_MODE_SMART_CUT), grpc.StatusCode.FAILED_PRECONDITION, "PASSTHROUGH_REFUSED"),
         (ask(preset="nowhere"), grpc.StatusCode.NOT_FOUND, "PRESET_UNKNOWN"),
@@ -191,7 +191,7 @@ async def test_presets_are_paged_and_capabilities_told(stub) -> None:
         kept.passthrough,
         kept.normalize_loudness,
     )
-    assert [pb.LAYOUT_FILL, pb.LAYOUT_FIT_BLUR, pb.LAYOUT_LETTERBOX] == list(capabilities.layouts)
+    assert set(pb.Layout.values()) - {pb.LAYOUT_UNSPECIFIED} == set(capabilities.layouts)
     assert {"rlimits"} <= {protection.name for protection in capabilities.protections if protection.active}
 
 

@@ -1,22 +1,27 @@
 """Fit over blur: the whole picture over a blurred, darker copy of itself."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import av.filter
 import av.filter.context
 
 from services.exporter import geometry
+from services.exporter.layouts import parts
 
 NAME = "fit_blur"
-FOLLOWS = False
 SHRINK = 8  # the background is blurred at an eighth of its size: the same look for a sixty-fourth of the work
 SIGMA = 5  # of the shrunken background; 40 delivered pixels
 DIM = "(val-16)*0.62+16"  # limited-range luma: dark enough that the eye goes to the picture
 
 
+def panes(picture: geometry.Picture, canvas: geometry.Canvas) -> tuple[geometry.Canvas, ...]:
+    """None: the whole picture is shown."""
+    return ()
+
+
 def build(
-    graph: av.filter.Graph, picture: geometry.Picture, canvas: geometry.Canvas, scaling: str
-) -> tuple[av.filter.context.FilterContext, av.filter.context.FilterContext, Callable[[float, float], None]]:
+    graph: av.filter.Graph, picture: geometry.Picture, canvas: geometry.Canvas, scaling: str, zooms: Sequence[float]
+) -> parts.Built:
     """Adds both branches and joins them."""
     split = graph.add("split", "outputs=2")
     laid = graph.add("overlay", _place(picture, canvas))
@@ -27,7 +32,7 @@ def build(
     split.link_to(front, 1, 0)
     front.link_to(plain)
     plain.link_to(laid, 0, 1)
-    return split, laid, lambda x, y: None
+    return parts.Built(split, laid, lambda middles: None)
 
 
 def _place(picture: geometry.Picture, canvas: geometry.Canvas) -> str:

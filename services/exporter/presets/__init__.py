@@ -35,6 +35,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "true_peak_max_dbtp": (-9, 0),
     "gain_max_db": (0, 90),
     "frame_rate_max": (1, 120),
+    "subject_inside_min": (0, 1),
     "duration_max_s": (1, 14_400),
     "size_max_bytes": (100_000, 100_000_000_000),
     "size_target_bytes": (0, 100_000_000_000),
@@ -58,6 +59,7 @@ class Preset:
     true_peak_max_dbtp: float
     gain_max_db: float
     frame_rate_max: float
+    subject_inside_min: float
     duration_max_s: float
     size_max_bytes: int
     silent_track: bool

@@ -12,14 +12,18 @@ DOCUMENT: dict[str, Any] = {
     "source": {"name": "film.mp4", "size_bytes": 10, "sha256": "00"},
     "shots": [{"index": 0, "start_frame": 0, "end_frame": 24, "start_s": 0.0, "end_s": 1.0}],
     "focus": {"interval_s": 0.2, "samples": [{"t_s": 0.0, "x": 1.4, "y": 0.5, "weight": None}]},
+    "subjects": [
+        {"id": 4, "speaking": None, "samples": [{"t_s": 0.5, "left": 0.75, "top": -0.5, "width": 0.5, "height": 0.75}]}
+    ],
 }
 
 
 def test_document_is_read() -> None:
     """Shots and samples come out, with places clipped to the picture."""
     found = analysis.Analysis.parse(json.dumps(DOCUMENT).encode())
-    assert (analysis.Shot(0, 24, 0.0, 1.0),) == found.shots
+    assert (analysis.Shot(0, 24, 0.0, 1.0, None, (0.0, 1.0)),) == found.shots
     assert (analysis.Focus(0.0, 1.0, 0.5, 1.0),) == found.focus
+    assert (analysis.Subject(4, None, ((0.5, 0.75, 0.0, 0.25, 0.25),)),) == found.subjects
     assert found == analysis.Analysis.from_value(found.to_value()) or found.source is not None
 
 
@@ -31,6 +35,8 @@ def test_document_is_read() -> None:
         {"shots": 5},
         {"focus": {"samples": [{"t_s": 0, "x": float("nan"), "y": 0}]}},
         {"source": None},
+        {"subjects": [{"id": 0, "samples": [{"t_s": 0.0, "left": "wide"}]}]},
+        {"subjects": [{"id": 0}]},
     ],
 )
 def test_malformed_document_is_refused(change: dict[str, Any]) -> None:

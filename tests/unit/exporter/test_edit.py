@@ -11,10 +11,24 @@ import numpy as np
 import pytest
 
 from chassis import errors
-from services.exporter import analysis, asked, camera, fades, pieces, placement, splice, survey, tempo
+from services.exporter import (
+    analysis,
+    asked,
+    camera,
+    director,
+    fades,
+    geometry,
+    pieces,
+    placement,
+    splice,
+    storyboard,
+    survey,
+    tempo,
+)
 
 Rendered = Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]
 Film = Callable[..., pathlib.Path]
+STAGE = (geometry.Picture(1920, 1080, Fraction(1)), geometry.Canvas(1080, 1920))
 SMALL = {"layout": "letterbox", "ratio": "16:9"}
 FLASH = 6  # every sixth frame begins with a beep
 JOINED = ((10, 22), (48, 67), (71, 83), (3, 15))  # the second and the third are near: one decode
@@ -168,8 +182,9 @@ def take(frames: int = 240, rate: int = 24) -> pieces.Take:
 def shown(planned: pieces.Paced, found: analysis.Analysis) -> np.ndarray:
     """The path of the crop over the frames of pieces, across."""
     placed = placement.placed(found, planned.pieces, planned.schedule.rate)
-    joins = placement.joins(planned.pieces, planned.schedule.rate)
-    return camera.plan(placement.parted(placed, joins, (0.3, 1.0)), planned.times_s, (0.3, 1.0))[:, 0]
+    parted = placement.parted(placed, placement.joins(planned.pieces, planned.schedule.rate), geometry.window(*STAGE))
+    scenes = storyboard.plan("fill", parted, planned.times_s, director.Stage(*STAGE)).scenes
+    return np.concatenate([scene.middles[0, :, 0] for scene in scenes])
 
 
 @pytest.mark.parametrize(("later", "jumps"), [(0.4, False), (0.9, True)])
@@ -195,6 +210,17 @@ def test_pieces_of_different_shots_are_cut_apart() -> None:
     assert np.ptp(path[:96]) < 0.01
 
 
+def test_people_go_with_their_pieces() -> None:
+    """A face stands where it was in each piece, also at the edges between two sightings; what is cut out is gone."""
+    rows = tuple((float(at), at / 20, 0.2, 0.1, 0.2) for at in range(10))
+    found = analysis.Analysis((analysis.Shot(0, 240, 0.0, 10.0),), subjects=(analysis.Subject(3, None, rows),))
+    planned = pieces.paced([take()], [pieces.Cut(0, 0, 60), pieces.Cut(0, 156, 240, Fraction(2))], 60)
+    (subject,) = placement.placed(found, planned.pieces, planned.schedule.rate).subjects
+    expected = [(0.0, 0.0), (1.0, 0.05), (2.0, 0.1), (2.499, 0.125), (2.5, 0.325), (2.75, 0.35), (3.25, 0.4)]
+    assert expected == [(round(row[0], 3), round(row[1], 3)) for row in subject.samples[:7]]
+    assert 3 == subject.id
+
+
 def test_fast_piece_is_planned_in_the_time_that_is_seen() -> None:
     """At twice the speed the path is laid over half the time: the camera is never faster than it may be."""
     focus = tuple(analysis.Focus(index / 5, 0.2 + index * 0.012, 0.5, 1.0) for index in range(50))
@@ -202,7 +228,7 @@ def test_fast_piece_is_planned_in_the_time_that_is_seen() -> None:
     planned = pieces.paced([take()], [pieces.Cut(0, 0, 240, Fraction(2))], 60)
     path = shown(planned, found)[planned.schedule.shown]
     assert 120 == len(path)
-    assert np.abs(np.diff(path)).max() * 24 <= camera.Limits().speed_max * 0.3 * 1.02
+    assert np.abs(np.diff(path)).max() * 24 <= camera.Limits().speed_max * geometry.window(*STAGE)[0] * 1.02
 
 
 @pytest.mark.parametrize(

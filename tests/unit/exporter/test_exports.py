@@ -127,7 +127,8 @@ async def test_clip_too_long_for_the_preset_is_refused_before_rendering(
         ({"name": "../clip"}, errors.InvalidArgument),
         ({"wanted": survey.Wanted(frames=(9, 9))}, errors.InvalidArgument),
         ({"wanted": survey.Wanted(seconds=(Fraction(-1), Fraction(2)))}, errors.InvalidArgument),
-        ({"layout": "split"}, errors.Unimplemented),
+        ({"layout": "split"}, errors.FailedPrecondition),
+        ({"layout": "mosaic"}, errors.Unimplemented),
         ({"preset": "nowhere"}, errors.NotFound),
         ({"wanted": survey.Wanted(frames=(5000, 5010))}, errors.OutOfRange),
     ],
@@ -173,6 +174,39 @@ async def test_crop_follows_the_analysis_and_says_so(
     assert ("analysis", "ab" * 32) == (manifest["focus_source"], manifest["source"]["sha256"])
     assert 1 == len(manifest["crop_path"])
     assert abs(manifest["crop_path"][0]["x"] + manifest["crop_path"][0]["width"] / 2 - 0.8 * 320) < 8
+
+
+async def test_real_people_are_split_and_a_lost_subject_is_refused_before_rendering(
+    workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, media_dir: pathlib.Path
+) -> None:
+    """Two men at a desk get a window each and the clip verifies; a crop that holds no whole face is refused."""
+    source = media_dir / "real/two_people_desk_38s_vp9.webm"
+    wanted = survey.Wanted(frames=(0, 12))
+    for name, boxes in (("pair", [(0.38, 0.1), (0.78, 0.14)]), ("wide", [(0.2, 0.6)])):
+        subjects = [
+            {"id": index, "samples": [{"t_s": 0.2, "left": left, "top": 0.2, "width": width, "height": 0.3}]}
+            for index, (left, width) in enumerate(boxes)
+        ]
+        document = {
+            "schema": analysis.SCHEMA,
+            "source": {"size_bytes": source.stat().st_size, "sha256": "ab" * 32},
+            "subjects": subjects,
+        }
+        session.write_bytes(f"metadata/{name}.json", json.dumps(document).encode())
+    async with workers:
+        made = await exporter.export(order(source, wanted, layout="auto", analysis_path="metadata/pair.json"), quiet)
+        again = await exporter.verify(session.id, made.clip.path, made.manifest.path)
+        heard: list[progress.Progress] = []
+        with pytest.raises(media_errors.Unsupported, match=r"fully in 0\.0 %") as caught:
+            await exporter.export(order(source, wanted, analysis_path="metadata/wide.json"), heard.append)
+    assert "SUBJECT_LOST" == caught.value.reason
+    assert {"sound", "encode"}.isdisjoint(now.stage for now in heard)
+    manifest = json.loads(session.read(made.manifest.path, 1 << 20))
+    assert [("split", [[0], [1]])] == [
+        (scene["layout"], [window["subjects"] for window in scene["windows"]]) for scene in manifest["scenes"]
+    ]
+    assert 1.0 == manifest["framing"]["subject_inside"]
+    assert {"subject": gate.PASSED}.items() <= {one.name: one.state for one in again}.items()
 
 
 async def test_finished_clip_verifies_until_it_is_touched(

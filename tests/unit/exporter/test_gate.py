@@ -14,6 +14,7 @@ import pytest
 from services.exporter import gate, survey
 
 Judge = Callable[..., dict[str, str]]
+FRAMING = {"subject_inside": 0.99, "reversals_per_s": 0.0, "travel_px_per_s": 9.0, "jerk_max": 7.0}
 EXPECTED = gate.Expected(
     frames=36,
     rate=Fraction(24),
@@ -26,6 +27,8 @@ EXPECTED = gate.Expected(
     size_max_bytes=100_000_000,
     duration_max_s=60.0,
     pictures=None,
+    framing=FRAMING,
+    subject_inside_min=0.5,
 )
 
 
@@ -118,6 +121,8 @@ def test_frames_in_the_wrong_place_are_caught(clip: tuple[pathlib.Path, np.ndarr
         ({"true_peak_max_dbtp": -20.0}, "true_peak"),
         ({"size_max_bytes": 1000}, "file_size"),
         ({"duration_max_s": 1.0}, "duration"),
+        ({"framing": FRAMING | {"subject_inside": 0.49}}, "subject"),
+        ({"framing": FRAMING | {"jerk_max": 24_148.0}}, "camera"),
     ],
 )
 def test_each_measure_is_compared(clip: tuple[pathlib.Path, np.ndarray], change: dict[str, Any], name: str) -> None:
@@ -137,7 +142,7 @@ def test_cut_off_file_is_caught(clip: tuple[pathlib.Path, np.ndarray]) -> None:
     assert {"frames"} <= failed(*clip)
 
 
-def test_silent_source_is_skipped_with_a_reason(clip: tuple[pathlib.Path, np.ndarray]) -> None:
-    """Where nothing counts as sound, loudness is not a failure but does not pass either."""
-    found = states(*clip, dataclasses.replace(EXPECTED, loudness_lufs=None))
-    assert gate.SKIPPED == found["loudness"] == found["true_peak"]
+def test_unknown_is_skipped_with_a_reason(clip: tuple[pathlib.Path, np.ndarray]) -> None:
+    """Where nothing counts as sound, or no subject is known, that is no failure but does not pass either."""
+    found = states(*clip, dataclasses.replace(EXPECTED, loudness_lufs=None, framing=None))
+    assert gate.SKIPPED == found["loudness"] == found["true_peak"] == found["subject"] == found["camera"]

@@ -9,8 +9,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
-from services.exporter import analysis, mp4, presets, survey
+from services.exporter import analysis, layouts, mp4, presets, survey
 
 Rendered = Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]
 Film = Callable[..., pathlib.Path]
@@ -36,11 +37,14 @@ def test_beep_and_picture_stay_together(
 
 
 @pytest.mark.parametrize("ratio", presets.ASPECT_RATIOS)
-@pytest.mark.parametrize("layout", ["fill", "fit_blur", "letterbox"])
+@pytest.mark.parametrize("layout", layouts.CHOICES)
 def test_every_layout_fills_every_shape(film: Film, rendered: Rendered, decoded: Any, ratio: str, layout: str) -> None:
-    """The delivered size is that of the shape, in 8 bit 4:2:0, for an odd source too."""
+    """The delivered size is that of the shape, in 8 bit 4:2:0, for an odd source with two people too."""
     source = film(frames=4, size=(214, 120))
-    path, _, prints = rendered(source, survey.Wanted(frames=(0, 4)), layout=layout, ratio=ratio)
+    pair = tuple(analysis.Subject(index, None, ((0.0, left, 0.3, 0.1, 0.2),)) for index, left in enumerate((0.1, 0.8)))
+    found = analysis.Analysis(subjects=pair)
+    path, value, prints = rendered(source, survey.Wanted(frames=(0, 4)), layout=layout, ratio=ratio, found=found)
+    assert layout in {value["scenes"][0]["layout"], "auto"}
     frame = decoded(path)[0]
     assert presets.ASPECT_RATIOS[ratio] == (frame.width, frame.height)
     assert "yuv420p" == frame.format.name
@@ -76,6 +80,33 @@ def test_crop_follows_the_subject(film: Film, rendered: Rendered, decoded: Any) 
     middle = decoded(rendered(source, wanted)[0])[12].to_ndarray(format="gray")
     right = decoded(rendered(source, wanted, found=analysis.Analysis(focus=focus))[0])[12].to_ndarray(format="gray")
     assert right[:, -200:].mean() > middle[:, -200:].mean() + 20
+
+
+def test_each_take_gets_its_own_layout(tmp_path: pathlib.Path, rendered: Rendered, decoded: Any) -> None:
+    """Two far people get a window each, the left one above; lines of text in the next shot are shown whole."""
+    path = tmp_path / "film.mkv"
+    people, text = np.full((360, 640, 3), 40, np.uint8), Image.new("RGB", (640, 360), "white")
+    people[:, 320:] = 200
+    for row in range(17):
+        ImageDraw.Draw(text).text((10, 10 + 20 * row), "a window cuts through no line of text " * 2, fill="black")
+    with av.open(str(path), "w") as sink:
+        video = sink.add_stream("libx264", rate=4, options={"preset": "ultrafast", "g": "4"})
+        video.width, video.height, video.pix_fmt = 640, 360, "yuv420p"
+        for index in range(24):
+            sink.mux(video.encode(av.VideoFrame.from_ndarray(people if index < 12 else np.array(text), format="rgb24")))
+        sink.mux(video.encode())
+    pair = tuple(
+        analysis.Subject(index, None, tuple((at / 2, left, 0.3, 0.1, 0.2) for at in range(6)))
+        for index, left in enumerate((0.1, 0.8))
+    )
+    edges = ((0, 12, 0.0, 3.0), (12, 24, 3.0, 6.0))
+    shots = tuple(analysis.Shot(*edge, source_s=edge[2:]) for edge in edges)
+    found = analysis.Analysis(shots=shots, subjects=pair)
+    clip, value, _ = rendered(path, survey.Wanted(frames=(0, 24)), layout="auto", found=found)
+    assert ["split", "fit_blur"] == [scene["layout"] for scene in value["scenes"]]
+    first, last = (decoded(clip)[index].to_ndarray(format="gray")[:1920] for index in (3, 20))
+    assert first[100:860, 100:980].max() < 80 < 160 < first[1060:1820, 100:980].min()
+    assert last[:500].max() < 180 < last[700:1200].max()
 
 
 def test_same_clip_has_the_same_bytes(film: Film, rendered: Rendered) -> None:

@@ -24,6 +24,7 @@ class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LAYOUT_LETTERBOX: _ClassVar[Layout]
     LAYOUT_SPLIT: _ClassVar[Layout]
     LAYOUT_STACK: _ClassVar[Layout]
+    LAYOUT_AUTO: _ClassVar[Layout]
 
 class ExportMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -49,6 +50,7 @@ LAYOUT_FIT_BLUR: Layout
 LAYOUT_LETTERBOX: Layout
 LAYOUT_SPLIT: Layout
 LAYOUT_STACK: Layout
+LAYOUT_AUTO: Layout
 EXPORT_MODE_UNSPECIFIED: ExportMode
 EXPORT_MODE_RENDER: ExportMode
 EXPORT_MODE_SMART_CUT: ExportMode
