@@ -26,7 +26,7 @@ import av
 import numpy as np
 
 from benchmarks import shots
-from services.exporter import analysis, delivery, edit, presets, render, survey
+from services.exporter import analysis, asked, delivery, edit, placement, presets, render, survey
 from services.exporter.encoders import x264
 
 FILM, SIZE, RATE, SECONDS, THREADS = "derived/tos30_h264_23976.mp4", (1920, 1080), 24, 30, 2
@@ -67,14 +67,18 @@ def ours(source: pathlib.Path, target: pathlib.Path) -> None:
             shown=planned.schedule.shown,
             times_s=planned.times_s,
             rate=planned.schedule.rate,
-            start_s=planned.start_s,
             samples=planned.samples,
             video_bps_max=planned.video_bps_max,
             canvas=decided.canvas,
             layout="fill",
             preset=preset.to_value() | decided.to_value() | {"encoder": x264.NAME},
-            found=found,
+            found=placement.placed(found, planned.pieces, planned.schedule.rate),
             threads=THREADS,
+            spans=planned.spans,
+            sounds=planned.sounds,
+            joins_s=planned.joins_s,
+            fades=planned.fades,
+            audio_track=asked.BY_RULE,
         )
         files = types.SimpleNamespace(inputs={"source": file}, outputs={"clip": out})
         made, _ = render.run(job.to_value(), files, lambda value: None)

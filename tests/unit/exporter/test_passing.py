@@ -39,11 +39,15 @@ def document(session: sessions.Session, made: exports.Clip) -> dict[str, Any]:
 async def test_clip_that_keeps_all_is_cut_and_verified(
     workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, film: Film
 ) -> None:
-    """In its own container, with a manifest that says what was copied, and which it is checked against."""
+    """In its own container, with a manifest that it is checked against and that gives the same bytes once more."""
     async with workers:
-        made = await exporter.export(order(film(), WANTED, preset="source"), quiet)
+        source = film()
+        made = await exporter.export(order(source, WANTED, preset="source"), quiet)
         checks = await exporter.verify(session.id, made.clip.path, made.manifest.path)
+        recipe = await exporter.recipe(session.id, made.manifest.path)
+        again = await exporter.export(order(source, WANTED, name="again", recipe=recipe), quiet)
     found = document(session, made)
+    assert made.clip.sha256 == again.clip.sha256
     assert ("final_output/clip-01.mkv", "video/x-matroska") == (made.clip.path, made.clip.media_type)
     assert (True, "libx264", None) == (found["smart_cut"]["used"], found["encoder"]["name"], found["loudness"])
     assert (36, 320, 180) == tuple(found["clip"][name] for name in ("frame_count", "width", "height"))
