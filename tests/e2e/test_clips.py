@@ -10,7 +10,7 @@ import av
 import pytest
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
-CLIP_MIN_S, CLIP_MAX_S = 3.0, 8.0
+CLIP_MIN_S, CLIP_MAX_S = 3.0, 5.0
 LONG_ENOUGH = [
     "bbb_480p_30s_h264_51audio.mp4",
     "bike_ride_30s_vp8.webm",
@@ -25,7 +25,7 @@ LONG_ENOUGH = [
     "tos_office_17s_vp9_1920x800.webm",
     "two_people_desk_38s_vp9.webm",
 ]
-SEVERAL = {"speech_silence_timecode_42s_h264.mp4", "tos_battle_70s_vp8.webm"}  # rendering is what takes the time
+SEVERAL = {"speech_silence_timecode_42s_h264.mp4"}  # rendering is what takes the time
 WITHOUT_SOUND = {"bottles_noaudio", "cars_silent", "psd_transitions", "tos_office", "two_people"}
 
 
