@@ -8,7 +8,7 @@ preference of tempos around 120 per minute.
 """
 
 import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ SLOWEST, FASTEST = 50.0, 210.0  # beats per minute
 LIKELY, SPREAD = 120.0, 1.0  # the tempo that is preferred, and how strongly: one octave off counts 0.61
 SOFTENED = np.hanning(7)[1:-1] / 3  # a beat between two steps is as good as one on a step
 STEADY_MIN = 0.3  # correlation of the flux with itself one beat later; speech and noise stay below
+STRETCH = 1 << 14  # steps that are worked on at once: three minutes
 STEADY_SHARE = 0.25  # of the stretches that must keep a tempo, for the source to have one
 
 
@@ -59,9 +60,13 @@ def onsets(flux: np.ndarray) -> np.ndarray:
     if flux.size <= 2 * NEAR_STEPS:
         return np.empty(0)
     padded = np.pad(flux, NEAR_STEPS)
-    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEAR_STEPS + 1).max(axis=1)
-    found = (flux == highest) & (flux > ABOVE * _mean(flux, AROUND_STEPS) + FLOOR)
-    return np.flatnonzero(found) * STEP_S
+    found = []
+    for start, means in _means(flux, AROUND_STEPS):
+        values = flux[start : start + means.size]
+        near = padded[start : start + means.size + 2 * NEAR_STEPS]
+        highest = np.lib.stride_tricks.sliding_window_view(near, 2 * NEAR_STEPS + 1).max(axis=1)
+        found.append(start + np.flatnonzero((values == highest) & (values > ABOVE * means + FLOOR)))
+    return np.concatenate(found) * STEP_S
 
 
 def tempo(flux: np.ndarray) -> float | None:
@@ -72,21 +77,35 @@ def tempo(flux: np.ndarray) -> float | None:
     size, shift = round(WINDOW_S / STEP_S), round(SHIFT_S / STEP_S)
     if flux.size < size:
         return None
-    rises = np.convolve(np.maximum(flux - _mean(flux, AROUND_STEPS), 0.0), SOFTENED, "same")
-    parts = [_correlation(rises[start : start + size]) for start in range(0, rises.size - size + 1, shift)]
-    steady = [part for part in parts if part is not None and _beat(part)[1] >= STEADY_MIN]
-    if not steady or len(steady) < STEADY_SHARE * len(parts):
+    reach = len(SOFTENED) // 2
+    rises = np.zeros(flux.size + 2 * reach)
+    for start, means in _means(flux, AROUND_STEPS):
+        rises[reach + start :][: means.size] = np.maximum(flux[start : start + means.size] - means, 0.0)
+    count = kept = 0
+    total = np.zeros(size)
+    for start in range(0, flux.size - size + 1, shift):
+        part = _correlation(np.convolve(rises[start : start + size + 2 * reach], SOFTENED, "valid"))
+        count += 1
+        if part is not None and _beat(part)[1] >= STEADY_MIN:
+            total += part
+            kept += 1
+    if not kept or kept < STEADY_SHARE * count:
         return None
-    lag, _ = _beat(np.mean(steady, axis=0))
+    lag, _ = _beat(total / kept)
     return 60 / (lag * STEP_S)
 
 
-def _mean(values: np.ndarray, reach: int) -> np.ndarray:
-    """Mean over the values around each; at the ends over what there is of them."""
-    total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    place = np.arange(values.size)
-    first, last = np.maximum(place - reach, 0), np.minimum(place + reach + 1, values.size)
-    return (total[last] - total[first]) / (last - first)
+def _means(values: np.ndarray, reach: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Means over the values around each, at the ends over what there is of them: stretch by stretch, with its place."""
+    begun, sum_before = 0, 0.0
+    for start in range(0, values.size, STRETCH):
+        stop = min(start + STRETCH, values.size)
+        low, high = max(start - reach, 0), min(stop + reach, values.size)
+        sum_before = np.cumsum(np.concatenate([[sum_before], values[begun:low]]), dtype=np.float64)[-1]
+        total, begun = np.cumsum(np.concatenate([[sum_before], values[low:high]]), dtype=np.float64), low
+        place = np.arange(start, stop)
+        first, last = np.maximum(place - reach, 0), np.minimum(place + reach + 1, values.size)
+        yield start, (total[last - low] - total[first - low]) / (last - first)
 
 
 def _correlation(part: np.ndarray) -> np.ndarray | None:
