@@ -87,12 +87,16 @@ CANVAS = geometry.Canvas(*presets.ASPECT_RATIOS["9:16"])
 def render_s(source: Any, facts: dict[str, Any], plan: edit.Edit, preset: presets.Preset) -> float:
     """Processor time of the render without anything over it, in seconds."""
     decided = delivery.decide(preset, facts, "9:16", "").to_value() | {"encoder": "libx264"}
-    job = render.Job(
-        facts=facts, pts=plan.pts, shown=plan.schedule.shown, times_s=plan.times_s, rate=plan.schedule.rate,
-        samples=plan.samples, video_bps_max=plan.video_bps_max, canvas=CANVAS, layout="fill", threads=2,
-        preset=preset.to_value() | decided, found=analysis.Analysis(), spans=plan.spans, sounds=plan.sounds,
-        joins_s=plan.joins_s, fades=plan.fades, audio_track=asked.BY_RULE,
-    )  # fmt: skip
+    job = render.Job.of(
+        plan,
+        facts=facts,
+        canvas=CANVAS,
+        layout="fill",
+        threads=2,
+        preset=preset.to_value() | decided,
+        found=analysis.Analysis(),
+        audio_track=asked.BY_RULE,
+    )
     with tempfile.TemporaryFile() as target:
         files = types.SimpleNamespace(inputs={"source": source}, outputs={"clip": target})
         begin_s = time.process_time()

@@ -61,23 +61,14 @@ def ours(source: pathlib.Path, target: pathlib.Path) -> None:
         wanted = survey.Wanted(frames=(0, SECONDS * RATE))
         facts, pts = survey.find(file, wanted, found.shots, decoding=False, report=lambda value: None)
         planned, decided = edit.plan(facts, pts, preset), delivery.decide(preset, facts, "", "")
-        job = render.Job(
+        job = render.Job.of(
+            planned,
             facts=facts,
-            pts=planned.pts,
-            shown=planned.schedule.shown,
-            times_s=planned.times_s,
-            rate=planned.schedule.rate,
-            samples=planned.samples,
-            video_bps_max=planned.video_bps_max,
             canvas=decided.canvas,
             layout="fill",
             preset=preset.to_value() | decided.to_value() | {"encoder": x264.NAME},
             found=placement.placed(found, planned.pieces, planned.schedule.rate),
             threads=THREADS,
-            spans=planned.spans,
-            sounds=planned.sounds,
-            joins_s=planned.joins_s,
-            fades=planned.fades,
             audio_track=asked.BY_RULE,
         )
         files = types.SimpleNamespace(inputs={"source": file}, outputs={"clip": out})

@@ -393,23 +393,14 @@ class Exporter:
         listener: Listener,
     ) -> pool.Result:
         planned = context.edit
-        job = render_module.Job(
+        job = render_module.Job.of(
+            planned,
             facts=context.facts,
-            pts=planned.pts,
-            shown=planned.schedule.shown,
-            times_s=planned.times_s,
-            rate=planned.schedule.rate,
-            samples=planned.samples,
-            video_bps_max=planned.video_bps_max,
             canvas=context.canvas,
             layout=context.order.layout,
             preset=context.preset.to_value() | context.delivery.to_value() | {"encoder": encoder},
             found=context.seen,
             threads=context.threads,
-            spans=planned.spans,
-            sounds=planned.sounds,
-            joins_s=planned.joins_s,
-            fades=planned.fades,
             audio_track=context.order.edit.track,
             dressing=_dressing(context),
         )

@@ -19,6 +19,7 @@ from services.exporter import (
     cut,
     director,
     dressing,
+    edit,
     encoders,
     fades,
     geometry,
@@ -67,6 +68,23 @@ class Job:
     fades: asked.Fades
     audio_track: asked.Track
     dressing: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, planned: edit.Edit, **rest: Any) -> "Job":
+        """The job of a planned clip; `rest` is what the plan does not decide."""
+        return cls(
+            pts=planned.pts,
+            shown=planned.schedule.shown,
+            times_s=planned.times_s,
+            rate=planned.schedule.rate,
+            samples=planned.samples,
+            video_bps_max=planned.video_bps_max,
+            spans=planned.spans,
+            sounds=planned.sounds,
+            joins_s=planned.joins_s,
+            fades=planned.fades,
+            **rest,
+        )
 
     def to_value(self) -> dict[str, Any]:
         """The same as plain JSON values."""

@@ -183,23 +183,14 @@ def job_of(
 ) -> render.Job:
     """The job of a planned clip."""
     wanted = delivery.decide(preset, facts, ratio, "")
-    return render.Job(
+    return render.Job.of(
+        planned,
         facts=facts,
-        pts=planned.pts,
-        shown=planned.schedule.shown,
-        times_s=planned.times_s,
-        rate=planned.schedule.rate,
-        samples=planned.samples,
-        video_bps_max=planned.video_bps_max,
         canvas=wanted.canvas,
         layout=layout,
         preset=preset.to_value() | wanted.to_value() | {"encoder": ENCODERS[wanted.video_codec]},
         found=placement.placed(found, planned.pieces, planned.schedule.rate),
         threads=2,
-        spans=planned.spans,
-        sounds=planned.sounds,
-        joins_s=planned.joins_s,
-        fades=planned.fades,
         audio_track=asked.BY_RULE,
     )
 

@@ -364,8 +364,8 @@ def test_parameters_that_change_on_the_way_are_refused() -> None:
 
 @pytest.mark.parametrize("codec", keys.CODECS)
 def test_damaged_packets_and_headers_raise_what_is_expected(codec: str) -> None:
-    """Of random bytes, and of good ones with random changes, nothing but the one error comes."""
-    random = np.random.default_rng(7)
+    """Of random bytes, some of which pass for a header, nothing but the one error comes."""
+    random, refused = np.random.default_rng(7), 0
     for number in range(3000):
         data = bytearray(random.integers(0, 256, random.integers(0, 40), np.uint8).tobytes())
         if number % 3 and data:
@@ -375,4 +375,6 @@ def test_damaged_packets_and_headers_raise_what_is_expected(codec: str) -> None:
             if codec in finding.NUMBERED:
                 units.merged(units.header(bytes(data), codec).sets, codec=codec)
         except units.Unusual:
-            continue
+            refused += 1
+    assert refused < 3000  # some pass
+    assert refused or codec not in finding.NUMBERED
