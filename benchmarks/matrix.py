@@ -23,7 +23,7 @@ from chassis import errors
 from media import errors as media_errors
 from media import pool, sessions
 from services.analyzer import document, measure
-from services.exporter import exports, gate, layouts, presets, progress, survey, warm
+from services.exporter import exports, gate, layouts, orders, presets, progress, survey, warm
 
 MEDIA = pathlib.Path(__file__).resolve().parents[2] / "shared" / "media"
 SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".mov", ".ts", ".avi"})
@@ -62,7 +62,7 @@ def busiest(found: bytes, length_s: float) -> survey.Wanted:
     return survey.Wanted(seconds=(Fraction(best), Fraction(best + length_s)))
 
 
-async def tried(exporter: exports.Exporter, session: sessions.Session, order: exports.Order) -> Tried:
+async def tried(exporter: exports.Exporter, session: sessions.Session, order: orders.Order) -> Tried:
     """Exports once."""
     heard: list[progress.Progress] = []
     about = pathlib.PurePosixPath(order.source_uri).name, order.layout, order.aspect_ratio
@@ -88,7 +88,7 @@ async def every(films: list[pathlib.Path], length_s: float, folder: pathlib.Path
             session, analysis = store.create(), await asyncio.to_thread(analyzed, film)
             session.write_bytes("metadata/analysis.json", analysis)
             orders = [
-                exports.Order(
+                orders.Order(
                     film.as_uri(), session.id, "", f"{layout}-{ratio.replace(':', '-')}", busiest(analysis, length_s),
                     "quick", ratio, layout, "metadata/analysis.json", None,
                 )

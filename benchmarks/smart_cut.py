@@ -32,7 +32,7 @@ import numpy as np
 
 from benchmarks import shots
 from media import pool, sessions
-from services.exporter import exports, passing, survey, warm
+from services.exporter import exports, orders, passing, survey, warm
 from services.exporter.smart import edges, spans
 
 FILM = "derived/tos30_h264_23976.mp4"
@@ -127,7 +127,7 @@ class Suite:
         """Exports a range with all checks."""
         wanted = survey.Wanted(frames=(FIRST, FIRST + frames))
         name = f"{source.stem}-{source.suffix[1:]}-{mode.replace('_', '-')}"
-        order = exports.Order(source.as_uri(), self._session.id, "", name, wanted, "source", "", "fill", "", None, mode)
+        order = orders.Order(source.as_uri(), self._session.id, "", name, wanted, "source", "", "fill", "", None, mode)
         start = time.perf_counter()
         made = await self._exporter.export(order, lambda now: None)
         spent_s = time.perf_counter() - start

@@ -1,14 +1,10 @@
 """Exports clips: surveys the source, plans, renders, checks, and only then gives the file its name."""
 
 import asyncio
-import collections
 import contextlib
 import dataclasses
-import importlib.metadata
 import os
-import re
-import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
 
@@ -18,65 +14,31 @@ from media import errors as media_errors
 from services.exporter import (
     again,
     analysis,
-    asked,
     assembly,
+    contexts,
     cut,
     delivery,
     director,
-    edit,
+    filing,
     gate,
     geometry,
-    layouts,
     manifest,
+    orders,
     passing,
     pieces,
     placement,
     presets,
     prints,
     progress,
+    record,
     timelines,
 )
 from services.exporter import dressing as dressing_module
 from services.exporter import render as render_module
 from services.exporter import survey as survey_module
 
-NAME = re.compile(r"[a-z0-9_-]{1,64}")
-VERSION = importlib.metadata.version("reelsmith")
 TRACER = telemetry.tracer(__name__)
-HASHES_MAX = 256  # sources whose hash is remembered; one takes a hundred bytes
 Listener = Callable[[progress.Progress], None]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Order:
-    """A clip that is asked for, checked by the caller's translator only for its types."""
-
-    source_uri: str
-    session_id: str
-    directory: str
-    name: str
-    wanted: survey_module.Wanted
-    preset: str
-    aspect_ratio: str
-    """Empty for the preset's."""
-    layout: str
-    analysis_path: str
-    proposal: Mapping[str, Any] | None
-    mode: str = passing.AUTO
-    video_codec: str = ""
-    """Empty for the preset's."""
-    dressing: dressing_module.Wish = dataclasses.field(default_factory=dressing_module.Wish)
-    edit: asked.Edit = asked.UNEDITED
-    """Without ranges it is about `wanted`."""
-    recipe: again.Recipe | None = None
-    """What a manifest says, where one is rendered again."""
-    request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """What was asked, as it is kept in the manifest to be asked again."""
-
-    @property
-    def wish(self) -> asked.Edit:
-        """The edit with its ranges."""
-        return dataclasses.replace(self.edit, ranges=self.edit.ranges or (asked.Range(self.wanted),))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,42 +65,6 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Context:
-    """What is known before rendering begins."""
-
-    order: Order
-    preset: presets.Preset
-    aspect_ratio: str
-    found: analysis.Analysis
-    plan: assembly.Plan
-    delivery: delivery.Delivery
-    threads: int
-    """Of the encoder: the bytes depend on them."""
-    uncut: str
-    """Why the clip is not cut without encoding all of it; empty where that is tried."""
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Of the source."""
-        return self.plan.takes[0].facts
-
-    @property
-    def edit(self) -> edit.Edit:
-        """The planned clip."""
-        return self.plan.edit
-
-    @property
-    def seen(self) -> analysis.Analysis:
-        """What was found, on the time line of the clip."""
-        return placement.placed(self.found, self.edit.pieces, self.edit.schedule.rate)
-
-    @property
-    def canvas(self) -> geometry.Canvas:
-        """The delivered picture."""
-        return self.delivery.canvas
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Made:
     """A clip whose file has its name, and what its manifest says beside where the source is from."""
 
@@ -147,43 +73,6 @@ class Made:
     document: Mapping[str, Any]
     beside: tuple[artifacts.Artifact, ...] = ()
     """Files of captions."""
-
-
-def place(directory: str, folder: str, name: str) -> str:
-    """Path of a file in its session: in the call's own folder if it has one, else in the folder of its kind."""
-    return f"{directory or folder}/{name}"
-
-
-@contextlib.asynccontextmanager
-async def written(session: sessions.Session, path: str) -> AsyncIterator[sessions.Pending]:
-    """Writes a file of a session; hashing and syncing a large one must not hold up the event loop."""
-    with contextlib.ExitStack() as stack:
-        pending = stack.enter_context(session.write(path))
-        closing = stack.pop_all()
-    try:
-        yield pending
-    except BaseException:
-        closing.__exit__(*sys.exc_info())
-        raise
-    await asyncio.to_thread(closing.close)
-
-
-class Hashes:
-    """SHA-256 of sources, remembered while a file stays the same."""
-
-    def __init__(self) -> None:
-        self._known: collections.OrderedDict[tuple[int, ...], str] = collections.OrderedDict()
-
-    async def of(self, file: BinaryIO) -> str:
-        """Hashes a file, or remembers."""
-        state = os.fstat(file.fileno())
-        key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
-        if key not in self._known:
-            self._known[key] = await asyncio.to_thread(artifacts.sha256, file)
-        self._known.move_to_end(key)
-        if len(self._known) > HASHES_MAX:
-            self._known.popitem(last=False)
-        return self._known[key]
 
 
 class Exporter:
@@ -206,7 +95,7 @@ class Exporter:
         limits: Limits,
     ) -> None:
         self._pool, self._sessions, self._sources = workers, store, sources
-        self._document, self._limits, self._hashes = document, limits, Hashes()
+        self._document, self._limits, self._hashes = document, limits, filing.Hashes()
         self._cutter = passing.Cutter(workers, limits)
         self._encoders: dict[str, dict[str, str]] = {}  # by codec, of which there are four
 
@@ -227,7 +116,7 @@ class Exporter:
             )
         return known[name]
 
-    async def export(self, order: Order, listener: Listener) -> Clip:
+    async def export(self, order: orders.Order, listener: Listener) -> Clip:
         """Exports a clip.
 
         Args:
@@ -242,7 +131,7 @@ class Exporter:
             errors.FailedPrecondition: the preset, or this version, does not take such a clip.
             errors.DataLoss: the finished clip failed a check and was thrown away.
         """
-        _check_order(order)
+        orders.refuse_malformed(order)
         session, recipe = self._sessions.get(order.session_id), order.recipe
         preset = recipe.preset if recipe else self.preset(order.preset or "default")
         meter = progress.Meter()
@@ -260,7 +149,7 @@ class Exporter:
                         raise
         raise errors.Internal("an export ended without a result")
 
-    async def _analysis(self, session: sessions.Session, order: Order, source: BinaryIO) -> analysis.Analysis:
+    async def _analysis(self, session: sessions.Session, order: orders.Order, source: BinaryIO) -> analysis.Analysis:
         if not order.analysis_path:
             return analysis.Analysis()
         data = await asyncio.to_thread(session.read, order.analysis_path, analysis.BYTES_MAX)
@@ -281,13 +170,13 @@ class Exporter:
     async def _survey(
         self,
         source: BinaryIO,
-        order: Order,
+        order: orders.Order,
         preset: presets.Preset,
         found: analysis.Analysis,
         decoding: bool,
         meter: progress.Meter,
         listener: Listener,
-    ) -> Context:
+    ) -> contexts.Context:
         recipe, takes = order.recipe and order.recipe.edit, []
         for part in assembly.wanted(order.wish.ranges, recipe):
             # Only what lies before the end can be an anchor, and only the last ones matter.
@@ -308,13 +197,13 @@ class Exporter:
         wanted = delivery.decide(preset, takes[0].facts, order.aspect_ratio, order.video_codec)
         uncut = passing.refusal(order, preset, takes[0].facts, planned.edit, wanted)
         threads = order.recipe.threads if order.recipe else self._limits.threads
-        return Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
+        return contexts.Context(order, preset, wanted.aspect_ratio, near, planned, wanted, threads, uncut)
 
     async def _make(
         self,
         session: sessions.Session,
         source: BinaryIO,
-        context: Context,
+        context: contexts.Context,
         meter: progress.Meter,
         listener: Listener,
     ) -> Clip:
@@ -325,16 +214,16 @@ class Exporter:
             except passing.Refused as error:
                 context = dataclasses.replace(context, uncut=str(error))
         encoder = await self._encoder(context.delivery.video_codec)
-        async with written(session, _file(context)) as pending:
+        async with filing.written(session, context.file) as pending:
             rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
             found = await self._inspect(pending.file, meter, listener)
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
-            checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
+            checks = gate.judge(found.value, size_bytes, context.expected(rendered.value), decoded, drawn)
             checks += dressing_module.checks(rendered.value["dressing"])
             refuse_failed(checks, order.name)
-        document = _manifest(context, pending.artifact, checks, prints.facts(decoded))
-        document |= _rendered(context, rendered.value, encoder)
+        document = record.common(context, pending.artifact, checks, prints.facts(decoded))
+        document |= record.rendered(context, rendered.value, encoder)
         beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
         document |= dressing_module.entries(rendered.value, order.dressing, beside)
         made = Made(pending.artifact, checks, document, beside)
@@ -344,16 +233,16 @@ class Exporter:
         self,
         session: sessions.Session,
         source: BinaryIO,
-        context: Context,
+        context: contexts.Context,
         meter: progress.Meter,
         listener: Listener,
     ) -> Clip:
         job = passing.asked(context.facts, context.edit, context.delivery.container, context.threads)
-        async with written(session, _file(context)) as pending:
+        async with filing.written(session, context.file) as pending:
             files, heard = (source, pending.file), lambda value: listener(meter.take(value))
             made = await self._cutter.cut(files, job, context.preset, heard)
-        document = _manifest(context, pending.artifact, made.checks, made.pictures)
-        document |= _cut(context, made, pending.artifact)
+        document = record.common(context, pending.artifact, made.checks, made.pictures)
+        document |= record.cut(context, made, pending.artifact)
         whole = Made(pending.artifact, made.checks, document)
         return await self._kept(session, source, context, whole, meter, listener)
 
@@ -361,14 +250,14 @@ class Exporter:
         self,
         session: sessions.Session,
         source: BinaryIO,
-        context: Context,
+        context: contexts.Context,
         made: Made,
         meter: progress.Meter,
         listener: Listener,
     ) -> Clip:
         document = dict(made.document)
         document["source"] = await self._source(source, context)
-        path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
+        path = filing.place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
         span = document["range"]
@@ -387,7 +276,7 @@ class Exporter:
         self,
         source: BinaryIO,
         target: BinaryIO,
-        context: Context,
+        context: contexts.Context,
         encoder: str,
         meter: progress.Meter,
         listener: Listener,
@@ -402,7 +291,7 @@ class Exporter:
             found=context.seen,
             threads=context.threads,
             audio_track=context.order.edit.track,
-            dressing=_dressing(context),
+            dressing=context.overlaid(),
         )
         attributes = {"clip.frames": planned.frames}
         with TRACER.start_as_current_span("render", attributes=attributes), contextlib.ExitStack() as stack:
@@ -433,7 +322,7 @@ class Exporter:
                 on_progress=heard,
             )
 
-    async def _source(self, source: BinaryIO, context: Context) -> dict[str, Any]:
+    async def _source(self, source: BinaryIO, context: contexts.Context) -> dict[str, Any]:
         known, facts = context.found.source, context.facts
         aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
         width, height = geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"]).shown
@@ -453,7 +342,7 @@ class Exporter:
             errors.FailedPrecondition: the manifest cannot be read.
         """
         session = self._sessions.get(session_id)
-        document = await read_manifest(session, manifest_path)
+        document = await filing.read_manifest(session, manifest_path)
         with session.open_read(clip_path) as file:
             try:
                 digest = await asyncio.to_thread(artifacts.sha256, file)
@@ -461,7 +350,7 @@ class Exporter:
                 same = gate.check("sha256", digest == stated, digest, stated)
                 return same, *await self._verified(file, document)
             except manifest.Malformed as error:
-                raise _malformed(manifest_path, error) from error
+                raise filing.malformed(manifest_path, error) from error
             except media_errors.Unreadable as error:
                 return same, gate.check("decodes", False, error.message, "to the end, no fault")
 
@@ -486,7 +375,7 @@ class Exporter:
         try:
             return again.read(manifest.load(data))
         except manifest.Malformed as error:
-            raise _malformed(path, error) from error
+            raise filing.malformed(path, error) from error
 
     async def timeline(self, session_id: str, directory: str, paths: Sequence[str], name: str) -> artifacts.Artifact:
         """Writes a timeline of finished clips.
@@ -503,46 +392,24 @@ class Exporter:
         session, found = self._sessions.get(session_id), []
         for path in paths:
             try:
-                found.append(timelines.read(await read_manifest(session, path)))
+                found.append(timelines.read(await filing.read_manifest(session, path)))
             except manifest.Malformed as error:
-                raise _malformed(path, error) from error
+                raise filing.malformed(path, error) from error
         chosen = timelines.CATALOGUE[name]
-        target = place(directory, "scripts", f"timeline{chosen.SUFFIX}")
+        target = filing.place(directory, "scripts", f"timeline{chosen.SUFFIX}")
         return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
 
 
 def _write_texts(
-    session: sessions.Session, context: Context, rendered: Mapping[str, Any]
+    session: sessions.Session, context: contexts.Context, rendered: Mapping[str, Any]
 ) -> tuple[artifacts.Artifact, ...]:
     """Writes the captions that stand beside the clip."""
     order = context.order
     texts = dressing_module.texts(rendered, order.dressing.captions, context.canvas)
     return tuple(
-        session.write_bytes(place(order.directory, "scripts", f"{order.name}.{kind}"), data)
+        session.write_bytes(filing.place(order.directory, "scripts", f"{order.name}.{kind}"), data)
         for kind, data in texts.items()
     )
-
-
-async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
-    """Reads a manifest of a session.
-
-    Raises:
-        errors.FailedPrecondition: it is none.
-    """
-    data = await asyncio.to_thread(session.read, path, manifest.BYTES_MAX)
-    try:
-        return manifest.load(data)
-    except manifest.Malformed as error:
-        raise _malformed(path, error) from error
-
-
-def _malformed(path: str, error: manifest.Malformed) -> errors.FailedPrecondition:
-    return errors.FailedPrecondition(f"{path}: {error}", reason="MANIFEST_MALFORMED", metadata={"path": path})
-
-
-def _file(context: Context) -> str:
-    order = context.order
-    return place(order.directory, "final_output", f"{order.name}.{context.delivery.container}")
 
 
 def _before(shots: tuple[analysis.Shot, ...], wanted: survey_module.Wanted) -> tuple[analysis.Shot, ...]:
@@ -551,35 +418,7 @@ def _before(shots: tuple[analysis.Shot, ...], wanted: survey_module.Wanted) -> t
     return tuple(shot for shot in shots if shot.start_s <= wanted.seconds[0])[-1:]
 
 
-def _check_order(order: Order) -> None:
-    wrong = []
-    if not NAME.fullmatch(order.name):
-        wrong.append(errors.Field("name", "must be 1 to 64 of a-z 0-9 _ -"))
-    wrong += [errors.Field(f"edit.{name}", rule) for name, rule in asked.violations(order.wish)]
-    if order.aspect_ratio and order.aspect_ratio not in presets.ASPECT_RATIOS:
-        wrong.append(errors.Field("aspect_ratio", f"must be one of {', '.join(presets.ASPECT_RATIOS)}"))
-    wrong += dressing_module.violations(order.dressing)
-    if wrong:
-        detail = "; ".join(f"{field.name} {field.description}" for field in wrong)
-        raise errors.InvalidArgument(f"the clip cannot be exported: {detail}", reason="BAD_REQUEST", fields=wrong)
-    if order.layout not in layouts.CHOICES:
-        raise errors.Unimplemented(
-            f"this version has no layout {order.layout!r}; it has {', '.join(layouts.CHOICES)}",
-            reason="LAYOUT_UNIMPLEMENTED",
-            metadata={"layout": order.layout},
-        )
-
-
-def _dressing(context: Context) -> dict[str, Any] | None:
-    """What a worker lays over the clip."""
-    zone = dressing_module.zone(context.preset.name, context.canvas)
-    planned = context.edit
-    return dressing_module.plan(
-        context.order.dressing, context.found.transcript, planned.pieces, planned.schedule.rate, zone
-    )
-
-
-def _with_words(found: analysis.Analysis, order: Order, planned: Sequence[pieces.Piece]) -> analysis.Analysis:
+def _with_words(found: analysis.Analysis, order: orders.Order, planned: Sequence[pieces.Piece]) -> analysis.Analysis:
     """An analysis with what is said in the clip, where captions are asked for; it is kept in the manifest.
 
     Raises:
@@ -591,30 +430,6 @@ def _with_words(found: analysis.Analysis, order: Order, planned: Sequence[pieces
         raise errors.FailedPrecondition(
             f"{order.analysis_path}: {error}", reason="ANALYSIS_MALFORMED", metadata={"path": order.analysis_path}
         ) from error
-
-
-def _expected(context: Context, rendered: Mapping[str, Any]) -> gate.Expected:
-    sound, preset, schedule = rendered["sound"], context.preset, context.edit.schedule
-    audible = sound is not None and sound["treatment"] is not None
-    return gate.Expected(
-        frames=context.edit.frames,
-        rate=schedule.rate,
-        width=context.canvas.width,
-        height=context.canvas.height,
-        sound=sound is not None,
-        loudness_lufs=preset.loudness_lufs if audible else None,
-        loudness_limited=bool(audible and sound["treatment"]["limited"]),
-        true_peak_max_dbtp=preset.true_peak_max_dbtp,
-        size_max_bytes=preset.size_limit_bytes,
-        duration_max_s=preset.duration_max_s,
-        pictures=None,
-        video_codec=context.delivery.video_codec,
-        audio_codec=context.delivery.audio_codec,
-        container=context.delivery.container,
-        texts=len(rendered["texts"]) if context.order.dressing.captions.track else 0,
-        framing=rendered["framing"],
-        subject_inside_min=preset.subject_inside_min,
-    )
 
 
 def refuse_failed(checks: tuple[gate.Check, ...], name: str) -> None:
@@ -632,94 +447,3 @@ def refuse_failed(checks: tuple[gate.Check, ...], name: str) -> None:
         reason="CHECK_FAILED",
         metadata={one.name: one.measured[:200] for one in failed},
     )
-
-
-def _manifest(
-    context: Context, made: artifacts.Artifact | None, checks: tuple[gate.Check, ...], pictures: prints.Facts
-) -> dict[str, Any]:
-    """What every manifest says."""
-    assert made is not None  # noqa: S101 - set when the file got its name
-    order = context.order
-    return {
-        "schema": manifest.SCHEMA,
-        "version": VERSION,
-        "clip": _clip_entry(context, made),
-        "range": _range_entry(context),
-        "edit": context.plan.to_value(),
-        "settings": {
-            "preset": context.preset.to_value(),
-            "aspect_ratio": context.aspect_ratio,
-            "layout": order.layout,
-            "video_bps_max": context.edit.video_bps_max,
-            "threads": context.threads,
-        },
-        "delivery": context.delivery.to_value(),
-        "config_version": context.preset.config_version,
-        "pictures": dataclasses.asdict(pictures),
-        "checks": manifest.checks(checks),
-        "proposal": order.proposal,
-        "request": order.request,
-        "analysis": context.found.to_value(),
-    }
-
-
-def _rendered(context: Context, rendered: Mapping[str, Any], encoder: Mapping[str, str]) -> dict[str, Any]:
-    """What the manifest of a clip says that was rendered."""
-    return {
-        "edit": context.plan.to_value() | {"audio_track": rendered["audio_track"]},
-        "crop_path": rendered["crop"],
-        "scenes": rendered["scenes"],
-        "framing": rendered["framing"],
-        "focus_source": "analysis" if rendered["followed"] and rendered["crop"] else "centre",
-        "loudness": rendered["sound"],
-        "libraries": rendered["libraries"],
-        "encoder": encoder,
-        "smart_cut": {"used": False, "reason": context.uncut},
-    }
-
-
-def _cut(context: Context, made: passing.Cut, clip: artifacts.Artifact | None) -> dict[str, Any]:
-    """What the manifest of a clip says that was cut: its frames are the source's, at the source's times."""
-    assert clip is not None  # noqa: S101 - set when the file got its name
-    facts = dict(made.facts)
-    entry = _clip_entry(context, clip) | {name: facts[name] for name in ("width", "height", "duration_s")}
-    return {
-        "clip": entry | {"frame_count": facts["frames"]},
-        "encoder": {"name": facts.pop("encoder"), "reason": ""},
-        "libraries": facts.pop("libraries"),
-        "smart_cut": {"used": True, **facts},
-        "crop_path": [],
-        "focus_source": "source",
-        "loudness": None,
-    }
-
-
-def _clip_entry(context: Context, made: artifacts.Artifact) -> dict[str, Any]:
-    schedule, canvas = context.edit.schedule, context.canvas
-    return {
-        "file": made.path.rsplit("/", 1)[-1],
-        "size_bytes": made.size_bytes,
-        "sha256": made.sha256,
-        "width": canvas.width,
-        "height": canvas.height,
-        "frame_rate": round(float(schedule.rate), 6),
-        "frame_rate_exact": str(schedule.rate),
-        "frame_count": context.edit.frames,
-        "duration_s": round(float(schedule.duration_s), 6),
-        "source_constant_rate": schedule.constant,
-    }
-
-
-def _range_entry(context: Context) -> dict[str, Any]:
-    """The stretch of the source from which all that is shown was taken."""
-    shown = context.edit.pieces
-    first, last = min(shown, key=lambda one: one.start_frame), max(shown, key=lambda one: one.end_frame)
-    return {
-        "start_frame": first.start_frame,
-        "end_frame": last.end_frame,
-        "start_pts": first.start_pts,
-        "end_pts": last.end_pts,
-        "time_base": str(context.plan.takes[0].base),
-        "start_s": round(first.source_start_s, 6),
-        "end_s": round(last.source_end_s, 6),
-    }

@@ -13,7 +13,7 @@ import numpy as np
 from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.exporter import analysis, exports, images, manifest, preview, report
+from services.exporter import analysis, exports, filing, images, manifest, preview, report
 
 CLIPS_MAX = 100
 TITLE_LENGTH_MAX = 200
@@ -60,20 +60,20 @@ class Gallery:
         session = self._sessions.get(session_id)
         thumbnails, tiles = [], []
         for index, (clip, name) in enumerate(zip(clips, names, strict=True)):
-            path = exports.place(directory, "images", f"{name}.jpg")
+            path = filing.place(directory, "images", f"{name}.jpg")
             thumbnail, facts, tile = await self._thumbnail(session, clip, path)
             thumbnails.append(thumbnail)
             heading, caption = await self._words(session, clip, name, index, facts)
             tiles.append(images.Tile(tile, heading, caption))
         drawn = await asyncio.to_thread(images.sheet, tiles)
-        target = exports.place(directory, "images", "contact_sheet.jpg")
+        target = filing.place(directory, "images", "contact_sheet.jpg")
         return thumbnails, await asyncio.to_thread(session.write_bytes, target, drawn)
 
     async def _thumbnail(
         self, session: sessions.Session, clip: str, target: str
     ) -> tuple[artifacts.Artifact, Mapping[str, Any], np.ndarray]:
         with session.open_read(clip) as file:
-            async with exports.written(session, target) as pending:
+            async with filing.written(session, target) as pending:
                 result = await self._pool.run(
                     "services.exporter.images:still",
                     {},
@@ -91,7 +91,7 @@ class Gallery:
         """Heading and caption of a tile: rank and times, from the manifest where it lies at its place."""
         folder = str(pathlib.PurePosixPath(clip).parent).replace("final_output", "metadata")
         try:
-            document = await exports.read_manifest(session, f"{folder}/{name}.manifest.json")
+            document = await filing.read_manifest(session, f"{folder}/{name}.manifest.json")
         except (media_errors.NotThere, errors.FailedPrecondition):
             return f"{index + 1}", report.clock(facts["duration_s"])
         where, proposal = document["range"], document.get("proposal") or {}
@@ -133,7 +133,7 @@ class Gallery:
         budget = min(PREVIEW_BYTES_MAX, PREVIEWS_BYTES_MAX // max(made, 1))
         entries = [await self._entry(session, clip, budget) for clip in clips]
         page = await asyncio.to_thread(report.render, title[:TITLE_LENGTH_MAX], found, proposed, entries)
-        path = exports.place(directory, "metadata", "report.html")
+        path = filing.place(directory, "metadata", "report.html")
         return await asyncio.to_thread(session.write_bytes, path, page)
 
     async def _document(
@@ -154,7 +154,7 @@ class Gallery:
     async def _entry(self, session: sessions.Session, clip: report.Entry, budget: int) -> report.Entry:
         if clip.error or not clip.file:
             return report.Entry(clip.rank, error=clip.error or "no clip was made")
-        document = await exports.read_manifest(session, clip.manifest_file) if clip.manifest_file else None
+        document = await filing.read_manifest(session, clip.manifest_file) if clip.manifest_file else None
         small = await self._preview(session, clip.file, document, budget)
         return report.Entry(clip.rank, clip.file, clip.manifest_file, document, small)
 

@@ -43,7 +43,7 @@ def refusal(
     """Why a clip has to be rendered; empty where it may be cut.
 
     Args:
-        order: what is asked for: `exports.Order`.
+        order: what is asked for: `orders.Order`.
         preset: how it is delivered.
         facts: of the source; see `survey.run`.
         planned: the plan.

@@ -26,10 +26,12 @@ from services.exporter import (
     gallery,
     gate,
     layouts,
+    orders,
     overlays,
     passing,
     presets,
     progress,
+    record,
     report,
     survey,
     timelines,
@@ -119,7 +121,7 @@ class ExporterService(rpc.ExporterServiceServicer):
                 else:
                     yield pb.ExportClipResponse(result=_result(event))
 
-    async def _again(self, request: pb.ExportClipRequest) -> exports.Order:
+    async def _again(self, request: pb.ExportClipRequest) -> orders.Order:
         """The order that a manifest keeps, of the source and under the name that the request gives."""
         recipe = await self._clips.recipe(request.output.session_id, request.manifest_path)
         kept = pb.ExportClipRequest(source_uri=request.source_uri, output=request.output)
@@ -212,17 +214,17 @@ class ExporterService(rpc.ExporterServiceServicer):
                 media_pb2.Protection(name=one.name, active=one.active, detail=one.detail)
                 for one in self._pool.protections()
             ],
-            version=exports.VERSION,
+            version=record.VERSION,
         )
 
 
-def _order(request: pb.ExportClipRequest) -> exports.Order:
+def _order(request: pb.ExportClipRequest) -> orders.Order:
     known = {"aspect_ratio": (0, *RATIOS), "layout": LAYOUTS, "mode": MODES, "video_codec": CODECS}
     for field, values in known.items():
         if getattr(request, field) not in values:
             raise _refusal(field, "is not known")
     edit = _edit(request)
-    return exports.Order(
+    return orders.Order(
         source_uri=request.source_uri,
         session_id=request.output.session_id,
         directory=request.output.directory,

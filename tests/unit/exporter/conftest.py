@@ -19,6 +19,7 @@ from services.exporter import (
     delivery,
     edit,
     exports,
+    orders,
     pieces,
     placement,
     presets,
@@ -240,11 +241,11 @@ def session(tmp_path: pathlib.Path) -> sessions.Session:
 
 
 @pytest.fixture
-def order(session: sessions.Session) -> Callable[..., exports.Order]:
+def order(session: sessions.Session) -> Callable[..., orders.Order]:
     """Orders of a clip."""
 
-    def build(source: pathlib.Path, wanted: survey.Wanted, **fields: Any) -> exports.Order:
-        base = exports.Order(source.as_uri(), session.id, "", "clip-01", wanted, "default", "", "fill", "", None)
+    def build(source: pathlib.Path, wanted: survey.Wanted, **fields: Any) -> orders.Order:
+        base = orders.Order(source.as_uri(), session.id, "", "clip-01", wanted, "default", "", "fill", "", None)
         return dataclasses.replace(base, **fields)
 
     return build

@@ -14,7 +14,19 @@ from chassis import errors
 from media import errors as media_errors
 from media import pool, sessions
 from services.exporter import asked as asked_module
-from services.exporter import delivery, edit, encoders, exports, gate, manifest, passing, pieces, presets, survey
+from services.exporter import (
+    delivery,
+    edit,
+    encoders,
+    exports,
+    gate,
+    manifest,
+    orders,
+    passing,
+    pieces,
+    presets,
+    survey,
+)
 from services.exporter.encoders import quality, svtav1, vp9, x264, x265
 from services.exporter.smart import edges
 
@@ -116,7 +128,7 @@ def test_manifest_of_an_older_version_is_still_read() -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Captioned(exports.Order):
+class Captioned(orders.Order):
     """An order of a later version, which asks for more."""
 
     captions: str = ""
