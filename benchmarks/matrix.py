@@ -81,7 +81,9 @@ async def every(films: list[pathlib.Path], length_s: float, folder: pathlib.Path
     workers = pool.Pool(pool.PoolSettings(workers=WORKERS, preload=warm.PRELOAD))
     store = sessions.Sessions(folder / "store")
     limits = exports.Limits(threads=1, render_deadline_s=600.0, check_deadline_s=600.0, heartbeat_s=120.0)
-    exporter = exports.Exporter(workers, store, sessions.Sources(sessions.Uploads(folder)), lambda: SETTINGS, limits)
+    exporter = exports.Exporter(
+        workers, exports.Storage(store, sessions.Sources(sessions.Uploads(folder))), lambda: SETTINGS, limits
+    )
     found: list[Tried] = []
     async with workers:
         for film in films:

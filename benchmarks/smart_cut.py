@@ -121,7 +121,7 @@ class Suite:
         store = sessions.Sessions(root)
         self._session = store.create()
         sources, limits = sessions.Sources(sessions.Uploads(root)), exports.Limits(os.cpu_count(), 7200, 7200, 600)
-        self._exporter = exports.Exporter(workers, store, sources, lambda: ({}, 0), limits)
+        self._exporter = exports.Exporter(workers, exports.Storage(store, sources), lambda: ({}, 0), limits)
 
     async def export(self, source: pathlib.Path, frames: int, mode: str) -> Cut:
         """Exports a range with all checks."""

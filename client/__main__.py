@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, render, suite
+from client.commands import analyze, clip, config, demo, jobs, render, suite, verify
 
 app = typer.Typer(
     name="reelsmith",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.command()(clip.clip)
 app.command()(render.render)
+app.command()(verify.verify)
 app.command()(analyze.analyze)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")

@@ -7,7 +7,7 @@ from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.exporter import exports, gallery, presets, service, warm
+from services.exporter import exports, gallery, presets, provenance, service, warm
 from services.exporter import settings as settings_module
 
 
@@ -22,20 +22,35 @@ async def main() -> None:
         workers=settings.workers,
         queue_limit=settings.queue_limit,
         memory_bytes=settings.worker_memory_bytes,
-        preload=warm.PRELOAD,
+        preload=warm.PRELOAD + ((provenance.PRELOAD,) if settings.credentials_secret else ()),
     )
     async with client.Clients(registry, settings) as clients, pool.Pool(pooled) as workers:
-        watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
+        config = config_rpc.ConfigServiceStub(clients.channel("config"))
+        watch = service.following(config, settings.environment)
+        signer = _signer(settings, workers, config)
         path = settings.state_dir / "exporter.config.json"
         async with live.LiveDocument(path, watch, accept=presets.accept) as document:
             clips = exports.Exporter(
-                workers, store, sources, lambda: (document.value, document.version), settings.limits
+                workers,
+                exports.Storage(store, sources),
+                lambda: (document.value, document.version),
+                settings.limits,
+                signer,
             )
             shown = gallery.Gallery(workers, store, settings.limits)
             encoders = (await workers.run("services.exporter.encoders:probe", {})).value
             servicer = service.ExporterService(clips, shown, workers, encoders)
             served = server.Service(servicer, rpc.add_ExporterServiceServicer_to_server, service.NAME)
             await server.run(settings, [served], registry=registry)
+
+
+def _signer(
+    settings: settings_module.Settings, workers: pool.Pool, config: config_rpc.ConfigServiceStub
+) -> provenance.Signer | None:
+    if not settings.credentials_secret:
+        return None
+    trust = settings.credentials_trust.read_text() if settings.credentials_trust else ""
+    return provenance.Signer(workers, service.secret(config, settings.credentials_secret), trust)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from services.exporter import (
     presets,
     prints,
     progress,
+    provenance,
     record,
     timelines,
 )
@@ -65,6 +66,14 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Storage:
+    """Where sources come from and clips go."""
+
+    sessions: sessions.Sessions
+    sources: sessions.Sources
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Made:
     """A clip whose file has its name, and what its manifest says beside where the source is from."""
 
@@ -80,21 +89,21 @@ class Exporter:
 
     Args:
         workers: the pool of workers.
-        store: the sessions.
-        sources: opens what callers name.
+        storage: the sessions, and what callers name.
         document: gives the shared configuration and its version, at the moment of the call.
         limits: times and threads.
+        signer: signs finished clips; None leaves them unsigned.
     """
 
     def __init__(
         self,
         workers: pool.Pool,
-        store: sessions.Sessions,
-        sources: sessions.Sources,
+        storage: Storage,
         document: Callable[[], tuple[Mapping[str, Any], int]],
         limits: Limits,
+        signer: provenance.Signer | None = None,
     ) -> None:
-        self._pool, self._sessions, self._sources = workers, store, sources
+        self._pool, self._sessions, self._sources, self._signer = workers, storage.sessions, storage.sources, signer
         self._document, self._limits, self._hashes = document, limits, filing.Hashes()
         self._cutter = passing.Cutter(workers, limits)
         self._encoders: dict[str, dict[str, str]] = {}  # by codec, of which there are four
@@ -216,14 +225,15 @@ class Exporter:
         encoder = await self._encoder(context.delivery.video_codec)
         async with filing.written(session, context.file) as pending:
             rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
+            signed, credentials = await self._sign(session, pending.file, source, context, copied=False)
             found = await self._inspect(pending.file, meter, listener)
             decoded, drawn = found.arrays["prints"], rendered.arrays["prints"]
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, context.expected(rendered.value), decoded, drawn)
-            checks += dressing_module.checks(rendered.value["dressing"])
+            checks += dressing_module.checks(rendered.value["dressing"]) + credentials
             refuse_failed(checks, order.name)
         document = record.common(context, pending.artifact, checks, prints.facts(decoded))
-        document |= record.rendered(context, rendered.value, encoder)
+        document |= record.rendered(context, rendered.value, encoder) | signed
         beside = await asyncio.to_thread(_write_texts, session, context, rendered.value)
         document |= dressing_module.entries(rendered.value, order.dressing, beside)
         made = Made(pending.artifact, checks, document, beside)
@@ -241,10 +251,35 @@ class Exporter:
         async with filing.written(session, context.file) as pending:
             files, heard = (source, pending.file), lambda value: listener(meter.take(value))
             made = await self._cutter.cut(files, job, context.preset, heard)
-        document = record.common(context, pending.artifact, made.checks, made.pictures)
-        document |= record.cut(context, made, pending.artifact)
-        whole = Made(pending.artifact, made.checks, document)
+            signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
+            if signed.get("credentials", {}).get("signed"):  # its bytes moved: what was found before is not enough
+                refuse_failed(
+                    await self._cutter.verify(pending.file, made.recalled(context.preset)), context.order.name
+                )
+        document = record.common(context, pending.artifact, made.checks + credentials, made.pictures)
+        document |= record.cut(context, made, pending.artifact) | signed
+        whole = Made(pending.artifact, made.checks + credentials, document)
         return await self._kept(session, source, context, whole, meter, listener)
+
+    async def _sign(
+        self, session: sessions.Session, file: BinaryIO, source: BinaryIO, context: contexts.Context, copied: bool
+    ) -> tuple[dict[str, Any], tuple[gate.Check, ...]]:
+        """Signs a clip where that is set up; gives what the manifest says of it, and what was read from the file."""
+        if self._signer is None:
+            return {}, ()
+        container = context.delivery.container
+        if container not in provenance.MEDIA_TYPES:
+            return {"credentials": {"signed": False, "reason": f"{container} cannot hold them"}}, ()
+        about = record.about(context, await self._digest(source, context))
+        claim = provenance.claim(context.file.rsplit("/", 1)[-1], about, copied)
+        signer = await self._signer.sign(file, container, session.root, claim)
+        check = await self._signer.check(file, container)
+        refuse_failed((check,), context.order.name)
+        return {"credentials": {"signed": True, "signer": signer}}, (check,)
+
+    async def _digest(self, source: BinaryIO, context: contexts.Context) -> str:
+        known = context.found.source
+        return known.sha256 if known is not None else await self._hashes.of(source)
 
     async def _kept(
         self,
@@ -323,7 +358,7 @@ class Exporter:
             )
 
     async def _source(self, source: BinaryIO, context: contexts.Context) -> dict[str, Any]:
-        known, facts = context.found.source, context.facts
+        facts = context.facts
         aspect = Fraction(facts["pixel_aspect"]) if facts["pixel_aspect"] else None
         width, height = geometry.upright(facts["width"], facts["height"], aspect, facts["rotation"]).shown
         return {
@@ -332,7 +367,7 @@ class Exporter:
             "timecode": facts["timecode"],
             "name": sessions.display_name(context.order.source_uri),
             "size_bytes": os.fstat(source.fileno()).st_size,
-            "sha256": known.sha256 if known is not None else await self._hashes.of(source),
+            "sha256": await self._digest(source, context),
         }
 
     async def verify(self, session_id: str, clip_path: str, manifest_path: str) -> tuple[gate.Check, ...]:
@@ -355,11 +390,20 @@ class Exporter:
                 return same, gate.check("decodes", False, error.message, "to the end, no fault")
 
     async def _verified(self, file: BinaryIO, document: Mapping[str, Any]) -> tuple[gate.Check, ...]:
+        signed = await self._credentials(file, document)
         if manifest.was_cut(document):
-            return await self._cutter.verify(file, document)
+            return await self._cutter.verify(file, document) + signed
         expected = manifest.expected(document)
         found = await self._inspect(file)
-        return gate.judge(found.value, os.fstat(file.fileno()).st_size, expected, found.arrays["prints"], None)
+        size_bytes = os.fstat(file.fileno()).st_size
+        return gate.judge(found.value, size_bytes, expected, found.arrays["prints"], None) + signed
+
+    async def _credentials(self, file: BinaryIO, document: Mapping[str, Any]) -> tuple[gate.Check, ...]:
+        if not manifest.signed(document):
+            return ()
+        if self._signer is None:
+            return (gate.Check("credentials", gate.SKIPPED, "not read: no secret is set here", "signed"),)
+        return (await self._signer.check(file, manifest.container(document)),)
 
     async def recipe(self, session_id: str, path: str) -> again.Recipe:
         """Reads a manifest that is to be rendered again: a file of the session, or one that a URI names.

@@ -91,6 +91,23 @@ def was_cut(document: Mapping[str, Any]) -> bool:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 
+def signed(document: Mapping[str, Any]) -> bool:
+    """Whether the clip holds credentials; manifests of older versions know of none.
+
+    Raises:
+        Malformed: it is said in the wrong way.
+    """
+    try:
+        return bool(document.get("credentials", {"signed": False})["signed"])
+    except (KeyError, TypeError) as error:
+        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
+
+
+def container(document: Mapping[str, Any]) -> str:
+    """The container of the clip."""
+    return str(document.get("delivery", FORMER)["container"])
+
+
 def sounds(document: Mapping[str, Any]) -> bool:
     """Whether the clip has sound: rendered with its loudness, or cut."""
     cut = document.get("smart_cut")

@@ -36,6 +36,11 @@ class Cut:
     checks: tuple[gate.Check, ...]
     pictures: prints.Facts
 
+    def recalled(self, preset: presets.Preset) -> dict[str, Any]:
+        """What `Cutter.verify` reads of a manifest, before there is one."""
+        pictures = dataclasses.asdict(self.pictures)
+        return {"smart_cut": self.facts, "settings": {"preset": preset.to_value()}, "pictures": pictures}
+
 
 def refusal(
     order: Any, preset: presets.Preset, facts: Mapping[str, Any], planned: edit.Edit, wanted: delivery.Delivery

@@ -71,6 +71,17 @@ def cut(context: contexts.Context, made: passing.Cut, clip: artifacts.Artifact |
     }
 
 
+def about(context: contexts.Context, source_sha256: str) -> dict[str, Any]:
+    """What the credentials of a clip say of it."""
+    clip = {
+        "width": context.canvas.width,
+        "height": context.canvas.height,
+        "frame_rate_exact": str(context.edit.schedule.rate),
+        "frame_count": context.edit.frames,
+    }
+    return {"clip": clip, "range": _range_entry(context), "source": {"sha256": source_sha256}, "version": VERSION}
+
+
 def _clip_entry(context: contexts.Context, made: artifacts.Artifact) -> dict[str, Any]:
     schedule, canvas = context.edit.schedule, context.canvas
     return {

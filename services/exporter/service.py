@@ -31,6 +31,7 @@ from services.exporter import (
     passing,
     presets,
     progress,
+    provenance,
     record,
     report,
     survey,
@@ -397,3 +398,18 @@ def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watc
             yield live.Revision(message.config.version, document)
 
     return watch
+
+
+def secret(stub: config_rpc.ConfigServiceStub, name: str) -> provenance.Credentials:
+    """Gives the value of a secret, asked for anew each time: a key that is changed is used from then on.
+
+    Args:
+        stub: client of the configuration service.
+        name: of the secret.
+    """
+
+    async def access() -> str:
+        answer = await stub.AccessSecret(config_pb.AccessSecretRequest(name=name, actor="exporter"))
+        return answer.value.decode("utf-8", "replace")
+
+    return access

@@ -1,5 +1,6 @@
 """What the exporter is told by its environment."""
 
+import pathlib
 from typing import ClassVar
 
 import pydantic
@@ -23,6 +24,15 @@ class Settings(settings.WorkerSettings):
     )
     check_deadline_s: float = pydantic.Field(
         default=900.0, gt=0, le=86_400, description="Longest time in seconds for checking, a picture or a preview."
+    )
+
+    credentials_secret: str = pydantic.Field(
+        default="",
+        description="Secret of the configuration service that signs clips (C2PA): a private key and its certificates, "
+        "the signer's first, as PEM; empty leaves clips unsigned.",
+    )
+    credentials_trust: pathlib.Path | None = pydantic.Field(
+        default=None, description="File of certificates (PEM) whose signatures count as trusted when a clip is read."
     )
 
     @property

@@ -15,6 +15,7 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import client, discovery, errors, live, testing
+from services.exporter import service as exporter
 
 PATIENCE_S = 60.0  # for what takes milliseconds on an idle machine
 SERVICE = pb.DESCRIPTOR.services_by_name["ConfigService"]
@@ -146,6 +147,7 @@ async def test_secrets_come_and_go_and_leave_no_trace(process, stub: rpc.ConfigS
     assert (canary, canary + b"-2", 2, rotated.key_id) == (old.value, new.value, new.secret.version, new.secret.key_id)
     listed = (await stub.ListSecrets(pb.ListSecretsRequest())).secrets
     assert [("mail/password", 2)] == [(secret.name, secret.version) for secret in listed]
+    assert f"{canary.decode()}-2" == await exporter.secret(stub, "mail/password")()
     await stub.DeleteSecret(pb.DeleteSecretRequest(name="mail/password", actor="ann"))
     gone = await refusal(stub.AccessSecret(pb.AccessSecretRequest(name="mail/password", version=1)))
     assert ("NO_SUCH_SECRET", 0) == (gone.reason, len((await stub.ListSecrets(pb.ListSecretsRequest())).secrets))

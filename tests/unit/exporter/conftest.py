@@ -231,7 +231,7 @@ def exporter(tmp_path: pathlib.Path, workers: pool.Pool) -> exports.Exporter:
     root = tmp_path / "store"
     store = sessions.Sessions(root)
     sources = sessions.Sources(sessions.Uploads(root))
-    return exports.Exporter(workers, store, sources, lambda: ({}, 0), exports.Limits(2, 300, 300, 60))
+    return exports.Exporter(workers, exports.Storage(store, sources), lambda: ({}, 0), exports.Limits(2, 300, 300, 60))
 
 
 @pytest.fixture
