@@ -37,6 +37,7 @@ def analyze(
         int, typer.Option(min=0, max=100, help="How many clips that were left out to tell, and why.")
     ] = 0,
     transcript: options.Transcript = None,
+    language: options.Language = "",
     gateway: options.Gateway = "",
 ) -> None:
     """Measure VIDEO and propose clips; render nothing.
@@ -58,6 +59,7 @@ def analyze(
         duration_max_s=max_s,
         keywords=keyword or (),
         evidence=evidence,
+        language=language,
         genre=genre,
         diversity=diversity,
         durations=map(options.duration, duration or ()),

@@ -126,6 +126,10 @@ Transcript = Annotated[
         exists=True, dir_okay=False, readable=True, resolve_path=True,
     ),
 ]  # fmt: skip
+Language = Annotated[
+    str,
+    typer.Option(metavar="CODE", help="Language that is spoken, such as de, where a model hears it; else found out."),
+]
 Genre = Annotated[
     str, typer.Option(metavar="NAME", help="Weigh clips as talk, gaming, sport, film or music; auto lets VIDEO tell.")
 ]

@@ -75,6 +75,7 @@ class Order:
         end_s: Where it ends; None for the end of the source.
         transcript_uri: A file with what is said; empty to look beside the source.
         evidence: Whether to say why there is a border between shots, or none.
+        language: That is spoken, for recognition; empty for that of the settings.
     """
 
     source_uri: str
@@ -84,6 +85,7 @@ class Order:
     end_s: float | None = None
     transcript_uri: str = ""
     evidence: bool = False
+    language: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class Analyzer:
             media.errors.MediaError: The source cannot be read, or the worker was lost.
         """
         _check(order)
+        self._recognizer.refuse_unknown(order.language)
         session = await asyncio.to_thread(self._store.get, order.target.session_id)
         request = {
             "measures": list(order.measures),
@@ -219,6 +222,7 @@ class Analyzer:
                 "begin_s": found["begin_s"],
                 "start_s": order.start_s,
                 "end_s": order.end_s,
+                "language": order.language,
             }
             heard = await self._recognizer.transcribe(
                 inputs["source"], spoken, lambda report: listener(meter.take(report))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ NAME = pb.DESCRIPTOR.services_by_name["AnalyzerService"].full_name
 LIST_MAX = 1000  # keywords or excluded stretches in one request; nobody means more
 TARGETS_MAX, EXPLAIN_MAX = 10, 100  # as the API says
 
+LANGUAGE = re.compile(r"[a-z]{2,3}")
 MEASURES = {
     pb.MEASURE_SHOTS: "shots",
     pb.MEASURE_PICTURE: "picture",
@@ -159,7 +161,7 @@ def _recognition(one: recognizer.Recognizer) -> pb.Recognition:
         detail=status.detail,
         model=status.model,
         sha256=status.sha256,
-        languages=status.languages,
+        languages=len(status.languages),
         capacity=_capacity(one.pools) if one.pools else None,
     )
 
@@ -185,6 +187,8 @@ def _order(request: pb.AnalyzeRequest) -> analyses.Order:
         start_s, end_s = request.range.start_s, request.range.end_s or None
         if not all(math.isfinite(edge) for edge in (start_s, end_s or 0.0)):
             raise _refusal("range", "must be two finite numbers")
+    if request.language and not LANGUAGE.fullmatch(request.language):
+        raise _refusal("language", "must be a code of two or three letters, such as de")
     measures = tuple(MEASURES[measure] for measure in request.measures)
     return analyses.Order(
         _source(request.source_uri),
@@ -194,6 +198,7 @@ def _order(request: pb.AnalyzeRequest) -> analyses.Order:
         end_s,
         request.transcript_uri,
         request.evidence,
+        request.language,
     )
 
 

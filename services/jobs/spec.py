@@ -21,6 +21,7 @@ WEIGHTS_MAX = 64  # several times the number of terms there are
 LABELS_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX = 64, 63, 255  # the sizes that Kubernetes and AIP use
 REQUEST_ID_LENGTH_MAX = 128
 
+LANGUAGE = re.compile(r"[a-z]{2,3}")
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
@@ -91,6 +92,7 @@ class Spec:
     video_codec: str = ""
     edit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     manifest_uri: str = ""
+    language: str = ""
     timelines: tuple[str, ...] = ()
 
 
@@ -138,6 +140,8 @@ def _file_name(uri: str) -> str:
 
 
 def _source_violations(spec: Spec) -> Iterator[Violation]:
+    if spec.language and not LANGUAGE.fullmatch(spec.language):
+        yield "language", "must be a code of two or three letters, such as de"
     if not spec.source_uri:
         yield "source_uri", "is required"
     logo = ("overlays.logo_uri", spec.overlays.logo_uri if spec.overlays else "")

@@ -4,6 +4,7 @@ import json
 import pathlib
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 import pytest_asyncio
 from reelsmith.analyzer.v1 import analyzer_pb2 as pb
@@ -90,6 +91,20 @@ async def test_speech_is_recognized_and_found_by_its_words(stub, media_dir, sess
     (term,) = [one for one in best.terms if one.name == "keyword"]
     assert pb.Term.STATE_MEASURED == term.state
     assert result.artifact == (await analyzed(stub, media_dir / SPOKEN, session)).artifact
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "words"),
+    [("fr", grpc.StatusCode.FAILED_PRECONDITION, "'fr'"), ("fr-FR", grpc.StatusCode.INVALID_ARGUMENT, "two or three")],
+)
+async def test_language_that_cannot_be_heard_is_refused_at_once(
+    stub, media_dir, session, language, code, words
+) -> None:
+    """Before anything is measured: the model does not know it, or it is none."""
+    with pytest.raises(grpc.RpcError) as raised:
+        await analyzed(stub, media_dir / SPOKEN, session, language=language)
+    assert code == raised.value.code()
+    assert words in raised.value.details()
 
 
 async def test_text_that_is_there_comes_before_recognition(stub, media_dir, root, session) -> None:

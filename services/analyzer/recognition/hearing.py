@@ -70,7 +70,7 @@ def warm() -> None:
 
 
 def probe(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> dict[str, Any]:
-    """The task: loads the model and has it hear a second of silence; says how many languages it knows.
+    """The task: loads the model and has it hear a second of silence; says which languages it knows.
 
     Raises:
         errors.Unsupported: The language that was given is not among them (WRONG_LANGUAGE).
@@ -82,7 +82,7 @@ def probe(request: Mapping[str, Any], files: pool.Files, report: pool.Report) ->
     if language not in known:
         raise errors.Unsupported(f"the model does not know the language {language!r}", reason="WRONG_LANGUAGE")
     engine.transcribe(silence, language)
-    return {"languages": len(known)}
+    return {"languages": sorted(known)}
 
 
 def run(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> dict[str, Any]:

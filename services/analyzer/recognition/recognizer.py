@@ -61,14 +61,14 @@ class Status:
         detail: Why not, or what the model is, for people.
         model: Name of the model; empty where there is none.
         sha256: Its hash.
-        languages: How many it knows.
+        languages: Codes of those that it knows.
     """
 
     available: bool
     detail: str
     model: str = ""
     sha256: str = ""
-    languages: int = 0
+    languages: tuple[str, ...] = ()
 
 
 class Recognizer:
@@ -125,16 +125,29 @@ class Recognizer:
             f"{self._model.size_bytes >> 20} MiB, {settings.threads} threads",
             self._model.name,
             self._model.sha256,
-            facts.value["languages"],
+            tuple(facts.value["languages"]),
         )
         logger.info("speech is recognized by %s", self.status.model)
+
+    def refuse_unknown(self, language: str) -> None:
+        """Refuses a language that cannot be heard here; without a model nothing is heard, and any is fine.
+
+        Raises:
+            errors.Unsupported: The model does not know it (WRONG_LANGUAGE).
+        """
+        if language and self.status.available and language not in self.status.languages:
+            known = ", ".join(self.status.languages)
+            raise errors.Unsupported(
+                f"the model {self.status.model} does not know the language {language!r}; it knows {known}",
+                reason="WRONG_LANGUAGE",
+            )
 
     async def transcribe(self, file: BinaryIO, order: Mapping[str, Any], on_progress: pool.Report) -> Mapping[str, Any]:
         """The transcript of a source and how long it took; see `hearing.run`.
 
         Args:
             file: The open source.
-            order: What `hearing.Order` says of the source.
+            order: What `hearing.Order` says of the source; without a language that of the settings.
             on_progress: Called with each progress.
 
         Raises:
@@ -147,7 +160,7 @@ class Recognizer:
             raise errors.Unsupported(f"speech is not recognized: {self.status.detail}", reason="NO_MODEL")
         request = {
             **order,
-            "language": self._settings.language,
+            "language": order.get("language") or self._settings.language,
             "threads": self._settings.threads,
             "name": self.status.model,
             "sha256": self.status.sha256,

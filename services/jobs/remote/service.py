@@ -115,6 +115,7 @@ class RemoteExecutor:
             output=_output(task),
             transcript_uri=spec.transcript_uri,
             evidence=spec.evidence,
+            language=spec.language,
         )
         if spec.range is not None:
             request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s

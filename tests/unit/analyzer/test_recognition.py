@@ -179,7 +179,7 @@ async def test_speech_becomes_words_with_times_in_a_shut_in_worker(hearing, medi
     assert ("recognition", "whisper", "de", "tiny") == (
         found["source"], found["format"], found["language"], found["model"]["name"]
     )  # fmt: skip
-    assert (hearing.status.sha256, 3) == (found["model"]["sha256"], hearing.status.languages)
+    assert (hearing.status.sha256, 3) == (found["model"]["sha256"], len(hearing.status.languages))
     assert found["model"]["language_probability"] > 0.9
     jsonschema.validate(found, {"$defs": SCHEMA["$defs"], **SCHEMA["properties"]["transcript"]})
     pieces = [window.spoken for window in windows.cut(SPEECH, PAUSES_S)]
@@ -204,6 +204,20 @@ async def test_language_that_is_given_is_not_looked_for(settings, media_dir: pat
         with (media_dir / SPOKEN).open("rb") as file:
             found = (await one.transcribe(file, ORDER, lambda report: None))["transcript"]
     assert ("en", None) == (found["language"], found["model"]["language_probability"])
+
+
+@shared_loop
+async def test_language_that_is_told_is_not_looked_for(hearing, media_dir: pathlib.Path) -> None:
+    """The model hears in it, and how likely it was is unknown; one that it does not know is refused by its name."""
+    with (media_dir / SPOKEN).open("rb") as file:
+        order = {**ORDER, "speech": ORDER["speech"][:1], "language": "en"}
+        found = (await hearing.transcribe(file, order, lambda report: None))["transcript"]
+    assert ("en", None) == (found["language"], found["model"]["language_probability"])
+    hearing.refuse_unknown("de")
+    hearing.refuse_unknown("")
+    with pytest.raises(errors.Unsupported, match="'fr'; it knows de, en") as raised:
+        hearing.refuse_unknown("fr")
+    assert "WRONG_LANGUAGE" == raised.value.reason
 
 
 @shared_loop

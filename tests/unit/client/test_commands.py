@@ -142,10 +142,12 @@ async def test_ways_to_choose_clips_are_asked_for(fake, serve, finished, video, 
     options = "--genre auto --diversity 0.4 --duration 15:3 --duration 60 --apart --gap 2 --exclude 1:00-1:02:03.5"
     explain = ("--explain", 7) if command == "analyze" else ()
     async with serve(player) as address:
-        await reelsmith(command, video, *options.split(), "--exclude", "3-4.5", *explain, "--gateway", address)
+        await reelsmith(
+            command, video, *options.split(), "--exclude", "3-4.5", "--language", "de", *explain, "--gateway", address
+        )
     spec = player.requests[0].spec
-    assert ("auto", 0.4, True, 2.0, 7 if explain else 0) == (
-        spec.genre, spec.diversity, spec.durations_apart, spec.gap_min_s, spec.explain
+    assert ("auto", 0.4, True, 2.0, "de", 7 if explain else 0) == (
+        spec.genre, spec.diversity, spec.durations_apart, spec.gap_min_s, spec.language, spec.explain
     )  # fmt: skip
     assert [(15.0, 3), (60.0, 0)] == [(one.target_s, one.count) for one in spec.durations]
     assert [(60.0, 3723.5), (3.0, 4.5)] == [(one.start_s, one.end_s) for one in spec.exclusions]

@@ -53,6 +53,7 @@ def test_defaults_fill_what_was_not_said() -> None:
         ("transcript_uri", {"transcript_uri": "talk.srt"}),
         ("transcript_uri", {"transcript_uri": "upload:x"}),
         ("genre", {"genre": "My talk"}),
+        ("language", {"language": "German"}),
         ("diversity", {"diversity": 1.1}),
         ("diversity", {"diversity": math.nan}),
         ("explain", {"explain": 101}),

@@ -162,20 +162,22 @@ class Fault(_message.Message):
     def __init__(self, code: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class AnalyzeRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "range", "measures", "transcript_uri", "evidence")
+    __slots__ = ("source_uri", "output", "range", "measures", "transcript_uri", "evidence", "language")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     RANGE_FIELD_NUMBER: _ClassVar[int]
     MEASURES_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_URI_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     output: _media_pb2.Output
     range: _media_pb2.TimeRange
     measures: _containers.RepeatedScalarFieldContainer[Measure]
     transcript_uri: str
     evidence: bool
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[Measure, str]]] = ..., transcript_uri: _Optional[str] = ..., evidence: _Optional[bool] = ...) -> None: ...
+    language: str
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[Measure, str]]] = ..., transcript_uri: _Optional[str] = ..., evidence: _Optional[bool] = ..., language: _Optional[str] = ...) -> None: ...
 
 class AnalyzeResponse(_message.Message):
     __slots__ = ("progress", "result")
