@@ -168,6 +168,7 @@ class Job:
     start_us: int | None = None
     end_us: int | None = None
     sequence: int = 0
+    tenant: str = specs.TENANT_DEFAULT
 
     def step(self, name: str) -> Step:
         """The step of that name.

@@ -30,9 +30,17 @@ class Outcome:
     clips: tuple[jobs.Clip, ...] = ()
 
 
-def accepted(job_id: str, number: int, spec: specs.Spec, carrier: Mapping[str, str], now_us: int) -> Change:
+def accepted(
+    job_id: str,
+    number: int,
+    spec: specs.Spec,
+    carrier: Mapping[str, str],
+    now_us: int,
+    tenant: str = specs.TENANT_DEFAULT,
+) -> Change:
     """A new job with its first steps."""
-    job = jobs.Job(job_id, number, spec, jobs.JobState.PENDING, now_us, dict(carrier), steps=plan.initial(spec))
+    steps = plan.initial(spec)
+    job = jobs.Job(job_id, number, spec, jobs.JobState.PENDING, now_us, dict(carrier), steps=steps, tenant=tenant)
     return _change(None, job, now_us, "", "accepted")
 
 

@@ -78,9 +78,7 @@ class JobService(rpc.JobServiceServicer):
         return pb.SubmitBatchResponse(jobs=[self._message(job) for job in accepted])
 
     async def _submit(self, requests: Sequence[pb.SubmitJobRequest], prefixes: Sequence[str]) -> list[jobs.Job]:
-        submissions = [
-            stores.Submission(sessions.new_id(), specs.resolved(_spec(item.spec)), item.request_id) for item in requests
-        ]
+        submissions = [_submission(item) for item in requests]
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
@@ -168,8 +166,14 @@ def _invalid(violations: Sequence[specs.Violation]) -> errors.InvalidArgument:
     return errors.InvalidArgument(words, reason="INVALID_FIELDS", fields=fields)
 
 
+def _submission(request: pb.SubmitJobRequest) -> stores.Submission:
+    spec = specs.resolved(_spec(request.spec))
+    return stores.Submission(sessions.new_id(), spec, request.request_id, request.tenant or specs.TENANT_DEFAULT)
+
+
 def _submission_violations(item: stores.Submission) -> Iterator[specs.Violation]:
     yield from specs.request_id_violations(item.request_id)
+    yield from specs.tenant_violations(item.tenant)
     yield from ((f"spec.{name}", text) for name, text in specs.violations(item.spec))
 
 
@@ -186,10 +190,13 @@ def _filter(request: pb.ListJobsRequest) -> stores.Filter:
     names = [_enum_name(pb.Job.State, state, "STATE_") for state in request.states]
     if unknown := [(f"states[{index}]", "is not a state") for index, name in enumerate(names) if name not in STATES]:
         raise _invalid(unknown)
+    if request.tenant and (wrong := specs.tenant_violations(request.tenant)):
+        raise _invalid(wrong)
     return stores.Filter(
         limit=request.page_size or PAGE_SIZE_DEFAULT,
         states=tuple(jobs.JobState(name) for name in names),
         labels=dict(request.labels),
+        tenant=request.tenant,
     )
 
 
@@ -312,6 +319,7 @@ def _head(view: boards.View) -> pb.Job:
         end_time=_timestamp(job.end_us),
         sequence=job.sequence,
         trace_id=job.trace_id,
+        tenant=job.tenant,
     )
 
 

@@ -20,7 +20,9 @@ KEYWORDS_MAX, KEYWORD_LENGTH_MAX = 100, 100  # a search list, not a dictionary
 WEIGHTS_MAX = 64  # several times the number of terms there are
 LABELS_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX = 64, 63, 255  # the sizes that Kubernetes and AIP use
 REQUEST_ID_LENGTH_MAX = 128
+TENANT_DEFAULT = "default"
 
+TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label, as namespaces of Kubernetes are
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
@@ -127,6 +129,13 @@ def request_id_violations(request_id: str) -> list[Violation]:
     """What is wrong with an idempotency key; an empty one is none."""
     if len(request_id) > REQUEST_ID_LENGTH_MAX or not request_id.isprintable():
         return [("request_id", f"must have 1 to {REQUEST_ID_LENGTH_MAX} printable characters")]
+    return []
+
+
+def tenant_violations(tenant: str) -> list[Violation]:
+    """What is wrong with the name of a tenant."""
+    if not TENANT.fullmatch(tenant):
+        return [("tenant", "must have 1 to 63 of `a-z 0-9 -`, and neither begin nor end with `-`")]
     return []
 
 

@@ -47,11 +47,12 @@ QUERIES = _named((SQL / "queries.sql").read_text())
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Submission:
-    """A job to accept: the name it will have, what it is to do, and the idempotency key where there is one."""
+    """A job to accept: the name it will have, what it is to do, its idempotency key where there is one, its owner."""
 
     job_id: str
     spec: specs.Spec
     request_id: str = ""
+    tenant: str = specs.TENANT_DEFAULT
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,12 +74,16 @@ class Grant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Filter:
-    """Which jobs to list: the newest first, below a number, in any of the states, with all of the labels."""
+    """Which jobs to list: the newest first, below a number, in any of the states, with all of the labels, of a tenant.
+
+    Every state and every tenant where none is named.
+    """
 
     limit: int
     before: int = NUMBER_MAX
     states: tuple[jobs.JobState, ...] = ()
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tenant: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -404,8 +409,10 @@ class Store:
         return await self._write(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
 
     def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
-        if item.request_id and (known := db.one("request_id", request_id=item.request_id)):
-            return self._known(db, item, known)
+        if item.request_id:
+            known = db.one("request_id", tenant=item.tenant, request_id=item.request_id)
+            if known:
+                return self._known(db, item, known)
         _require_room(db, job_limit)
         return self._insert(db, item, carrier)
 
@@ -429,6 +436,7 @@ class Store:
         row = db.one(
             "insert_job",
             id=item.job_id,
+            tenant=item.tenant,
             priority=item.spec.priority,
             create_us=now_us,
             spec=codec.dumps(item.spec),
@@ -437,9 +445,12 @@ class Store:
         )
         assert row is not None  # noqa: S101 - RETURNING gives the row that was inserted
         if item.request_id:
-            digest = codec.digest(item.spec)
-            db.one("insert_request_id", request_id=item.request_id, job_id=item.job_id, digest=digest)
-        return self._save(db, lifecycle.accepted(item.job_id, row["number"], item.spec, carrier, now_us))
+            db.one(
+                "insert_request_id", tenant=item.tenant, request_id=item.request_id, job_id=item.job_id,
+                digest=codec.digest(item.spec),
+            )  # fmt: skip
+        change = lifecycle.accepted(item.job_id, row["number"], item.spec, carrier, now_us, item.tenant)
+        return self._save(db, change)
 
     # Running
 
@@ -646,6 +657,7 @@ class Store:
                     limit=wanted.limit,
                     states=codec.dumps([state.value for state in wanted.states]),
                     labels=codec.dumps(dict(wanted.labels)),
+                    tenant=wanted.tenant,
                 )
             ]
         )
@@ -761,6 +773,7 @@ def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
         start_us=row["start_us"],
         end_us=row["end_us"],
         sequence=row["sequence"],
+        tenant=row["tenant"],
     )
 
 

@@ -37,8 +37,8 @@ SELECT body FROM steps WHERE job_number = :number ORDER BY position;
 SELECT body FROM artifacts WHERE job_number = :number ORDER BY path;
 
 -- name: insert_job
-INSERT INTO jobs (id, state, priority, create_us, sequence, spec, labels, carrier)
-VALUES (:id, 'PENDING', :priority, :create_us, 0, :spec, :labels, :carrier)
+INSERT INTO jobs (id, tenant, state, priority, create_us, sequence, spec, labels, carrier)
+VALUES (:id, :tenant, 'PENDING', :priority, :create_us, 0, :spec, :labels, :carrier)
 RETURNING number;
 
 -- name: update_job
@@ -65,10 +65,10 @@ SELECT events.* FROM events JOIN jobs ON jobs.number = events.job_number
 WHERE jobs.id = :id AND events.sequence > :after ORDER BY events.sequence LIMIT :limit;
 
 -- name: request_id
-SELECT job_id, digest FROM request_ids WHERE request_id = :request_id;
+SELECT job_id, digest FROM request_ids WHERE tenant = :tenant AND request_id = :request_id;
 
 -- name: insert_request_id
-INSERT INTO request_ids (request_id, job_id, digest) VALUES (:request_id, :job_id, :digest);
+INSERT INTO request_ids (tenant, request_id, job_id, digest) VALUES (:tenant, :request_id, :job_id, :digest);
 
 -- name: ready_steps
 SELECT job_number, name FROM steps
@@ -90,6 +90,7 @@ UPDATE steps SET not_before_us = :not_before_us WHERE job_number = :job_number A
 -- name: list_jobs
 SELECT * FROM jobs
 WHERE number < :before
+  AND (:tenant = '' OR tenant = :tenant)
   AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
   AND NOT EXISTS (
       SELECT 1 FROM json_each(:labels) AS wanted
