@@ -15,7 +15,7 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, paging, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, paging, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -122,8 +122,7 @@ class JobService(rpc.JobServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Cancels a job; its end is on disk when the answer leaves, and its work is being stopped."""
-        if len(request.reason) > REASON_LENGTH_MAX:
-            raise _invalid([("reason", f"must have at most {REASON_LENGTH_MAX} characters")])
+        _require_short(request.reason)
         job = await self._store.cancel(_checked_id(request.id), request.reason)
         self._parts.scheduler.stop(job.id)
         return self._message(job)
@@ -140,8 +139,24 @@ class JobService(rpc.JobServiceServicer):
         await self._parts.sweeper.delete(request.id)
         return empty_pb2.Empty()
 
+    async def PauseQueue(self, request: pb.PauseQueueRequest, context: aio.ServicerContext) -> pb.QueueStats:
+        """Starts no more steps, or takes no more jobs."""
+        _require_short(request.reason)
+        state = flow.FlowState.DRAINING if request.drain else flow.FlowState.PAUSED
+        await self._store.set_flow(flow.Flow(state, request.reason, self._parts.clock.wall_us()))
+        return await self._stats()
+
+    async def ResumeQueue(self, request: pb.ResumeQueueRequest, context: aio.ServicerContext) -> pb.QueueStats:
+        """Starts steps and takes jobs again."""
+        await self._store.set_flow(flow.Flow())
+        self._parts.scheduler.wake()
+        return await self._stats()
+
     async def GetQueueStats(self, request: pb.GetQueueStatsRequest, context: aio.ServicerContext) -> pb.QueueStats:
         """Says how much is waiting and running."""
+        return await self._stats()
+
+    async def _stats(self) -> pb.QueueStats:
         stats = await self._store.stats()
         message = pb.QueueStats(
             jobs=[pb.StateCount(state=f"STATE_{state}", count=count) for state, count in stats.jobs.items()],
@@ -149,6 +164,9 @@ class JobService(rpc.JobServiceServicer):
             running_steps=stats.running_steps,
             job_limit=self._parts.job_limit,
             version=importlib.metadata.version("reelsmith"),
+            flow=f"FLOW_{stats.flow.state}",
+            pause_reason=stats.flow.reason,
+            pause_time=_timestamp(stats.flow.since_us),
         )
         if stats.oldest_ready_us is not None:
             age_us = max(0, self._parts.clock.wall_us() - stats.oldest_ready_us)
@@ -175,6 +193,11 @@ def _submission_violations(item: stores.Submission) -> Iterator[specs.Violation]
     yield from specs.request_id_violations(item.request_id)
     yield from specs.tenant_violations(item.tenant)
     yield from ((f"spec.{name}", text) for name, text in specs.violations(item.spec))
+
+
+def _require_short(reason: str) -> None:
+    if len(reason) > REASON_LENGTH_MAX:
+        raise _invalid([("reason", f"must have at most {REASON_LENGTH_MAX} characters")])
 
 
 def _checked_id(text: str) -> str:
@@ -246,7 +269,13 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         timelines=tuple(
             _enum_name(exporter_pb2.ExportTimelineRequest.Format, one, "FORMAT_") for one in message.timelines
         ),
+        start_us=_time_us(message.start_time) if message.HasField("start_time") else 0,
+        deadline_us=_time_us(message.deadline) if message.HasField("deadline") else 0,
     )
+
+
+def _time_us(time: timestamp_pb2.Timestamp) -> int:
+    return time.seconds * US_PER_S + time.nanos // 1000
 
 
 def _range(message: media_pb2.TimeRange) -> specs.TimeRange:
@@ -301,6 +330,8 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         edit=json_format.ParseDict(spec.edit, exporter_pb2.Edit()) if spec.edit else None,
         manifest_uri=spec.manifest_uri,
         timelines=[f"FORMAT_{name}" for name in spec.timelines],
+        start_time=_timestamp(spec.start_us or None),
+        deadline=_timestamp(spec.deadline_us or None),
     )
 
 
