@@ -15,7 +15,7 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, flow, paging, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -23,6 +23,7 @@ from services.jobs.remote import service as remote
 
 BATCH_MAX = 1000  # jobs in one call: one transaction of about a second
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 50, 1000
+TENANTS_MAX = 100  # as the API says
 REASON_LENGTH_MAX = 1000  # words of a person, not a file
 US_PER_S = 1_000_000
 OF_CLIPS = (jobs.Role.CLIP, jobs.Role.MANIFEST, jobs.Role.THUMBNAIL, jobs.Role.CAPTIONS)
@@ -40,6 +41,7 @@ class Parts:
     disks: disk.Disks
     clock: clock.Clock
     job_limit: int
+    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
 
 
 class JobService(rpc.JobServiceServicer):
@@ -167,11 +169,18 @@ class JobService(rpc.JobServiceServicer):
             flow=f"FLOW_{stats.flow.state}",
             pause_reason=stats.flow.reason,
             pause_time=_timestamp(stats.flow.since_us),
+            spec_bytes=sum(load.spec_bytes for load in stats.loads),
+            spec_bytes_limit=self._parts.bounds.spec_bytes,
+            tenants=[self._load(load) for load in sorted(stats.loads, key=lambda one: -one.jobs)[:TENANTS_MAX]],
         )
         if stats.oldest_ready_us is not None:
             age_us = max(0, self._parts.clock.wall_us() - stats.oldest_ready_us)
             message.oldest_ready_age.FromMicroseconds(age_us)
         return message
+
+    def _load(self, load: room.Load) -> pb.TenantLoad:
+        limit = self._parts.bounds.limit(load.tenant)
+        return pb.TenantLoad(tenant=load.tenant, jobs=load.jobs, spec_bytes=load.spec_bytes, job_limit=limit)
 
     def _message(self, job: jobs.Job) -> pb.Job:
         return _message(self._parts.board.view(job))

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from chassis import settings
-from services.jobs import dispatch
+from services.jobs import dispatch, room
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -24,6 +24,17 @@ class Settings(settings.Settings):
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     job_limit: int = pydantic.Field(
         default=10_000, ge=1, le=1_000_000, description="Unfinished jobs that are taken at most; more are refused."
+    )
+    spec_bytes_limit: int = pydantic.Field(
+        default=256 << 20,
+        ge=1 << 20,
+        description="Bytes that the specifications of unfinished jobs may take up; more are refused.",
+    )
+    tenant_job_limit: int = pydantic.Field(
+        default=0, ge=0, le=1_000_000, description="Unfinished jobs that are taken of one tenant; 0 for no own limit."
+    )
+    tenant_job_limits: dict[TenantName, Count] = pydantic.Field(
+        default={}, description='The same for tenants by name, as JSON: {"acme": 500}.'
     )
     lease_s: float = pydantic.Field(
         default=10.0,
@@ -81,6 +92,11 @@ class Settings(settings.Settings):
             tenant=self.tenant_limit,
             tenants=self.tenant_limits,
         )
+
+    @property
+    def bounds(self) -> room.Bounds:
+        """How much the queue takes."""
+        return room.Bounds(self.spec_bytes_limit, self.tenant_job_limit, self.tenant_job_limits)
 
     @property
     def limits(self) -> dict[jobs.Kind, int]:

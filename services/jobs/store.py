@@ -23,7 +23,7 @@ from typing import Any, Protocol, Self
 
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, dispatch, lifecycle, lock, plan, retry
+from services.jobs import codec, dispatch, lifecycle, lock, plan, retry, room
 from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -92,6 +92,7 @@ class Stats:
     running_steps: int
     oldest_ready_us: int | None
     flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
+    loads: tuple[room.Load, ...] = ()
 
 
 class Database:
@@ -318,6 +319,7 @@ class Store:
         clock: Where times come from.
         listener: Told, in the event loop, the id of every job that changed, after the change is on disk.
         rules: How the queue is served.
+        bounds: How much the queue takes.
     """
 
     def __init__(
@@ -326,12 +328,14 @@ class Store:
         clock: clocks.Clock | None = None,
         listener: Callable[[str], None] = lambda job_id: None,
         rules: dispatch.Rules | None = None,
+        bounds: room.Bounds | None = None,
     ) -> None:
         self._path = folder / "jobs.sqlite3"
         self._lock = lock.Lock(folder / "jobs.lock")
         self._clock = clock or clocks.Clock()
         self._listener = listener
         self._rules = rules or dispatch.Rules()
+        self._bounds = bounds or room.Bounds()
         self._shares = dispatch.Shares(self._rules.weights)
         self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
         self._local = threading.local()
@@ -417,8 +421,9 @@ class Store:
             if known:
                 return self._known(db, item, known)
         _flow(db).require_open()
-        _require_room(db, job_limit)
-        return self._insert(db, item, carrier)
+        spec = codec.dumps(item.spec)
+        self._require_room(db, item.tenant, len(spec.encode()), job_limit)
+        return self._insert(db, item, spec, carrier)
 
     def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
         if known["digest"] != codec.digest(item.spec):
@@ -435,7 +440,11 @@ class Store:
             )
         return _job(db, known["job_id"])
 
-    def _insert(self, db: Database, item: Submission, carrier: Mapping[str, str]) -> jobs.Job:
+    def _require_room(self, db: Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
+        loads = {load.tenant: load for load in _loads(db)}
+        self._bounds.require_room(loads, tenant, spec_bytes, job_limit)
+
+    def _insert(self, db: Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
         arrival_us = self._queue_begin_us + monotonic_us
         db.all("set_queue_clock", clock_us=arrival_us)
@@ -447,7 +456,8 @@ class Store:
             rank_us=self._rules.rank_us(arrival_us, item.spec.priority),
             due_us=monotonic_us + max(0, item.spec.deadline_us - now_us) if item.spec.deadline_us else None,
             create_us=now_us,
-            spec=codec.dumps(item.spec),
+            spec=spec,
+            spec_bytes=len(spec.encode()),
             labels=codec.dumps(dict(item.spec.labels)),
             carrier=codec.dumps(dict(carrier)),
         )
@@ -628,7 +638,7 @@ class Store:
                 f"no step of job {job_id} failed: there is nothing to run again", reason="NOTHING_TO_RETRY"
             )
         _flow(db).require_open()
-        _require_room(db, job_limit)
+        self._require_room(db, job.tenant, len(codec.dumps(job.spec).encode()), job_limit)
         db.all("drop_due", number=job.number, now_us=self._clock.monotonic_us())
         return self._save(db, lifecycle.retried(job, self._clock.wall_us()))
 
@@ -793,15 +803,8 @@ def _flow(db: Database) -> flows.Flow:
     return flows.Flow(flows.FlowState(row["state"]), row["reason"], row["since_us"])
 
 
-def _require_room(db: Database, job_limit: int) -> None:
-    row = db.one("unfinished_jobs")
-    if row is not None and row["count"] >= job_limit:
-        raise errors.ResourceExhausted(
-            f"{job_limit} unfinished jobs are waiting or running: try again later",
-            reason="QUEUE_FULL",
-            metadata={"job_limit": str(job_limit)},
-            retry_after_s=RETRY_AFTER_S,
-        )
+def _loads(db: Database) -> tuple[room.Load, ...]:
+    return tuple(room.Load(**dict(row)) for row in db.all("tenant_loads"))
 
 
 def _job(db: Database, job_id: str) -> jobs.Job:
@@ -849,4 +852,5 @@ def _stats(db: Database) -> Stats:
         running_steps=steps.get(jobs.StepState.RUNNING.value, 0),
         oldest_ready_us=oldest["ready_us"] if oldest else None,
         flow=_flow(db),
+        loads=_loads(db),
     )

@@ -37,8 +37,12 @@ SELECT body FROM steps WHERE job_number = :number ORDER BY position;
 SELECT body FROM artifacts WHERE job_number = :number ORDER BY path;
 
 -- name: insert_job
-INSERT INTO jobs (id, tenant, state, priority, rank_us, due_us, create_us, sequence, spec, labels, carrier)
-VALUES (:id, :tenant, 'PENDING', :priority, :rank_us, :due_us, :create_us, 0, :spec, :labels, :carrier)
+INSERT INTO jobs (
+    id, tenant, state, priority, rank_us, due_us, create_us, sequence, spec, spec_bytes, labels, carrier
+)
+VALUES (
+    :id, :tenant, 'PENDING', :priority, :rank_us, :due_us, :create_us, 0, :spec, :spec_bytes, :labels, :carrier
+)
 RETURNING number;
 
 -- name: update_job
@@ -148,8 +152,8 @@ SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
 -- name: step_counts
 SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
 
--- name: unfinished_jobs
-SELECT coalesce(sum(count), 0) AS count FROM job_counts WHERE state IN ('PENDING', 'RUNNING');
+-- name: tenant_loads
+SELECT tenant, jobs, spec_bytes FROM tenant_loads ORDER BY tenant;
 
 -- name: oldest_ready
 SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY';

@@ -17,7 +17,7 @@ from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import server, testing
 from media import sessions
-from services.jobs import attempt, clock, deadline, disk, dispatch, scheduler, service, store, sweep
+from services.jobs import attempt, clock, deadline, disk, dispatch, room, scheduler, service, store, sweep
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -66,10 +66,15 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def serving(home: pathlib.Path, rules: dispatch.Rules | None = None, limit: int = 1) -> AsyncIterator[Desk]:
+async def serving(
+    home: pathlib.Path,
+    rules: dispatch.Rules | None = None,
+    limit: int = 1,
+    bounds: room.Bounds | None = None,
+) -> AsyncIterator[Desk]:
     """Runs a job manager, put together as `python -m services.jobs` does."""
     board, folder, executor = boards.Board(), sessions.Sessions(home), WaitingExecutor()
-    async with store.Store(home, clock.Clock(), board.changed, rules) as kept:
+    async with store.Store(home, clock.Clock(), board.changed, rules, bounds) as kept:
         attempts = attempt.Attempts(kept, folder, executor, board, attempt.Rules(5.0, 60.0))
         planner = scheduler.Scheduler(kept, executor, attempts, folder, dict.fromkeys(jobs.Kind, limit))
         parts = service.Parts(
@@ -219,4 +224,24 @@ async def test_tenant_runs_no_more_than_its_limit(tmp_path) -> None:
         await testing.wait_until(lambda: len(desk.executor.began) >= 5)
         await asyncio.sleep(0.2)
         assert 5 == len(desk.executor.began)
-        assert 5 == (await desk.stub.GetQueueStats(pb.GetQueueStatsRequest())).running_steps
+        stats = await desk.stub.GetQueueStats(pb.GetQueueStatsRequest())
+        assert (5, {"large": 5, "small": 5}) == (stats.running_steps, {one.tenant: one.jobs for one in stats.tenants})
+        assert 0 < stats.spec_bytes < stats.spec_bytes_limit
+
+
+async def test_refusal_of_a_full_queue_says_when_to_come_back(tmp_path) -> None:
+    """The code, the reason and RetryInfo arrive over the wire; the job that was accepted is not touched."""
+    async with serving(tmp_path, bounds=room.Bounds(tenant=1)) as desk:
+        job = await desk.submit("acme")
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await desk.submit("acme")
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "TENANT_QUEUE_FULL") == (
+            refusal.value.code(),
+            reason_of(refusal.value),
+        )
+        info = error_details_pb2.RetryInfo()
+        assert any(item.Unpack(info) for item in rpc_status.from_call(refusal.value).details)
+        assert info.retry_delay.seconds > 0
+        await desk.submit("other")
+        desk.executor.free.set()
+        assert pb.Job.STATE_SUCCEEDED == (await desk.ended(job.id)).state

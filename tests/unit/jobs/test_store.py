@@ -9,8 +9,8 @@ import sqlite3
 import pytest
 
 from chassis import errors
+from services.jobs import codec, lifecycle, room, store
 from services.jobs import job as jobs
-from services.jobs import lifecycle, store
 
 PROBE = [store.Slot(jobs.Kind.PROBE, "analyzer-1")]
 LAYOUT_1 = pathlib.Path(__file__).with_name("layout_1.sql")
@@ -171,6 +171,54 @@ async def test_batch_is_accepted_whole_or_not_at_all(kept, make_spec) -> None:
     assert {} == (await kept.stats()).jobs
 
 
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        (room.Bounds(tenant=2), "TENANT_QUEUE_FULL"),
+        (room.Bounds(tenant=1, tenants={"acme": 2}), "TENANT_QUEUE_FULL"),
+        (room.Bounds(spec_bytes=2000), "QUEUE_BYTES_FULL"),
+        (room.Bounds(), "QUEUE_FULL"),
+    ],
+)
+async def test_full_queue_refuses_and_says_why(tmp_path, make_spec, bounds, reason) -> None:
+    """The third job is refused, a retry too, with when to come back; a job that ends makes room, over a restart."""
+
+    async def submit(kept: store.Store, number: int, tenant: str = "acme") -> jobs.Job:
+        item = store.Submission(f"{number:032x}", make_spec(title="x" * 200), "", tenant)
+        return (await kept.submit([item], {}, 2 if reason == "QUEUE_FULL" else 9))[0]
+
+    async with store.Store(tmp_path, bounds=bounds) as kept:
+        ended = await submit(kept, 0)
+        await kept.cancel(ended.id, "")
+        await submit(kept, 1)
+        last = await submit(kept, 2)
+    async with store.Store(tmp_path, bounds=bounds) as kept:
+        for refused in (submit(kept, 3), kept.retry(ended.id, 2 if reason == "QUEUE_FULL" else 9)):
+            with pytest.raises(errors.ResourceExhausted) as refusal:
+                await refused
+            assert (reason, 5.0) == (refusal.value.reason, refusal.value.retry_after_s)
+        if reason == "TENANT_QUEUE_FULL":
+            await submit(kept, 4, "other")
+        await kept.cancel(last.id, "")
+        await submit(kept, 5)
+
+
+async def test_loads_are_those_of_unfinished_jobs(kept, make_spec) -> None:
+    """Whatever happens to jobs, what is counted is what a count of them gives."""
+    found = [
+        (await kept.submit([store.Submission(f"{number:032x}", make_spec(), "", tenant)], {}, 9))[0]
+        for number, tenant in enumerate(("a", "a", "b"))
+    ]
+    size = len(codec.dumps(make_spec()))
+    assert (room.Load("a", 2, 2 * size), room.Load("b", 1, size)) == (await kept.stats()).loads
+    for job in found[1:]:
+        await kept.cancel(job.id, "")
+    assert (room.Load("a", 1, size),) == (await kept.stats()).loads
+    await kept.retry(found[2].id, 9)
+    await kept.delete(found[1].id)
+    assert (room.Load("a", 1, size), room.Load("b", 1, size)) == (await kept.stats()).loads
+
+
 async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_path) -> None:
     """Steps, files and events go with their job; its session is on the list of what is to be swept."""
     job = await submitted(kept, make_spec())
@@ -296,6 +344,7 @@ async def test_store_of_the_first_release_is_read(tmp_path: pathlib.Path, hands)
         with pytest.raises(errors.FailedPrecondition, match="deleted"):
             await kept.submit([submission(found[6].spec, 9, "second")], {}, 100)
         assert [f"{2:032x}"] == await kept.unswept(10)
+        assert [("default", 4)] == [(load.tenant, load.jobs) for load in (await kept.stats()).loads]
         hands.monotonic_us += 10_000_000
         grants, _ = await kept.lease(PROBE * 9)
         assert [5, 3, 6, 4] == [int(grant.job.id, 16) for grant in grants]  # by priority, then age

@@ -356,7 +356,7 @@ class ResumeQueueRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class QueueStats(_message.Message):
-    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time")
+    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time", "spec_bytes", "spec_bytes_limit", "tenants")
     class Flow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         FLOW_UNSPECIFIED: _ClassVar[QueueStats.Flow]
@@ -376,6 +376,9 @@ class QueueStats(_message.Message):
     FLOW_FIELD_NUMBER: _ClassVar[int]
     PAUSE_REASON_FIELD_NUMBER: _ClassVar[int]
     PAUSE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SPEC_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SPEC_BYTES_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    TENANTS_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[StateCount]
     ready_steps: int
     running_steps: int
@@ -385,7 +388,22 @@ class QueueStats(_message.Message):
     flow: QueueStats.Flow
     pause_reason: str
     pause_time: _timestamp_pb2.Timestamp
-    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    spec_bytes: int
+    spec_bytes_limit: int
+    tenants: _containers.RepeatedCompositeFieldContainer[TenantLoad]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spec_bytes: _Optional[int] = ..., spec_bytes_limit: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[TenantLoad, _Mapping]]] = ...) -> None: ...
+
+class TenantLoad(_message.Message):
+    __slots__ = ("tenant", "jobs", "spec_bytes", "job_limit")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    SPEC_BYTES_FIELD_NUMBER: _ClassVar[int]
+    JOB_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    jobs: int
+    spec_bytes: int
+    job_limit: int
+    def __init__(self, tenant: _Optional[str] = ..., jobs: _Optional[int] = ..., spec_bytes: _Optional[int] = ..., job_limit: _Optional[int] = ...) -> None: ...
 
 class StateCount(_message.Message):
     __slots__ = ("state", "count")
