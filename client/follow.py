@@ -64,6 +64,24 @@ async def run(
         if job is not None:
             return job
         display.note("the suite cannot read the file where it is: sending it")
+    await _send(suite, spec, files, display)
+    return await _started(suite, spec, display)
+
+
+async def submitted(
+    suite: gateway.Gateway, where: place.Place, spec: jobs.JobSpec, files: Files, display: Display
+) -> jobs.Job:
+    """Makes a job of a local file and does not wait for it: what `run` does up to the acceptance."""
+    spec.title = spec.title or files.video.name
+    if place.local(where.gateway):
+        _name(spec, files)
+    else:
+        await _send(suite, spec, files, display)
+    return await suite.create_clips(spec)
+
+
+async def _send(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> None:
+    """Sends the files to the suite."""
     spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
     if files.transcript is not None:
         spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
@@ -71,16 +89,20 @@ async def run(
         spec.overlays.logo_uri = await suite.upload(files.logo, lambda done, total: None)
     if files.manifest is not None:
         spec.manifest_uri = await suite.upload(files.manifest, lambda done, total: None)
-    return await _started(suite, spec, display)
 
 
-async def _by_path(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> jobs.Job | None:
-    """The job over a path; None where the suite cannot read that path."""
+def _name(spec: jobs.JobSpec, files: Files) -> None:
+    """Names the files by their paths."""
     spec.source_uri = files.video.as_uri()
     spec.transcript_uri = files.transcript.as_uri() if files.transcript is not None else ""
     if files.logo is not None:
         spec.overlays.logo_uri = files.logo.as_uri()
     spec.manifest_uri = files.manifest.as_uri() if files.manifest is not None else ""
+
+
+async def _by_path(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> jobs.Job | None:
+    """The job over a path; None where the suite cannot read that path."""
+    _name(spec, files)
     try:
         job = await _started(suite, spec, display)
     except errors.Error as error:

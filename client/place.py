@@ -7,7 +7,7 @@ import pathlib
 import socket
 from typing import Any
 
-GATEWAY, CONFIG = "127.0.0.1:50050", "127.0.0.1:50054"
+GATEWAY, CONFIG, JOBS = "127.0.0.1:50050", "127.0.0.1:50054", "127.0.0.1:50053"
 CONNECT_TIMEOUT_S = 1.0  # a listener on this machine answers in microseconds; another one in a network's round trip
 
 
@@ -20,29 +20,34 @@ class Place:
         config: Host and port of the configuration service.
         named: Whether someone named it; else it is only where a suite would be.
         passing: Whether the suite ends with this run.
+        jobs: Host and port of the job manager.
     """
 
     gateway: str
     config: str
     named: bool
     passing: bool = False
+    jobs: str = JOBS
 
 
-def find(gateway: str = "", config: str = "") -> Place:
+def find(gateway: str = "", config: str = "", jobs: str = "") -> Place:
     """Where the suite is, as far as it can be known without asking.
 
     Args:
         gateway: Address of the gateway given by hand.
         config: Address of the configuration service given by hand.
+        jobs: Address of the job manager given by hand.
     """
     gateway = gateway or os.environ.get("REELSMITH_GATEWAY", "")
     config = config or os.environ.get("REELSMITH_CONFIG", "")
+    jobs = jobs or os.environ.get("REELSMITH_JOBS", "")
     written = state(home())
     processes = {process["service"]: process["address"] for process in written.get("processes", [])}
     return Place(
         gateway=gateway or written.get("gateway") or GATEWAY,
         config=config or processes.get("config") or CONFIG,
         named=bool(gateway),
+        jobs=jobs or processes.get("jobs") or JOBS,
     )
 
 

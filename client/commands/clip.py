@@ -4,9 +4,10 @@ import pathlib
 from typing import Annotated
 
 import typer
+from google.protobuf import json_format
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
-from client import follow, progress, results, terminal, wording
+from client import follow, place, progress, results, terminal, wording
 from client.commands import dressing, editing, options, session
 
 USABLE = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL})
@@ -46,6 +47,10 @@ def clip(
     audio: editing.AudioTrack = "",
     timeline: editing.Timeline = "",
     title: Annotated[str, typer.Option(help="A name for people; the file name by default.")] = "",
+    priority: options.Priority = 0,
+    start_at: options.StartAt = "",
+    deadline: options.Deadline = "",
+    detach: options.Detach = False,
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
     gateway: options.Gateway = "",
@@ -81,8 +86,25 @@ def clip(
         overlays=dressing.overlays(title_card, hook_card, progress_bar, logo_corner if logo else None),
         edit=editing.edit(join or (), tighten, speed, fade, audio),
         timelines=editing.timelines(timeline),
+        priority=priority,
+        start_time=options.moment(start_at, "--start-at"),
+        deadline=options.moment(deadline, "--deadline"),
     )
-    terminal.run(made(follow.Files(video, transcript, logo=logo), spec, out, as_json, gateway), as_json)
+    files = follow.Files(video, transcript, logo=logo)
+    work = left(files, spec, as_json, gateway) if detach else made(files, spec, out, as_json, gateway)
+    terminal.run(work, as_json)
+
+
+async def left(files: follow.Files, spec: jobs.JobSpec, as_json: bool, address: str) -> terminal.Code:
+    """Makes a job of files and leaves it to the suite that runs."""
+    with progress.shown(terminal.err) as display:
+        async with session.running(address) as suite:
+            job = await follow.submitted(suite, place.find(address), spec, files, display)
+    if as_json:
+        terminal.write(json_format.MessageToDict(job, preserving_proto_field_name=True))
+    else:
+        terminal.say(job.id)
+    return terminal.Code.DONE
 
 
 async def made(

@@ -10,9 +10,12 @@ from google.protobuf import json_format
 from reelsmith.jobs.v1 import jobs_pb2 as pb
 
 from client import follow, progress, results, terminal, wording
-from client.commands import clip, options, session
+from client.commands import clip, options, queue, session
 
-app = typer.Typer(no_args_is_help=True, help="List, watch, cancel, retry and delete jobs.")
+app = typer.Typer(no_args_is_help=True, help="List, watch, cancel, retry and delete jobs; pause the queue.")
+app.command("pause")(queue.pause)
+app.command("resume")(queue.resume)
+app.command("queue")(queue.show)
 States = Annotated[list[str] | None, typer.Option("--state", help="Only jobs in this state; may be repeated.")]
 
 

@@ -1,14 +1,19 @@
 """Options that several commands share."""
 
+import datetime
 import enum
 import pathlib
 import re
 from typing import Annotated
 
 import typer
+from google.protobuf import timestamp_pb2
 from reelsmith.exporter.v1 import exporter_pb2 as exporter
 from reelsmith.media.v1 import media_pb2 as media
 
+AHEAD = re.compile(r"\+(\d{1,5}(?:\.\d{1,3})?)([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+CLOCK = re.compile(r"\d{2}:\d{2}(?::\d{2})?")
 DURATION = re.compile(r"(\d{1,4}(?:\.\d{1,3})?)(?::(\d{1,3}))?")
 _TIME = r"((?:\d{1,3}:){0,2}\d{1,6}(?:\.\d{1,3})?)"
 STRETCH = re.compile(f"{_TIME}-{_TIME}")
@@ -103,6 +108,30 @@ def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 
 
+def moment(text: str, option: str) -> timestamp_pb2.Timestamp | None:
+    """A time as the API has it: `+2h`, the next `22:00`, or a date with a time; None for an empty text.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if not text:
+        return None
+    now = datetime.datetime.now().astimezone()
+    try:
+        if found := AHEAD.fullmatch(text):
+            time = now + datetime.timedelta(**{UNITS[found[2]]: float(found[1])})
+        elif CLOCK.fullmatch(text):
+            time = datetime.datetime.combine(now.date(), datetime.time.fromisoformat(text)).astimezone()
+            time += datetime.timedelta(days=time <= now)
+        else:
+            time = datetime.datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{option} {text}: a time such as +2h, 22:00 or 2027-01-31T22:00") from error
+    said = timestamp_pb2.Timestamp()
+    said.FromDatetime(time)
+    return said
+
+
 Filling = Annotated[
     Layout | None, typer.Option("--layout", help="How the picture is filled; by default auto: by shot, with reasons.")
 ]
@@ -146,6 +175,14 @@ Gap = Annotated[float, typer.Option("--gap", min=0, max=3600, metavar="S", help=
 Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="FROM-TO", help="A stretch to leave out, such as 0:00-1:30; may be repeated."),
+]
+Priority = Annotated[
+    int, typer.Option(min=-100, max=100, help="Higher runs first; a point is worth ten minutes of waiting.")
+]
+StartAt = Annotated[str, typer.Option(metavar="TIME", help="Start then: +2h, 22:00 or 2027-01-31T22:00; else now.")]
+Deadline = Annotated[str, typer.Option(metavar="TIME", help="Give up then; clips that are finished stay.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Print the job and leave; `reelsmith jobs watch` and `download` go on.")
 ]
 Gateway = Annotated[str, typer.Option(metavar="HOST:PORT", help="The gateway; the suite of this user by default.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

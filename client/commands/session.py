@@ -69,3 +69,14 @@ def config_address(address: str) -> str:
     found = place.find(config=address).config
     _check(found, "configuration service", "--service")
     return found
+
+
+def jobs_address(address: str) -> str:
+    """Where the job manager is.
+
+    Raises:
+        errors.FailedPrecondition: There is none.
+    """
+    found = place.find(jobs=address).jobs
+    _check(found, "job manager", "--jobs")
+    return found

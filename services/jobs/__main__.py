@@ -7,7 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
-from services.jobs import attempt, board, clock, disk, scheduler, service, store, sweep
+from services.jobs import attempt, board, clock, deadline, disk, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
 
@@ -18,7 +18,7 @@ async def serve(settings: settings_module.Settings) -> None:
     folder = sessions.Sessions(settings.sessions_root)
     live, now = board.Board(), clock.Clock()
     async with (
-        store.Store(settings.state_dir, now, live.changed) as jobs,
+        store.Store(settings.state_dir, now, live.changed, settings.rules, settings.bounds) as jobs,
         client.Clients(registry, settings, remote.ONE_TRY) as clients,
         asyncio.TaskGroup() as tasks,
     ):
@@ -26,12 +26,14 @@ async def serve(settings: settings_module.Settings) -> None:
         rules = attempt.Rules(settings.lease_s, settings.attempt_max_s)
         attempts = attempt.Attempts(jobs, folder, executor, live, rules)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
+        deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
-        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit))
+        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, settings.bounds)
+        servicer = service.JobService(parts)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
-        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper)]
+        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines)]
         await server.run(settings, [what], registry)
         for task in background:
             task.cancel()

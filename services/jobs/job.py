@@ -125,8 +125,8 @@ class Step:
         attempts: Leases given, for people to read.
         failures: Attempts that count against the limit of faults.
         outages: Attempts that an absent or busy instance cut short.
-        retry_us: Wall time of the next attempt, kept so that a restart keeps the back-off.
-        retry_delay_us: Length of that back-off, so that a jump of the wall clock cannot stretch it.
+        retry_us: Wall time of the next attempt, kept so that a restart keeps the wait, be it back-off or a later start.
+        retry_delay_us: Length of that wait, so that a jump of the wall clock cannot stretch it.
         carrier: Trace context of the last attempt that failed, for the link to it.
     """
 
@@ -168,6 +168,7 @@ class Job:
     start_us: int | None = None
     end_us: int | None = None
     sequence: int = 0
+    tenant: str = specs.TENANT_DEFAULT
 
     def step(self, name: str) -> Step:
         """The step of that name.

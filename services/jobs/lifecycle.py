@@ -4,6 +4,7 @@ A change is the new job and the events that tell it. The store writes both in on
 """
 
 import dataclasses
+import datetime
 from collections.abc import Collection, Iterable, Mapping
 
 from services.jobs import job as jobs
@@ -30,9 +31,17 @@ class Outcome:
     clips: tuple[jobs.Clip, ...] = ()
 
 
-def accepted(job_id: str, number: int, spec: specs.Spec, carrier: Mapping[str, str], now_us: int) -> Change:
-    """A new job with its first steps."""
-    job = jobs.Job(job_id, number, spec, jobs.JobState.PENDING, now_us, dict(carrier), steps=plan.initial(spec))
+def accepted(
+    job_id: str,
+    number: int,
+    spec: specs.Spec,
+    carrier: Mapping[str, str],
+    now_us: int,
+    tenant: str = specs.TENANT_DEFAULT,
+) -> Change:
+    """A new job with its first steps, which wait for its start where it names one."""
+    steps = plan.scheduled(plan.initial(spec), spec.start_us, now_us)
+    job = jobs.Job(job_id, number, spec, jobs.JobState.PENDING, now_us, dict(carrier), steps=steps, tenant=tenant)
     return _change(None, job, now_us, "", "accepted")
 
 
@@ -108,20 +117,32 @@ def interrupted(job: jobs.Job, names: Collection[str], now_us: int) -> Change:
 
 def cancelled(job: jobs.Job, reason: str, now_us: int) -> Change:
     """The end of a job on request: nothing runs any more, finished clips stay."""
+    failure = jobs.Failure("CANCELLED", "CANCELLED", reason or "Cancelled on request.")
+    return _stopped(job, jobs.JobState.CANCELLED, failure, now_us)
+
+
+def expired(job: jobs.Job, now_us: int) -> Change:
+    """The end of a job at its deadline: nothing runs any more, finished clips stay."""
+    text = datetime.datetime.fromtimestamp(job.spec.deadline_us / SECOND_US, datetime.UTC).isoformat(timespec="seconds")
+    failure = jobs.Failure("DEADLINE_EXCEEDED", "JOB_DEADLINE", f"The job was not done by its deadline, {text}.")
+    clips = [step for step in job.steps if step.clip is not None and step.state is jobs.StepState.SUCCEEDED]
+    return _stopped(job, jobs.JobState.PARTIAL if clips else jobs.JobState.FAILED, failure, now_us)
+
+
+def _stopped(job: jobs.Job, state: jobs.JobState, failure: jobs.Failure, now_us: int) -> Change:
     steps = [
         dataclasses.replace(step, state=jobs.StepState.CANCELLED, retry_us=None, retry_delay_us=0)
         for step in job.steps
         if not step.state.ended
     ]
-    failure = jobs.Failure("CANCELLED", "CANCELLED", reason or "Cancelled on request.")
     done = dataclasses.replace(
         job,
-        state=jobs.JobState.CANCELLED,
+        state=state,
         error=failure,
         end_us=max(now_us, job.create_us),
         steps=_replaced(job.steps, steps),
     )
-    return _change(job, done, now_us, "", f"cancelled: {failure.message}")
+    return _change(job, done, now_us, "", f"{state.value.lower()}: {failure.message}")
 
 
 def retried(job: jobs.Job, now_us: int) -> Change:

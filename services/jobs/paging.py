@@ -39,7 +39,7 @@ def before(wanted: stores.Filter, text: str) -> int:
 
 
 def _fingerprint(wanted: stores.Filter) -> str:
-    text = codec.dumps({"states": sorted(wanted.states), "labels": dict(wanted.labels)})
+    text = codec.dumps({"states": sorted(wanted.states), "labels": dict(wanted.labels), "tenant": wanted.tenant})
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

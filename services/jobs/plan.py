@@ -35,6 +35,19 @@ def initial(spec: specs.Spec) -> tuple[jobs.Step, ...]:
     return settled([*first, jobs.Step("propose", jobs.Kind.PROPOSE, 2, needs=("analyze",))])
 
 
+def scheduled(steps: Iterable[jobs.Step], start_us: int, now_us: int) -> tuple[jobs.Step, ...]:
+    """The steps with those that can run kept back until a wall time; 0 or a past one keeps back nothing."""
+    delay_us = start_us - now_us
+    if not start_us or delay_us <= 0:
+        return tuple(steps)
+    return tuple(
+        dataclasses.replace(step, retry_us=start_us, retry_delay_us=delay_us)
+        if step.state is jobs.StepState.READY
+        else step
+        for step in steps
+    )
+
+
 def _named(spec: specs.Spec) -> list[jobs.Clip]:
     """The clips that the caller names; the one of a manifest lies somewhere that only the manifest knows."""
     if spec.edit.get("ranges"):

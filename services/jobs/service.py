@@ -15,7 +15,7 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, paging, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -23,6 +23,7 @@ from services.jobs.remote import service as remote
 
 BATCH_MAX = 1000  # jobs in one call: one transaction of about a second
 PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX = 50, 1000
+TENANTS_MAX = 100  # as the API says
 REASON_LENGTH_MAX = 1000  # words of a person, not a file
 US_PER_S = 1_000_000
 OF_CLIPS = (jobs.Role.CLIP, jobs.Role.MANIFEST, jobs.Role.THUMBNAIL, jobs.Role.CAPTIONS)
@@ -40,6 +41,7 @@ class Parts:
     disks: disk.Disks
     clock: clock.Clock
     job_limit: int
+    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
 
 
 class JobService(rpc.JobServiceServicer):
@@ -78,9 +80,7 @@ class JobService(rpc.JobServiceServicer):
         return pb.SubmitBatchResponse(jobs=[self._message(job) for job in accepted])
 
     async def _submit(self, requests: Sequence[pb.SubmitJobRequest], prefixes: Sequence[str]) -> list[jobs.Job]:
-        submissions = [
-            stores.Submission(sessions.new_id(), specs.resolved(_spec(item.spec)), item.request_id) for item in requests
-        ]
+        submissions = [_submission(item) for item in requests]
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
@@ -124,8 +124,7 @@ class JobService(rpc.JobServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Cancels a job; its end is on disk when the answer leaves, and its work is being stopped."""
-        if len(request.reason) > REASON_LENGTH_MAX:
-            raise _invalid([("reason", f"must have at most {REASON_LENGTH_MAX} characters")])
+        _require_short(request.reason)
         job = await self._store.cancel(_checked_id(request.id), request.reason)
         self._parts.scheduler.stop(job.id)
         return self._message(job)
@@ -142,8 +141,24 @@ class JobService(rpc.JobServiceServicer):
         await self._parts.sweeper.delete(request.id)
         return empty_pb2.Empty()
 
+    async def PauseQueue(self, request: pb.PauseQueueRequest, context: aio.ServicerContext) -> pb.QueueStats:
+        """Starts no more steps, or takes no more jobs."""
+        _require_short(request.reason)
+        state = flow.FlowState.DRAINING if request.drain else flow.FlowState.PAUSED
+        await self._store.set_flow(flow.Flow(state, request.reason, self._parts.clock.wall_us()))
+        return await self._stats()
+
+    async def ResumeQueue(self, request: pb.ResumeQueueRequest, context: aio.ServicerContext) -> pb.QueueStats:
+        """Starts steps and takes jobs again."""
+        await self._store.set_flow(flow.Flow())
+        self._parts.scheduler.wake()
+        return await self._stats()
+
     async def GetQueueStats(self, request: pb.GetQueueStatsRequest, context: aio.ServicerContext) -> pb.QueueStats:
         """Says how much is waiting and running."""
+        return await self._stats()
+
+    async def _stats(self) -> pb.QueueStats:
         stats = await self._store.stats()
         message = pb.QueueStats(
             jobs=[pb.StateCount(state=f"STATE_{state}", count=count) for state, count in stats.jobs.items()],
@@ -151,11 +166,21 @@ class JobService(rpc.JobServiceServicer):
             running_steps=stats.running_steps,
             job_limit=self._parts.job_limit,
             version=importlib.metadata.version("reelsmith"),
+            flow=f"FLOW_{stats.flow.state}",
+            pause_reason=stats.flow.reason,
+            pause_time=_timestamp(stats.flow.since_us),
+            spec_bytes=sum(load.spec_bytes for load in stats.loads),
+            spec_bytes_limit=self._parts.bounds.spec_bytes,
+            tenants=[self._load(load) for load in sorted(stats.loads, key=lambda one: -one.jobs)[:TENANTS_MAX]],
         )
         if stats.oldest_ready_us is not None:
             age_us = max(0, self._parts.clock.wall_us() - stats.oldest_ready_us)
             message.oldest_ready_age.FromMicroseconds(age_us)
         return message
+
+    def _load(self, load: room.Load) -> pb.TenantLoad:
+        limit = self._parts.bounds.limit(load.tenant)
+        return pb.TenantLoad(tenant=load.tenant, jobs=load.jobs, spec_bytes=load.spec_bytes, job_limit=limit)
 
     def _message(self, job: jobs.Job) -> pb.Job:
         return _message(self._parts.board.view(job))
@@ -168,9 +193,20 @@ def _invalid(violations: Sequence[specs.Violation]) -> errors.InvalidArgument:
     return errors.InvalidArgument(words, reason="INVALID_FIELDS", fields=fields)
 
 
+def _submission(request: pb.SubmitJobRequest) -> stores.Submission:
+    spec = specs.resolved(_spec(request.spec))
+    return stores.Submission(sessions.new_id(), spec, request.request_id, request.tenant or specs.TENANT_DEFAULT)
+
+
 def _submission_violations(item: stores.Submission) -> Iterator[specs.Violation]:
     yield from specs.request_id_violations(item.request_id)
+    yield from specs.tenant_violations(item.tenant)
     yield from ((f"spec.{name}", text) for name, text in specs.violations(item.spec))
+
+
+def _require_short(reason: str) -> None:
+    if len(reason) > REASON_LENGTH_MAX:
+        raise _invalid([("reason", f"must have at most {REASON_LENGTH_MAX} characters")])
 
 
 def _checked_id(text: str) -> str:
@@ -186,10 +222,13 @@ def _filter(request: pb.ListJobsRequest) -> stores.Filter:
     names = [_enum_name(pb.Job.State, state, "STATE_") for state in request.states]
     if unknown := [(f"states[{index}]", "is not a state") for index, name in enumerate(names) if name not in STATES]:
         raise _invalid(unknown)
+    if request.tenant and (wrong := specs.tenant_violations(request.tenant)):
+        raise _invalid(wrong)
     return stores.Filter(
         limit=request.page_size or PAGE_SIZE_DEFAULT,
         states=tuple(jobs.JobState(name) for name in names),
         labels=dict(request.labels),
+        tenant=request.tenant,
     )
 
 
@@ -240,7 +279,13 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         timelines=tuple(
             _enum_name(exporter_pb2.ExportTimelineRequest.Format, one, "FORMAT_") for one in message.timelines
         ),
+        start_us=_time_us(message.start_time) if message.HasField("start_time") else 0,
+        deadline_us=_time_us(message.deadline) if message.HasField("deadline") else 0,
     )
+
+
+def _time_us(time: timestamp_pb2.Timestamp) -> int:
+    return time.seconds * US_PER_S + time.nanos // 1000
 
 
 def _range(message: media_pb2.TimeRange) -> specs.TimeRange:
@@ -296,6 +341,8 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         edit=json_format.ParseDict(spec.edit, exporter_pb2.Edit()) if spec.edit else None,
         manifest_uri=spec.manifest_uri,
         timelines=[f"FORMAT_{name}" for name in spec.timelines],
+        start_time=_timestamp(spec.start_us or None),
+        deadline=_timestamp(spec.deadline_us or None),
     )
 
 
@@ -314,6 +361,7 @@ def _head(view: boards.View) -> pb.Job:
         end_time=_timestamp(job.end_us),
         sequence=job.sequence,
         trace_id=job.trace_id,
+        tenant=job.tenant,
     )
 
 

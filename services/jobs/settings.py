@@ -1,11 +1,18 @@
 """What the job manager is told by its environment."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 
 from chassis import settings
+from services.jobs import dispatch, room
 from services.jobs import job as jobs
+from services.jobs import spec as specs
+
+KindName = Literal["probe", "analyze", "propose", "export", "images", "report", "timelines"]
+TenantName = Annotated[str, pydantic.StringConstraints(pattern=f"^{specs.TENANT.pattern}$")]
+Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
+Weight = Annotated[float, pydantic.Field(ge=0.01, le=1000)]  # beyond that one would wait for days for the other
 
 
 class Settings(settings.Settings):
@@ -17,6 +24,17 @@ class Settings(settings.Settings):
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     job_limit: int = pydantic.Field(
         default=10_000, ge=1, le=1_000_000, description="Unfinished jobs that are taken at most; more are refused."
+    )
+    spec_bytes_limit: int = pydantic.Field(
+        default=256 << 20,
+        ge=1 << 20,
+        description="Bytes that the specifications of unfinished jobs may take up; more are refused.",
+    )
+    tenant_job_limit: int = pydantic.Field(
+        default=0, ge=0, le=1_000_000, description="Unfinished jobs that are taken of one tenant; 0 for no own limit."
+    )
+    tenant_job_limits: dict[TenantName, Count] = pydantic.Field(
+        default={}, description='The same for tenants by name, as JSON: {"acme": 500}.'
     )
     lease_s: float = pydantic.Field(
         default=10.0,
@@ -46,6 +64,39 @@ class Settings(settings.Settings):
     report_limit: int = pydantic.Field(
         default=2, ge=1, le=1000, description="Reports, and timelines, that one exporter runs at once."
     )
+
+    kind_limits: dict[KindName, Count] = pydantic.Field(
+        default={}, description='Steps of a kind that run at once over all instances, as JSON: {"export": 8}.'
+    )
+    tenant_limit: int = pydantic.Field(
+        default=0, ge=0, le=100_000, description="Steps of one tenant that run at once; 0 for no limit."
+    )
+    tenant_limits: dict[TenantName, Count] = pydantic.Field(
+        default={}, description='The same for tenants by name, as JSON: {"acme": 4}.'
+    )
+    tenant_weights: dict[TenantName, Weight] = pydantic.Field(
+        default={},
+        description='Shares of tenants that wait for the same instances, 1 by default, as JSON: {"acme": 3}.',
+    )
+    ageing_s: float = pydantic.Field(
+        default=600.0, ge=0, le=86400, description="Seconds of waiting that a point of priority is worth; 0 ignores it."
+    )
+
+    @property
+    def rules(self) -> dispatch.Rules:
+        """How the queue is served."""
+        return dispatch.Rules(
+            ageing_s=self.ageing_s,
+            weights=self.tenant_weights,
+            kinds={jobs.Kind(name.upper()): count for name, count in self.kind_limits.items()},
+            tenant=self.tenant_limit,
+            tenants=self.tenant_limits,
+        )
+
+    @property
+    def bounds(self) -> room.Bounds:
+        """How much the queue takes."""
+        return room.Bounds(self.spec_bytes_limit, self.tenant_job_limit, self.tenant_job_limits)
 
     @property
     def limits(self) -> dict[jobs.Kind, int]:

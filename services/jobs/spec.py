@@ -20,8 +20,11 @@ KEYWORDS_MAX, KEYWORD_LENGTH_MAX = 100, 100  # a search list, not a dictionary
 WEIGHTS_MAX = 64  # several times the number of terms there are
 LABELS_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX = 64, 63, 255  # the sizes that Kubernetes and AIP use
 REQUEST_ID_LENGTH_MAX = 128
+TIME_MAX_US = 253_402_300_799_000_000  # the last second that a Timestamp may have
+TENANT_DEFAULT = "default"
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")
+TENANT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")  # a DNS label, as namespaces of Kubernetes are
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 ASPECT_RATIOS = ("", "9_16", "1_1", "4_5", "16_9")
@@ -60,6 +63,8 @@ class Spec:
         video_codec: One of `VIDEO_CODECS`; empty leaves it to the preset.
         edit: As the API writes it in JSON; empty for none.
         timelines: Of `TIMELINES`.
+        start_us: Wall time before which nothing starts, in microseconds since 1970; 0 for at once.
+        deadline_us: Wall time at which the job fails if it is not done; 0 for none.
     """
 
     source_uri: str
@@ -94,6 +99,8 @@ class Spec:
     manifest_uri: str = ""
     language: str = ""
     timelines: tuple[str, ...] = ()
+    start_us: int = 0
+    deadline_us: int = 0
 
 
 def resolved(spec: Spec) -> Spec:
@@ -122,6 +129,7 @@ def violations(spec: Spec) -> list[Violation]:
         *dressing.caption_violations(spec.captions),
         *dressing.overlay_violations(spec.overlays),
         *_edit_violations(spec),
+        *_time_violations(spec),
     ]
 
 
@@ -129,6 +137,13 @@ def request_id_violations(request_id: str) -> list[Violation]:
     """What is wrong with an idempotency key; an empty one is none."""
     if len(request_id) > REQUEST_ID_LENGTH_MAX or not request_id.isprintable():
         return [("request_id", f"must have 1 to {REQUEST_ID_LENGTH_MAX} printable characters")]
+    return []
+
+
+def tenant_violations(tenant: str) -> list[Violation]:
+    """What is wrong with the name of a tenant."""
+    if not TENANT.fullmatch(tenant):
+        return [("tenant", "must have 1 to 63 of `a-z 0-9 -`, and neither begin nor end with `-`")]
     return []
 
 
@@ -260,6 +275,14 @@ def _edit_violations(spec: Spec) -> Iterator[Violation]:
         yield "manifest_uri", "makes one clip: `clips` may say where it is, and `analyze_only` cannot go with it"
     if len(set(spec.timelines)) < len(spec.timelines) or not set(spec.timelines) <= set(TIMELINES):
         yield "timelines", f"must be of {', '.join(TIMELINES)}, each once"
+
+
+def _time_violations(spec: Spec) -> Iterator[Violation]:
+    for name, time_us in (("start_time", spec.start_us), ("deadline", spec.deadline_us)):
+        if not 0 <= time_us <= TIME_MAX_US:
+            yield name, "must be a time after 1970 and before the year 10000"
+    if 0 < spec.deadline_us <= spec.start_us:
+        yield "deadline", "must be after start_time"
 
 
 def _range_violations(name: str, stretch: TimeRange) -> Iterator[Violation]:

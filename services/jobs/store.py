@@ -23,7 +23,8 @@ from typing import Any, Protocol, Self
 
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, lifecycle, lock, plan, retry
+from services.jobs import codec, dispatch, lifecycle, lock, plan, retry, room
+from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -32,6 +33,7 @@ WRITES_MAX = 4096  # writes that may wait: about two seconds of work; more are r
 BATCH_MAX = 512  # writes in one commit: keeps the wait of the first one below some 100 ms
 READERS = 2  # reads are short; two keep a long list from holding up a watch
 EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
+EXPIRED_MAX = 100  # jobs ended in one write: keeps the wait of those behind it short
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
 NUMBER_MAX = 2**63 - 1
@@ -47,19 +49,15 @@ QUERIES = _named((SQL / "queries.sql").read_text())
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Submission:
-    """A job to accept: the name it will have, what it is to do, and the idempotency key where there is one."""
+    """A job to accept: the name it will have, what it is to do, its idempotency key where there is one, its owner."""
 
     job_id: str
     spec: specs.Spec
     request_id: str = ""
+    tenant: str = specs.TENANT_DEFAULT
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Slot:
-    """Room for one step of a kind on an instance."""
-
-    kind: jobs.Kind
-    instance: str
+Slot = dispatch.Slot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,12 +71,16 @@ class Grant:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Filter:
-    """Which jobs to list: the newest first, below a number, in any of the states, with all of the labels."""
+    """Which jobs to list: the newest first, below a number, in any of the states, with all of the labels, of a tenant.
+
+    Every state and every tenant where none is named.
+    """
 
     limit: int
     before: int = NUMBER_MAX
     states: tuple[jobs.JobState, ...] = ()
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tenant: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Stats:
     ready_steps: int
     running_steps: int
     oldest_ready_us: int | None
+    flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
+    loads: tuple[room.Load, ...] = ()
 
 
 class Database:
@@ -314,6 +318,8 @@ class Store:
         folder: Folder of the store's file; made where it is missing.
         clock: Where times come from.
         listener: Told, in the event loop, the id of every job that changed, after the change is on disk.
+        rules: How the queue is served.
+        bounds: How much the queue takes.
     """
 
     def __init__(
@@ -321,11 +327,17 @@ class Store:
         folder: pathlib.Path,
         clock: clocks.Clock | None = None,
         listener: Callable[[str], None] = lambda job_id: None,
+        rules: dispatch.Rules | None = None,
+        bounds: room.Bounds | None = None,
     ) -> None:
         self._path = folder / "jobs.sqlite3"
         self._lock = lock.Lock(folder / "jobs.lock")
         self._clock = clock or clocks.Clock()
         self._listener = listener
+        self._rules = rules or dispatch.Rules()
+        self._bounds = bounds or room.Bounds()
+        self._shares = dispatch.Shares(self._rules.weights)
+        self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
         self._local = threading.local()
         self._readers: list[Database] = []
         self._closing = contextlib.AsyncExitStack()
@@ -404,10 +416,14 @@ class Store:
         return await self._write(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
 
     def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
-        if item.request_id and (known := db.one("request_id", request_id=item.request_id)):
-            return self._known(db, item, known)
-        _require_room(db, job_limit)
-        return self._insert(db, item, carrier)
+        if item.request_id:
+            known = db.one("request_id", tenant=item.tenant, request_id=item.request_id)
+            if known:
+                return self._known(db, item, known)
+        _flow(db).require_open()
+        spec = codec.dumps(item.spec)
+        self._require_room(db, item.tenant, len(spec.encode()), job_limit)
+        return self._insert(db, item, spec, carrier)
 
     def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
         if known["digest"] != codec.digest(item.spec):
@@ -424,36 +440,49 @@ class Store:
             )
         return _job(db, known["job_id"])
 
-    def _insert(self, db: Database, item: Submission, carrier: Mapping[str, str]) -> jobs.Job:
-        now_us = self._clock.wall_us()
+    def _require_room(self, db: Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
+        loads = {load.tenant: load for load in _loads(db)}
+        self._bounds.require_room(loads, tenant, spec_bytes, job_limit)
+
+    def _insert(self, db: Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
+        now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
+        arrival_us = self._queue_begin_us + monotonic_us
+        db.all("set_queue_clock", clock_us=arrival_us)
         row = db.one(
             "insert_job",
             id=item.job_id,
+            tenant=item.tenant,
             priority=item.spec.priority,
+            rank_us=self._rules.rank_us(arrival_us, item.spec.priority),
+            due_us=monotonic_us + max(0, item.spec.deadline_us - now_us) if item.spec.deadline_us else None,
             create_us=now_us,
-            spec=codec.dumps(item.spec),
+            spec=spec,
+            spec_bytes=len(spec.encode()),
             labels=codec.dumps(dict(item.spec.labels)),
             carrier=codec.dumps(dict(carrier)),
         )
         assert row is not None  # noqa: S101 - RETURNING gives the row that was inserted
         if item.request_id:
-            digest = codec.digest(item.spec)
-            db.one("insert_request_id", request_id=item.request_id, job_id=item.job_id, digest=digest)
-        return self._save(db, lifecycle.accepted(item.job_id, row["number"], item.spec, carrier, now_us))
+            db.one(
+                "insert_request_id", tenant=item.tenant, request_id=item.request_id, job_id=item.job_id,
+                digest=codec.digest(item.spec),
+            )  # fmt: skip
+        change = lifecycle.accepted(item.job_id, row["number"], item.spec, carrier, now_us, item.tenant)
+        return self._save(db, change)
 
     # Running
 
     async def lease(
         self, slots: Sequence[Slot], busy: frozenset[tuple[str, str]] = frozenset()
     ) -> tuple[list[Grant], float | None]:
-        """Gives ready steps to free slots: higher priority first, then older jobs.
+        """Gives ready steps to free slots, unless the queue is paused.
 
         Args:
             slots: Room there is.
             busy: Job ids and steps whose last attempt still has something in flight here, and must not run yet.
 
         Returns:
-            The leases, and the seconds until a step that is backing off may run; None where none is.
+            The leases, and the seconds until a step that waits for its time may run; None where none does.
         """
         return await self._write(lambda db: self._lease(db, slots, busy))
 
@@ -462,17 +491,32 @@ class Store:
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
         self._free(db, busy)
-        grants: list[Grant] = []
-        for kind in dict.fromkeys(slot.kind for slot in slots):
-            free = [slot for slot in slots if slot.kind is kind]
-            rows = db.all("ready_steps", kind=kind.value, now_us=now_us, limit=len(free) + len(busy))
-            ready = ((_job_of(db, row["job_number"]), row["name"]) for row in rows)
-            able = ((job, name) for job, name in ready if (job.id, name) not in busy)
-            for slot, (job, name) in zip(free, able, strict=False):
-                grants.append(self._grant(db, job, name, slot.instance))
+        db.all("release_waiting", now_us=now_us)
+        grants = [
+            self._grant(db, _job_of(db, ready.job_number), ready.name, slot.instance)
+            for slot, ready in (self._assigned(db, slots, busy) if _flow(db).starts else ())
+        ]
         row = db.one("next_waiting", now_us=now_us)
         waiting_us = row["not_before_us"] if row else None
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
+
+    def _assigned(
+        self, db: Database, slots: Sequence[Slot], busy: frozenset[tuple[str, str]]
+    ) -> list[tuple[Slot, dispatch.Ready]]:
+        taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
+        limit = len(slots) + len(busy)
+
+        def queue_of(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
+            rows = db.all("ready_steps", kind=kind.value, tenant=tenant, limit=limit)
+            found = (dispatch.Ready(**dict(row)) for row in rows)
+            return (ready for ready in found if (ready.job_number, ready.name) not in taken)
+
+        def queues(kind: jobs.Kind) -> dict[str, Iterator[dispatch.Ready]]:
+            tenants = [row["tenant"] for row in db.all("ready_tenants", kind=kind.value)]
+            return {tenant: queue_of(kind, tenant) for tenant in tenants}
+
+        running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
+        return dispatch.assign(slots, queues, self._rules, self._shares, running)
 
     def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
@@ -593,8 +637,31 @@ class Store:
             raise errors.FailedPrecondition(
                 f"no step of job {job_id} failed: there is nothing to run again", reason="NOTHING_TO_RETRY"
             )
-        _require_room(db, job_limit)
+        _flow(db).require_open()
+        self._require_room(db, job.tenant, len(codec.dumps(job.spec).encode()), job_limit)
+        db.all("drop_due", number=job.number, now_us=self._clock.monotonic_us())
         return self._save(db, lifecycle.retried(job, self._clock.wall_us()))
+
+    async def set_flow(self, wanted: flows.Flow) -> None:
+        """Pauses the queue, empties it, or opens it again; it stays so over restarts."""
+        values = dataclasses.asdict(wanted)
+        await self._write(functools.partial(_run, "set_flow", **values))
+
+    async def expire(self) -> list[jobs.Job]:
+        """Ends jobs whose deadline has passed, at most `EXPIRED_MAX` at once, and gives them."""
+        return await self._write(self._expire) if await self._read(self._due) else []
+
+    def _due(self, db: Database) -> list[sqlite3.Row]:
+        return db.all("jobs_due", now_us=self._clock.monotonic_us(), limit=EXPIRED_MAX)
+
+    def _expire(self, db: Database) -> list[jobs.Job]:
+        expired = []
+        for row in self._due(db):
+            job = _job_of(db, row["number"])
+            db.all("set_due", number=job.number, due_us=None)
+            if not job.state.ended:
+                expired.append(self._save(db, lifecycle.expired(job, self._clock.wall_us())))
+        return expired
 
     async def delete(self, job_id: str) -> None:
         """Deletes a job that has ended; its session is still to be swept. Deleted already is fine.
@@ -646,6 +713,7 @@ class Store:
                     limit=wanted.limit,
                     states=codec.dumps([state.value for state in wanted.states]),
                     labels=codec.dumps(dict(wanted.labels)),
+                    tenant=wanted.tenant,
                 )
             ]
         )
@@ -700,7 +768,7 @@ class Store:
             position=step.position,
             kind=step.kind.value,
             state=step.state.value,
-            priority=job.spec.priority,
+            tenant=job.tenant,
             token=step.token,
             ready_us=self._clock.wall_us() if ready else None,
             not_before_us=self._clock.monotonic_us() + step.retry_delay_us if waits else 0,
@@ -708,8 +776,15 @@ class Store:
         )
 
     def _recover(self, db: Database) -> None:
-        """What a new start owes to the last one: running steps run again, back-off goes on where it was."""
+        """What a new start owes to the last one: running steps run again, waits and deadlines go on where they were."""
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
+        row = db.one("queue")
+        assert row is not None  # noqa: S101 - the layout puts it there
+        self._queue_begin_us = row["clock_us"] - monotonic_us
+        for row in db.all("jobs_with_deadline"):
+            end_us = codec.spec(row["spec"]).deadline_us
+            left_us = min(max(end_us - now_us, 0), max(end_us - row["create_us"], 0))
+            db.all("set_due", number=row["number"], due_us=monotonic_us + left_us)
         self._free(db, frozenset())
         for row in db.all("steps_in_back_off"):
             step = codec.step(row["body"])
@@ -722,15 +797,14 @@ def _run(name: str, db: Database, /, **values: object) -> None:
     db.all(name, **values)
 
 
-def _require_room(db: Database, job_limit: int) -> None:
-    row = db.one("unfinished_jobs")
-    if row is not None and row["count"] >= job_limit:
-        raise errors.ResourceExhausted(
-            f"{job_limit} unfinished jobs are waiting or running: try again later",
-            reason="QUEUE_FULL",
-            metadata={"job_limit": str(job_limit)},
-            retry_after_s=RETRY_AFTER_S,
-        )
+def _flow(db: Database) -> flows.Flow:
+    row = db.one("queue")
+    assert row is not None  # noqa: S101 - the layout puts it there
+    return flows.Flow(flows.FlowState(row["state"]), row["reason"], row["since_us"])
+
+
+def _loads(db: Database) -> tuple[room.Load, ...]:
+    return tuple(room.Load(**dict(row)) for row in db.all("tenant_loads"))
 
 
 def _job(db: Database, job_id: str) -> jobs.Job:
@@ -761,6 +835,7 @@ def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
         start_us=row["start_us"],
         end_us=row["end_us"],
         sequence=row["sequence"],
+        tenant=row["tenant"],
     )
 
 
@@ -776,4 +851,6 @@ def _stats(db: Database) -> Stats:
         ready_steps=steps.get(jobs.StepState.READY.value, 0),
         running_steps=steps.get(jobs.StepState.RUNNING.value, 0),
         oldest_ready_us=oldest["ready_us"] if oldest else None,
+        flow=_flow(db),
+        loads=_loads(db),
     )

@@ -37,8 +37,12 @@ SELECT body FROM steps WHERE job_number = :number ORDER BY position;
 SELECT body FROM artifacts WHERE job_number = :number ORDER BY path;
 
 -- name: insert_job
-INSERT INTO jobs (id, state, priority, create_us, sequence, spec, labels, carrier)
-VALUES (:id, 'PENDING', :priority, :create_us, 0, :spec, :labels, :carrier)
+INSERT INTO jobs (
+    id, tenant, state, priority, rank_us, due_us, create_us, sequence, spec, spec_bytes, labels, carrier
+)
+VALUES (
+    :id, :tenant, 'PENDING', :priority, :rank_us, :due_us, :create_us, 0, :spec, :spec_bytes, :labels, :carrier
+)
 RETURNING number;
 
 -- name: update_job
@@ -46,8 +50,11 @@ UPDATE jobs SET state = :state, start_us = :start_us, end_us = :end_us, error = 
 WHERE number = :number;
 
 -- name: write_step
-INSERT INTO steps (job_number, name, position, kind, state, priority, token, ready_us, not_before_us, body)
-VALUES (:job_number, :name, :position, :kind, :state, :priority, :token, :ready_us, :not_before_us, :body)
+INSERT INTO steps (job_number, name, position, kind, state, tenant, rank_us, token, ready_us, not_before_us, body)
+VALUES (
+    :job_number, :name, :position, :kind, :state, :tenant, (SELECT rank_us FROM jobs WHERE number = :job_number),
+    :token, :ready_us, :not_before_us, :body
+)
 ON CONFLICT (job_number, name) DO UPDATE SET
     state = excluded.state, token = excluded.token, ready_us = excluded.ready_us,
     not_before_us = excluded.not_before_us, body = excluded.body;
@@ -65,15 +72,33 @@ SELECT events.* FROM events JOIN jobs ON jobs.number = events.job_number
 WHERE jobs.id = :id AND events.sequence > :after ORDER BY events.sequence LIMIT :limit;
 
 -- name: request_id
-SELECT job_id, digest FROM request_ids WHERE request_id = :request_id;
+SELECT job_id, digest FROM request_ids WHERE tenant = :tenant AND request_id = :request_id;
 
 -- name: insert_request_id
-INSERT INTO request_ids (request_id, job_id, digest) VALUES (:request_id, :job_id, :digest);
+INSERT INTO request_ids (tenant, request_id, job_id, digest) VALUES (:tenant, :request_id, :job_id, :digest);
+
+-- name: release_waiting
+UPDATE steps SET not_before_us = 0 WHERE state = 'READY' AND not_before_us > 0 AND not_before_us <= :now_us;
+
+-- name: ready_tenants
+WITH RECURSIVE found (tenant) AS (
+    SELECT min(tenant) FROM steps WHERE state = 'READY' AND not_before_us = 0 AND kind = :kind
+    UNION ALL
+    SELECT (
+        SELECT min(tenant) FROM steps
+        WHERE state = 'READY' AND not_before_us = 0 AND kind = :kind AND tenant > found.tenant
+    )
+    FROM found WHERE found.tenant IS NOT NULL
+)
+SELECT tenant FROM found WHERE tenant IS NOT NULL;
 
 -- name: ready_steps
-SELECT job_number, name FROM steps
-WHERE state = 'READY' AND kind = :kind AND not_before_us <= :now_us
-ORDER BY priority DESC, job_number, position LIMIT :limit;
+SELECT rank_us, job_number, position, name, tenant FROM steps
+WHERE state = 'READY' AND not_before_us = 0 AND kind = :kind AND tenant = :tenant
+ORDER BY rank_us, job_number, position LIMIT :limit;
+
+-- name: running_counts
+SELECT tenant, kind, count(*) AS count FROM steps WHERE state = 'RUNNING' GROUP BY tenant, kind;
 
 -- name: next_waiting
 SELECT min(not_before_us) AS not_before_us FROM steps WHERE state = 'READY' AND not_before_us > :now_us;
@@ -87,9 +112,31 @@ SELECT job_number, name, body FROM steps WHERE state = 'READY' AND not_before_us
 -- name: set_not_before
 UPDATE steps SET not_before_us = :not_before_us WHERE job_number = :job_number AND name = :name;
 
+-- name: queue
+SELECT * FROM queue WHERE id = 1;
+
+-- name: set_flow
+UPDATE queue SET state = :state, reason = :reason, since_us = :since_us WHERE id = 1;
+
+-- name: set_queue_clock
+UPDATE queue SET clock_us = :clock_us WHERE id = 1;
+
+-- name: jobs_due
+SELECT number FROM jobs WHERE due_us IS NOT NULL AND due_us <= :now_us ORDER BY due_us LIMIT :limit;
+
+-- name: jobs_with_deadline
+SELECT number, create_us, spec FROM jobs WHERE due_us IS NOT NULL;
+
+-- name: set_due
+UPDATE jobs SET due_us = :due_us WHERE number = :number;
+
+-- name: drop_due
+UPDATE jobs SET due_us = NULL WHERE number = :number AND due_us <= :now_us;
+
 -- name: list_jobs
 SELECT * FROM jobs
 WHERE number < :before
+  AND (:tenant = '' OR tenant = :tenant)
   AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
   AND NOT EXISTS (
       SELECT 1 FROM json_each(:labels) AS wanted
@@ -105,8 +152,8 @@ SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
 -- name: step_counts
 SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
 
--- name: unfinished_jobs
-SELECT coalesce(sum(count), 0) AS count FROM job_counts WHERE state IN ('PENDING', 'RUNNING');
+-- name: tenant_loads
+SELECT tenant, jobs, spec_bytes FROM tenant_loads ORDER BY tenant;
 
 -- name: oldest_ready
 SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY';

@@ -8,9 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
+import grpc
 import pytest
 from reelsmith.exporter.v1 import exporter_pb2
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
+from reelsmith.jobs.v1 import jobs_pb2_grpc as jobs_rpc
 
 COMMAND = (sys.executable, "-m", "client")
 
@@ -154,8 +158,10 @@ async def test_ways_to_choose_clips_are_asked_for(fake, serve, finished, video, 
 
 
 @pytest.mark.parametrize(
-    "options", [("--duration", "long"), ("--exclude", "9"), ("--exclude", "1:2:3:4-5"), ("--caption-files", "doc")]
-)
+    "options",
+    [("--duration", "long"), ("--exclude", "9"), ("--exclude", "1:2:3:4-5"), ("--caption-files", "doc"),
+     ("--start-at", "soon")],
+)  # fmt: skip
 async def test_unreadable_option_is_told(video, reelsmith, options):
     """Wrong usage has its exit code and shows an example."""
     result = await reelsmith("clip", video, *options)
@@ -295,6 +301,55 @@ async def test_jobs_are_listed_and_shown(fake, serve, partial, reelsmith):
     assert (0, True) == (listed.returncode, partial.id in listed.stdout)
     assert "final_output/clip-01.mp4" in shown.stdout
     assert (1, True) == (missing.returncode, "there is no job" in missing.stderr)
+
+
+async def test_job_is_scheduled_and_left(fake, serve, finished, video, reelsmith):
+    """With --detach the identifier is all that is printed, and when and how urgently it runs is asked for."""
+    player = fake(finished)
+    options = ("--detach", "--priority", "5", "--start-at", "+2h", "--deadline", "2126-01-31T22:00Z")
+    async with serve(player) as address:
+        result = await reelsmith("clip", video, *options, "--gateway", address)
+    assert (0, f"{finished.id}\n") == (result.returncode, result.stdout), result.stderr
+    (request,) = player.requests
+    assert (5, video.as_uri(), video.name) == (request.spec.priority, request.spec.source_uri, request.spec.title)
+    assert 7000 < request.spec.start_time.seconds - time.time() <= 7200
+    assert "2126-01-31T22:00:00Z" == request.spec.deadline.ToJsonString()
+
+
+class FakeManager(jobs_rpc.JobServiceServicer):
+    """Remembers the last word about the queue."""
+
+    stats = jobs.QueueStats(flow=jobs.QueueStats.FLOW_OPEN, ready_steps=3)
+
+    async def PauseQueue(self, request, context):
+        self.stats.flow = jobs.QueueStats.FLOW_DRAINING if request.drain else jobs.QueueStats.FLOW_PAUSED
+        self.stats.pause_reason = request.reason
+        return self.stats
+
+    async def ResumeQueue(self, request, context):
+        self.stats = jobs.QueueStats(flow=jobs.QueueStats.FLOW_OPEN, ready_steps=3)
+        return self.stats
+
+    async def GetQueueStats(self, request, context):
+        return self.stats
+
+
+async def test_queue_is_paused_and_resumed(reelsmith):
+    """The job manager is asked, and what the queue does is told in one line."""
+    server = grpc.aio.server()
+    jobs_rpc.add_JobServiceServicer_to_server(FakeManager(), server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    told = []
+    for words in (("pause", "--reason", "upgrade"), ("pause", "--drain"), ("queue",), ("resume",)):
+        result = await reelsmith("jobs", *words, "--jobs", address)
+        assert 0 == result.returncode, result.stderr
+        told.append(result.stdout)
+    await server.stop(0)
+    states = ("paused (upgrade)", "draining", "draining", "open")
+    assert [f"queue {state}: 0 steps run, 3 wait\n" for state in states] == told
+    missing = await reelsmith("jobs", "pause", "--jobs", address)
+    assert (1, True) == (missing.returncode, "--jobs" in missing.stderr)
 
 
 async def test_running_suite_of_the_user_is_found(fake, serve, finished, files, video, reelsmith, tmp_path):

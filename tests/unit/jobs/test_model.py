@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chassis import errors
 from services.jobs import clock as clocks
+from services.jobs import flow, lifecycle, plan, retry, store
 from services.jobs import job as jobs
-from services.jobs import lifecycle, plan, retry, store
 from services.jobs import spec as specs
 
 FAILURES = [
@@ -24,6 +24,7 @@ FAILURES = [
 ]
 POLICY = retry.Policy(faults_max=3, outages_max=4)
 JOB_LIMIT = 4
+AGEING_US = 600 * 10**6
 
 
 def decide(step: jobs.Step, failure: jobs.Failure) -> retry.Decision:
@@ -41,6 +42,10 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="jobs-model-"))
         self.loop = asyncio.new_event_loop()
         self.wall_us, self.monotonic_us = 10**15, 10**9
+        self.queue_begin_us, self.last_arrival_us = -self.monotonic_us, 0
+        self.rank_us: dict[str, int] = {}
+        self.due_us: dict[str, int] = {}
+        self.paused = self.draining = False
         self.model: dict[str, jobs.Job] = {}
         self.not_before_us: dict[tuple[str, str], int] = {}
         self.leases: list[jobs.Lease] = []
@@ -75,8 +80,13 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         step = job and next((item for item in job.steps if item.name == lease.step), None)
         return bool(step) and (step.state, step.token) == (jobs.StepState.RUNNING, lease.token)
 
-    @stateful.rule(priority=st.integers(-2, 2), kind=st.sampled_from(["clips", "analyze", "all"]))
-    def submit(self, priority: int, kind: str) -> None:
+    @stateful.rule(
+        priority=st.integers(-2, 2),
+        kind=st.sampled_from(["clips", "analyze", "all"]),
+        start_s=st.sampled_from([0, 0, 3]),
+        deadline_s=st.sampled_from([0, 0, 8]),
+    )
+    def submit(self, priority: int, kind: str, start_s: int, deadline_s: int) -> None:
         """A job is accepted, or the queue is full."""
         self.count += 1
         spec = specs.resolved(
@@ -86,6 +96,8 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
                 count=2,
                 analyze_only=kind == "analyze",
                 clips=(specs.TimeRange(0, 1), specs.TimeRange(1, 2)) if kind == "clips" else (),
+                start_us=self.wall_us + start_s * 10**6 if start_s else 0,
+                deadline_us=self.wall_us + deadline_s * 10**6 if deadline_s else 0,
             )
         )
         job_id = f"{self.count:032x}"
@@ -94,15 +106,24 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
             (job,) = self.run(self.store.submit([store.Submission(job_id, spec)], {}, JOB_LIMIT))
         except errors.ResourceExhausted:
             assert full
+        except errors.FailedPrecondition:
+            assert self.draining
         else:
             assert not full
+            assert not self.draining
             self.apply(lifecycle.accepted(job_id, job.number, spec, {}, self.wall_us))
+            self.last_arrival_us = self.queue_begin_us + self.monotonic_us
+            self.rank_us[job_id] = self.last_arrival_us - priority * AGEING_US
+            if start_s:
+                self.not_before_us[job_id, "probe"] = self.monotonic_us + start_s * 10**6
+            if deadline_s:
+                self.due_us[job_id] = self.monotonic_us + deadline_s * 10**6
 
     @stateful.rule(kind=st.sampled_from(list(jobs.Kind)), room=st.integers(1, 3))
     def lease(self, kind: jobs.Kind, room: int) -> None:
-        """Ready steps are leased by priority and age."""
+        """Ready steps are leased by priority and age, unless the queue is paused."""
         ready = [
-            (-job.spec.priority, job.number, step.position, job.id, step.name)
+            (self.rank_us[job.id], job.number, step.position, job.id, step.name)
             for job in self.model.values()
             for step in job.steps
             if (step.state, step.kind) == (jobs.StepState.READY, kind)
@@ -115,7 +136,7 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
             if step.state is jobs.StepState.RUNNING
         )
         grants, _ = self.run(self.store.lease([store.Slot(kind, "i")] * room, busy))
-        expected = [item[3:] for item in sorted(ready)[:room]]
+        expected = [] if self.paused else [item[3:] for item in sorted(ready)[:room]]
         assert expected == [(grant.job.id, grant.lease.step) for grant in grants]
         for job_id, name in expected:
             self.apply(lifecycle.started(self.model[job_id], name, "i", self.wall_us))
@@ -176,12 +197,15 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         try:
             self.run(self.store.retry(job.id, JOB_LIMIT))
         except errors.FailedPrecondition:
-            assert not plan.rerun(job.steps)
+            assert self.draining or not plan.rerun(job.steps)
         except errors.ResourceExhausted:
             assert full
         else:
             if job.state.ended:
+                assert not self.draining
                 self.apply(lifecycle.retried(job, self.wall_us))
+                if self.due_us.get(job.id, self.monotonic_us + 1) <= self.monotonic_us:
+                    del self.due_us[job.id]
                 for step in job.steps:
                     self.not_before_us.pop((job.id, step.name), None)
 
@@ -197,6 +221,7 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         else:
             assert job.state.ended
             del self.model[job.id], self.told[job.id]
+            self.due_us.pop(job.id, None)
 
     @stateful.rule(seconds=st.integers(1, 5), jump_s=st.integers(-3600, 3600))
     def wait(self, seconds: int, jump_s: int) -> None:
@@ -205,10 +230,32 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         self.wall_us += jump_s * 10**6
 
     @stateful.rule()
+    def expire(self) -> None:
+        """Jobs whose deadline has passed end."""
+        due = sorted((due_us, job_id) for job_id, due_us in self.due_us.items() if due_us <= self.monotonic_us)
+        ended = {job.id for job in self.run(self.store.expire())}
+        assert {job_id for _, job_id in due if not self.model[job_id].state.ended} == ended
+        for _, job_id in due:
+            del self.due_us[job_id]
+            if not self.model[job_id].state.ended:
+                self.apply(lifecycle.expired(self.model[job_id], self.wall_us))
+
+    @stateful.rule(state=st.sampled_from(list(flow.FlowState)))
+    def set_flow(self, state: flow.FlowState) -> None:
+        """The queue is paused, emptied or opened."""
+        self.run(self.store.set_flow(flow.Flow(state)))
+        self.paused, self.draining = state is flow.FlowState.PAUSED, state is flow.FlowState.DRAINING
+
+    @stateful.rule()
     def restart(self) -> None:
         """The manager ends and starts again."""
         self.run(self.store.__aexit__())
         self.open()
+        self.queue_begin_us = self.last_arrival_us - self.monotonic_us
+        for job_id in self.due_us:
+            job = self.model[job_id]
+            left_us = max(job.spec.deadline_us - self.wall_us, 0)
+            self.due_us[job_id] = self.monotonic_us + min(left_us, job.spec.deadline_us - job.create_us)
         for job in list(self.model.values()):
             names = [step.name for step in job.steps if step.state is jobs.StepState.RUNNING]
             if names:

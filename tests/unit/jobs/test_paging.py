@@ -22,6 +22,8 @@ def test_token_of_another_list_is_refused() -> None:
     """Filters may not change between pages."""
     with pytest.raises(errors.InvalidArgument, match="other filters"):
         paging.before(store.Filter(10), paging.token(WANTED, 42))
+    with pytest.raises(errors.InvalidArgument, match="other filters"):
+        paging.before(store.Filter(10, tenant="b"), paging.token(store.Filter(10, tenant="a"), 42))
 
 
 @given(st.text(max_size=300))

@@ -116,6 +116,16 @@ def test_good_specification_with_everything_has_no_violation() -> None:
     assert [] == specs.violations(specs.resolved(spec))
 
 
+@pytest.mark.parametrize(
+    ("tenant", "good"),
+    [("a", True), ("team-7", True), ("a" * 63, True), ("a" * 64, False), ("", False), ("-a", False), ("a-", False),
+     ("A", False), ("a/b", False), ("a\n", False), ("ä", False)],
+)  # fmt: skip
+def test_tenant_is_a_label(tenant: str, good: bool) -> None:
+    """A tenant's name can stand in any path, metric or address."""
+    assert good == (specs.tenant_violations(tenant) == [])
+
+
 @pytest.mark.parametrize(("request_id", "good"), [("", True), ("k" * 128, True), ("k" * 129, False), ("a\x00", False)])
 def test_request_id_is_short_and_printable(request_id: str, good: bool) -> None:
     """A key is 1 to 128 printable characters, or none."""

@@ -9,10 +9,11 @@ import sqlite3
 import pytest
 
 from chassis import errors
+from services.jobs import codec, lifecycle, room, store
 from services.jobs import job as jobs
-from services.jobs import lifecycle, store
 
 PROBE = [store.Slot(jobs.Kind.PROBE, "analyzer-1")]
+LAYOUT_1 = pathlib.Path(__file__).with_name("layout_1.sql")
 FAULT = jobs.Failure("INTERNAL", "X", "it broke")
 
 
@@ -148,6 +149,19 @@ async def test_same_key_is_the_same_job(kept, make_spec) -> None:
         await kept.submit([submission(make_spec(), 4, "k")], {}, 100)
 
 
+async def test_tenants_share_no_key_and_no_list(kept, make_spec) -> None:
+    """A key means the same job only within a tenant, and a list of one tenant has no job of another."""
+    found = [
+        (await kept.submit([store.Submission(f"{number:032x}", make_spec(), "k", tenant)], {}, 100))[0]
+        for number, tenant in enumerate(("default", "acme", "acme", "other"))
+    ]
+    assert [0, 1, 1, 3] == [int(job.id, 16) for job in found]
+    assert ["default", "acme", "acme", "other"] == [job.tenant for job in found]
+    assert found[1] == await kept.get(found[1].id)
+    assert [1] == [int(job.id, 16) for job in await kept.page(store.Filter(10, tenant="acme"))]
+    assert [3, 1, 0] == [int(job.id, 16) for job in await kept.page(store.Filter(10))]
+
+
 async def test_batch_is_accepted_whole_or_not_at_all(kept, make_spec) -> None:
     """One job too many refuses all of them."""
     with pytest.raises(errors.ResourceExhausted) as refusal:
@@ -155,6 +169,54 @@ async def test_batch_is_accepted_whole_or_not_at_all(kept, make_spec) -> None:
     assert ("QUEUE_FULL", 5.0) == (refusal.value.reason, refusal.value.retry_after_s)
     assert [] == await kept.page(store.Filter(10))
     assert {} == (await kept.stats()).jobs
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        (room.Bounds(tenant=2), "TENANT_QUEUE_FULL"),
+        (room.Bounds(tenant=1, tenants={"acme": 2}), "TENANT_QUEUE_FULL"),
+        (room.Bounds(spec_bytes=2000), "QUEUE_BYTES_FULL"),
+        (room.Bounds(), "QUEUE_FULL"),
+    ],
+)
+async def test_full_queue_refuses_and_says_why(tmp_path, make_spec, bounds, reason) -> None:
+    """The third job is refused, a retry too, with when to come back; a job that ends makes room, over a restart."""
+
+    async def submit(kept: store.Store, number: int, tenant: str = "acme") -> jobs.Job:
+        item = store.Submission(f"{number:032x}", make_spec(title="x" * 200), "", tenant)
+        return (await kept.submit([item], {}, 2 if reason == "QUEUE_FULL" else 9))[0]
+
+    async with store.Store(tmp_path, bounds=bounds) as kept:
+        ended = await submit(kept, 0)
+        await kept.cancel(ended.id, "")
+        await submit(kept, 1)
+        last = await submit(kept, 2)
+    async with store.Store(tmp_path, bounds=bounds) as kept:
+        for refused in (submit(kept, 3), kept.retry(ended.id, 2 if reason == "QUEUE_FULL" else 9)):
+            with pytest.raises(errors.ResourceExhausted) as refusal:
+                await refused
+            assert (reason, 5.0) == (refusal.value.reason, refusal.value.retry_after_s)
+        if reason == "TENANT_QUEUE_FULL":
+            await submit(kept, 4, "other")
+        await kept.cancel(last.id, "")
+        await submit(kept, 5)
+
+
+async def test_loads_are_those_of_unfinished_jobs(kept, make_spec) -> None:
+    """Whatever happens to jobs, what is counted is what a count of them gives."""
+    found = [
+        (await kept.submit([store.Submission(f"{number:032x}", make_spec(), "", tenant)], {}, 9))[0]
+        for number, tenant in enumerate(("a", "a", "b"))
+    ]
+    size = len(codec.dumps(make_spec()))
+    assert (room.Load("a", 2, 2 * size), room.Load("b", 1, size)) == (await kept.stats()).loads
+    for job in found[1:]:
+        await kept.cancel(job.id, "")
+    assert (room.Load("a", 1, size),) == (await kept.stats()).loads
+    await kept.retry(found[2].id, 9)
+    await kept.delete(found[1].id)
+    assert (room.Load("a", 1, size), room.Load("b", 1, size)) == (await kept.stats()).loads
 
 
 async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_path) -> None:
@@ -265,6 +327,28 @@ async def test_file_of_a_newer_version_is_refused(tmp_path: pathlib.Path) -> Non
         with pytest.raises(errors.FailedPrecondition, match="layout 99"):
             async with store.Store(tmp_path):
                 pytest.fail("opened")
+
+
+async def test_store_of_the_first_release_is_read(tmp_path: pathlib.Path, hands) -> None:
+    """Jobs, keys, deletions, back-off and interrupted steps of the first layout live on; its jobs have no tenant."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite3")) as older:
+        older.executescript(LAYOUT_1.read_text())
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        found = {int(job.id, 16): job for job in await kept.page(store.Filter(10, tenant="default"))}
+        assert [6, 5, 4, 3, 1] == list(found)
+        assert (jobs.JobState.SUCCEEDED, 3) == (found[1].state, len(found[1].artifacts))
+        assert {"team": "x"} == found[3].spec.labels
+        assert found[1].sequence == len(await kept.events(found[1].id, 0))
+        (known,) = await kept.submit([submission(found[1].spec, 9, "first")], {}, 1)
+        assert found[1] == known
+        with pytest.raises(errors.FailedPrecondition, match="deleted"):
+            await kept.submit([submission(found[6].spec, 9, "second")], {}, 100)
+        assert [f"{2:032x}"] == await kept.unswept(10)
+        assert [("default", 4)] == [(load.tenant, load.jobs) for load in (await kept.stats()).loads]
+        hands.monotonic_us += 10_000_000
+        grants, _ = await kept.lease(PROBE * 9)
+        assert [5, 3, 6, 4] == [int(grant.job.id, 16) for grant in grants]  # by priority, then age
+        assert [2, 2, 1, 1] == [grant.lease.token for grant in grants]
 
 
 async def test_file_that_is_no_store_is_refused(tmp_path: pathlib.Path) -> None:

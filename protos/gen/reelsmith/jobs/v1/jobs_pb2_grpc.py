@@ -81,6 +81,16 @@ class JobServiceStub:
                 request_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.GetQueueStatsRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
                 _registered_method=True)
+        self.PauseQueue = channel.unary_unary(
+                '/reelsmith.jobs.v1.JobService/PauseQueue',
+                request_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.PauseQueueRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
+                _registered_method=True)
+        self.ResumeQueue = channel.unary_unary(
+                '/reelsmith.jobs.v1.JobService/ResumeQueue',
+                request_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.ResumeQueueRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -150,6 +160,21 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PauseQueue(self, request, context):
+        """Starts no more steps, or takes no more jobs, until the queue is resumed. What runs goes on. It stays so over
+        restarts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeQueue(self, request, context):
+        """Starts steps and takes jobs again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -196,6 +221,16 @@ def add_JobServiceServicer_to_server(servicer, server):
             'GetQueueStats': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueueStats,
                     request_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.GetQueueStatsRequest.FromString,
+                    response_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.SerializeToString,
+            ),
+            'PauseQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseQueue,
+                    request_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.PauseQueueRequest.FromString,
+                    response_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.SerializeToString,
+            ),
+            'ResumeQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeQueue,
+                    request_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.ResumeQueueRequest.FromString,
                     response_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.SerializeToString,
             ),
     }
@@ -442,6 +477,60 @@ class JobService:
             target,
             '/reelsmith.jobs.v1.JobService/GetQueueStats',
             reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.GetQueueStatsRequest.SerializeToString,
+            reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.jobs.v1.JobService/PauseQueue',
+            reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.PauseQueueRequest.SerializeToString,
+            reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeQueue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.jobs.v1.JobService/ResumeQueue',
+            reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.ResumeQueueRequest.SerializeToString,
             reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.QueueStats.FromString,
             options,
             channel_credentials,

@@ -1,0 +1,142 @@
+"""Which ready step goes to which free slot: fair between tenants, first come first served within one. Pure.
+
+Within a tenant the order is a virtual time of arrival: a job of priority p counts as if it had come p x `ageing_s`
+earlier than it did. That is ageing without a clock that ticks: waiting never changes the order of two steps that wait,
+yet nothing starves, because a job can only be passed by those that come within 200 x `ageing_s` after it.
+
+Between tenants it is start-time fair queueing (Goyal, Vin and Cheng, 1996): each tenant has a tag in virtual time, the
+least one is served, and its tag moves on by the cost of the step over the weight of the tenant. Who comes back after a
+while begins at the tag that was served last, so that nobody saves up a claim and nobody is held up by who came first.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from services.jobs import job as jobs
+from services.jobs import progress
+
+US_PER_S = 1_000_000
+UNBOUNDED = 1 << 31  # more than any suite runs at once
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slot:
+    """Room for one step of a kind on an instance."""
+
+    kind: jobs.Kind
+    instance: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Ready:
+    """A step that could run now; they compare by the order in which they are served within a tenant."""
+
+    rank_us: int
+    job_number: int
+    position: int
+    name: str
+    tenant: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rules:
+    """How the queue is served.
+
+    Args:
+        ageing_s: Seconds of waiting that a point of priority is worth.
+        weights: Shares of tenants; 1 where none is named.
+        kinds: Steps of a kind that run at once, over all instances; unbounded where none is named.
+        tenant: Steps of one tenant that run at once; 0 for unbounded.
+        tenants: The same for tenants by name.
+    """
+
+    ageing_s: float = 600.0
+    weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    kinds: Mapping[jobs.Kind, int] = dataclasses.field(default_factory=dict)
+    tenant: int = 0
+    tenants: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def rank_us(self, arrival_us: int, priority: int) -> int:
+        """The place of a job among those of its tenant: the virtual time of its arrival."""
+        return arrival_us - round(priority * self.ageing_s * US_PER_S)
+
+    def limit(self, tenant: str) -> int:
+        """Steps of a tenant that may run at once."""
+        return self.tenants.get(tenant, self.tenant or UNBOUNDED)
+
+
+class Shares:
+    """How much each tenant has had: one tag in virtual time for each, in weighted seconds of work.
+
+    Args:
+        weights: Shares of tenants; 1 where none is named.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self._weights = weights
+        self._now = 0.0  # tag that was served last
+        self._tags: dict[str, float] = {}  # only those that lie ahead: as many as were served of late
+
+    def tag(self, tenant: str) -> float:
+        """When it is a tenant's turn; the least one is next."""
+        return max(self._now, self._tags.get(tenant, 0.0))
+
+    def charge(self, tenant: str, cost: float) -> None:
+        """Notes that a tenant was served.
+
+        Args:
+            tenant: Who was served; one of those with the least tag.
+            cost: Expected seconds of work.
+        """
+        begin = self.tag(tenant)
+        self._now = begin
+        self._tags = {name: tag for name, tag in self._tags.items() if tag > begin}
+        self._tags[tenant] = begin + cost / self._weights.get(tenant, 1.0)
+
+
+Queues = Callable[[jobs.Kind], Mapping[str, Iterator[Ready]]]
+
+
+def assign(
+    slots: Sequence[Slot],
+    queues: Queues,
+    rules: Rules,
+    shares: Shares,
+    running: Mapping[tuple[str, jobs.Kind], int],
+) -> list[tuple[Slot, Ready]]:
+    """Gives ready steps to free slots.
+
+    Args:
+        slots: Free slots, the ones to fill first at the front.
+        queues: Gives, for a kind, what is ready of it: by tenant, in order of service.
+        rules: Limits.
+        shares: What each tenant has had; charged for what is given here.
+        running: Steps that run now, by tenant and kind.
+    """
+    of_tenant: collections.Counter[str] = collections.Counter()
+    of_kind: collections.Counter[jobs.Kind] = collections.Counter()
+    for (tenant, kind), count in running.items():
+        of_tenant[tenant] += count
+        of_kind[kind] += count
+    given: list[tuple[Slot, Ready]] = []
+    for kind in dict.fromkeys(slot.kind for slot in slots):
+        waiting = _heads(queues(kind))
+        free = [slot for slot in slots if slot.kind is kind]
+        for slot in free[: max(0, rules.kinds.get(kind, UNBOUNDED) - of_kind[kind])]:
+            able = [tenant for tenant in waiting if of_tenant[tenant] < rules.limit(tenant)]
+            if not able:
+                break
+            tenant = min(able, key=lambda name: (shares.tag(name), waiting[name][0]))
+            ready, rest = waiting.pop(tenant)
+            waiting.update(_heads({tenant: rest}))
+            shares.charge(tenant, progress.WEIGHTS[kind])
+            of_tenant[tenant] += 1
+            given.append((slot, ready))
+    return given
+
+
+def _heads(queues: Mapping[str, Iterator[Ready]]) -> dict[str, tuple[Ready, Iterator[Ready]]]:
+    """The first step of each queue with what comes after it; queues that have ended are left out."""
+    heads = {tenant: (next(queue, None), queue) for tenant, queue in queues.items()}
+    return {tenant: (first, rest) for tenant, (first, rest) in heads.items() if first is not None}
