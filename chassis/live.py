@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
+import failpoints
 from chassis import errors
 
 PAUSE_S, PAUSE_MAX_S = 0.2, 10.0  # between watches that fail
@@ -172,12 +173,15 @@ class LiveDocument:
             with os.fdopen(descriptor, "w") as file:
                 json.dump({"version": revision.version, "value": dict(revision.value)}, file)
                 file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self._path)
+                with failpoints.around("live.sync"):
+                    os.fsync(file.fileno())
+            with failpoints.around("live.rename"):
+                os.replace(temporary, self._path)
         except OSError:
             pathlib.Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_folder(folder)
+        with failpoints.around("live.folder_sync"):
+            _sync_folder(folder)
 
 
 def _sync_folder(folder: pathlib.Path) -> None:

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import failpoints
 from media import errors
 
 PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")  # no leading dot: hidden names are ours
@@ -71,8 +72,10 @@ def opened(root: str | os.PathLike[str], folders: list[str], *, create: bool = F
         for name in folders:
             if create:
                 with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, 0o750, dir_fd=current)
-                    os.fsync(current)
+                    with failpoints.around("media.folder.make"):
+                        os.mkdir(name, 0o750, dir_fd=current)
+                    with failpoints.around("media.folder.sync"):
+                        os.fsync(current)
             current = os.open(name, FOLDER_FLAGS, dir_fd=current)
             stack.callback(os.close, current)
         yield current
@@ -121,13 +124,16 @@ def replacing(root: str | os.PathLike[str], relative: str) -> Iterator[BinaryIO]
             with file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                with failpoints.around("media.replace.sync"):
+                    os.fsync(file.fileno())
+            with failpoints.around("media.replace.rename"):
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
             raise
-        os.fsync(folder)
+        with failpoints.around("media.replace.folder_sync"):
+            os.fsync(folder)
 
 
 def link_over(root: str | os.PathLike[str], source: str, target: str) -> None:
@@ -144,12 +150,15 @@ def link_over(root: str | os.PathLike[str], source: str, target: str) -> None:
         opened(root, target_folders, create=True) as target_folder,
         translated(source),
     ):
-        os.link(source_name, temporary, src_dir_fd=source_folder, dst_dir_fd=target_folder, follow_symlinks=False)
-        os.rename(temporary, target_name, src_dir_fd=target_folder, dst_dir_fd=target_folder)
+        with failpoints.around("media.link.link"):
+            os.link(source_name, temporary, src_dir_fd=source_folder, dst_dir_fd=target_folder, follow_symlinks=False)
+        with failpoints.around("media.link.rename"):
+            os.rename(temporary, target_name, src_dir_fd=target_folder, dst_dir_fd=target_folder)
         # Renaming over another name of the same file does nothing and leaves the temporary name.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=target_folder)
-        os.fsync(target_folder)
+        with failpoints.around("media.link.folder_sync"):
+            os.fsync(target_folder)
 
 
 def names(root: str | os.PathLike[str], folders: list[str]) -> list[str]:
@@ -166,12 +175,14 @@ def remove_tree(root: str | os.PathLike[str], folders: list[str]) -> None:
     *parents, name = folders
     with contextlib.suppress(errors.NotThere), opened(root, parents) as parent:
         _remove(name, parent)
-        os.fsync(parent)
+        with failpoints.around("media.remove.sync"):
+            os.fsync(parent)
 
 
 def _remove(name: str, parent: int) -> None:
     try:
-        os.unlink(name, dir_fd=parent)
+        with failpoints.around("media.remove.unlink"):
+            os.unlink(name, dir_fd=parent)
     except (IsADirectoryError, PermissionError):
         folder = os.open(name, FOLDER_FLAGS, dir_fd=parent)
         try:
@@ -179,7 +190,8 @@ def _remove(name: str, parent: int) -> None:
                 _remove(child, folder)
         finally:
             os.close(folder)
-        os.rmdir(name, dir_fd=parent)
+        with failpoints.around("media.remove.rmdir"):
+            os.rmdir(name, dir_fd=parent)
     except FileNotFoundError:
         return
 
@@ -199,7 +211,7 @@ def sweep(root: str | os.PathLike[str], age_min_s: float, now_s: float) -> int:
     for _, _, files, folder in os.fwalk(root, follow_symlinks=False):
         for name in files:
             if name.startswith(TEMPORARY_PREFIX) and now_s - _modified_s(name, folder, now_s) >= age_min_s:
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError), failpoints.around("media.sweep.unlink"):
                     os.unlink(name, dir_fd=folder)
                     removed += 1
     return removed

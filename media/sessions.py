@@ -17,6 +17,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+import failpoints
 from media import artifacts, errors, folders
 
 FOLDERS = ("video_clips", "audio", "images", "scripts", "metadata", "final_output", "logs")
@@ -199,7 +200,8 @@ class Uploads:
         upload_id = new_id()
         with folders.opened(self._root, [upload_id], create=True) as folder:
             os.close(os.open(UPLOAD_PART, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640, dir_fd=folder))
-            os.fsync(folder)
+            with failpoints.around("media.upload.make"):
+                os.fsync(folder)
         return Upload(upload_id, 0)
 
     def get(self, upload_id: str) -> Upload:
@@ -240,7 +242,8 @@ class Uploads:
                 file.seek(offset)
                 file.write(chunk)
                 file.flush()
-                os.fsync(descriptor)
+                with failpoints.around("media.upload.append"):
+                    os.fsync(descriptor)
         return Upload(upload_id, offset + len(chunk))
 
     def finish(self, upload_id: str, sha256: str = "") -> Upload:
@@ -257,8 +260,10 @@ class Uploads:
             with folders.replacing(self._root, f"{upload_id}/sha256") as file:
                 file.write(found.encode("ascii"))
             with folders.opened(self._root, [upload_id]) as folder:
-                os.rename(UPLOAD_PART, UPLOAD_WHOLE, src_dir_fd=folder, dst_dir_fd=folder)
-                os.fsync(folder)
+                with failpoints.around("media.upload.rename"):
+                    os.rename(UPLOAD_PART, UPLOAD_WHOLE, src_dir_fd=folder, dst_dir_fd=folder)
+                with failpoints.around("media.upload.sync"):
+                    os.fsync(folder)
             upload = Upload(upload_id, upload.size_bytes, True, found)
         _check_hash(upload_id, sha256, upload.sha256)
         return upload

@@ -5,6 +5,8 @@ import os
 import pathlib
 from collections.abc import Callable
 
+import failpoints
+
 
 def load(file: pathlib.Path, make: Callable[[], str]) -> str:
     """What a file holds; it is made where it does not exist."""
@@ -23,10 +25,13 @@ def replace(file: pathlib.Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as opened:
         opened.write(text + "\n")
         opened.flush()
-        os.fsync(descriptor)
-    os.replace(part, file)
+        with failpoints.around("config.key.sync"):
+            os.fsync(descriptor)
+    with failpoints.around("config.key.rename"):
+        os.replace(part, file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        with failpoints.around("config.key.folder_sync"):
+            os.fsync(folder)
     finally:
         os.close(folder)

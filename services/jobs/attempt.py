@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from opentelemetry import propagate, trace
 
+import failpoints
 from chassis import errors, telemetry
 from media import errors as media_errors
 from media import sessions
@@ -123,7 +124,8 @@ class Attempts:
 
     async def _execute(self, grant: stores.Grant, step: jobs.Step) -> Product:
         """The call, cut off when its heartbeat stops for the length of a lease, or when it lasts too long."""
-        await asyncio.to_thread(self._sessions.create, grant.job.id)
+        with failpoints.around("jobs.attempt.prepare"):
+            await asyncio.to_thread(self._sessions.create, grant.job.id)
         loop = asyncio.get_running_loop()
         task = Task(grant.job, step, grant.lease.folder)
         try:
@@ -156,12 +158,16 @@ class Attempts:
         """
         self._settling.add(grant.lease)
         try:
-            if await self._recorded(grant, lambda: self._store.confirm(grant.lease)) is None:
-                return
-            files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
+            with failpoints.around("jobs.attempt.confirm"):
+                if await self._recorded(grant, lambda: self._store.confirm(grant.lease)) is None:
+                    return
+            with failpoints.around("jobs.attempt.publish"):
+                files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
             outcome = lifecycle.Outcome(files, product.clips)
-            job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
-            await self._tidy(grant, job, files)
+            with failpoints.around("jobs.attempt.commit"):
+                job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
+            with failpoints.around("jobs.attempt.tidy"):
+                await self._tidy(grant, job, files)
         finally:
             self._settling.discard(grant.lease)
 
@@ -197,7 +203,8 @@ class Attempts:
             return retry.decide(self._rules.policy, step, failure, random.random, hint_s)  # jitter, not secrecy
 
         carrier = telemetry.carrier()
-        await self._recorded(grant, lambda: self._store.fail(grant.lease, failure, decide, carrier))
+        with failpoints.around("jobs.attempt.fail"):
+            await self._recorded(grant, lambda: self._store.fail(grant.lease, failure, decide, carrier))
         await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, {grant.lease.folder})
 
     async def _recorded(self, grant: stores.Grant, write: Callable[[], Awaitable[T]]) -> T | None:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 
+import failpoints
 from chassis import errors
 
 
@@ -22,7 +23,8 @@ class Lock:
         """
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with failpoints.around("jobs.lock"):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._file)

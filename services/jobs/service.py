@@ -12,6 +12,7 @@ from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
+import failpoints
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
@@ -88,7 +89,8 @@ class JobService(rpc.JobServiceServicer):
         ]
         if violations:
             raise _invalid(violations)
-        accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
+        with failpoints.around("jobs.accept"):
+            accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
         self._parts.scheduler.wake()
         return accepted
 
@@ -125,19 +127,22 @@ class JobService(rpc.JobServiceServicer):
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Cancels a job; its end is on disk when the answer leaves, and its work is being stopped."""
         _require_short(request.reason)
-        job = await self._store.cancel(_checked_id(request.id), request.reason)
+        with failpoints.around("jobs.cancel"):
+            job = await self._store.cancel(_checked_id(request.id), request.reason)
         self._parts.scheduler.stop(job.id)
         return self._message(job)
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Runs again what did not succeed."""
-        job = await self._store.retry(_checked_id(request.id), self._parts.job_limit)
+        with failpoints.around("jobs.retry"):
+            job = await self._store.retry(_checked_id(request.id), self._parts.job_limit)
         self._parts.scheduler.wake()
         return self._message(job)
 
     async def DeleteJob(self, request: pb.DeleteJobRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
         """Deletes a job that has ended: its record first, then its files, so that no record lacks its files."""
-        await self._store.delete(_checked_id(request.id))
+        with failpoints.around("jobs.delete"):
+            await self._store.delete(_checked_id(request.id))
         await self._parts.sweeper.delete(request.id)
         return empty_pb2.Empty()
 

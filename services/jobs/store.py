@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import failpoints
 from chassis import errors
 from services.jobs import clock as clocks
 from services.jobs import codec, dispatch, lifecycle, lock, plan, retry, room
@@ -163,7 +164,8 @@ def migrate(database: Database) -> None:
             reason="STORE_TOO_NEW",
         )
     for file in files[version:]:
-        database.script(file)
+        with failpoints.around("jobs.store.migrate"):
+            database.script(file)
 
 
 def translated(failure: sqlite3.Error) -> errors.Error:
@@ -262,7 +264,8 @@ class Writer(threading.Thread):
         while (first := self._queue.get()) is not None:
             batch, last = self._batch(first)
             self.commit(batch)
-            self._loop.call_soon_threadsafe(self._deliver, batch)
+            with failpoints.around("jobs.store.deliver"):
+                self._loop.call_soon_threadsafe(self._deliver, batch)
             if last:
                 return
 
@@ -284,9 +287,10 @@ class Writer(threading.Thread):
         try:
             self._database.all("begin_write")
             for write in batch:
-                with _Savepoint(self._database, write):
+                with _Savepoint(self._database, write), failpoints.around("jobs.store.write"):
                     write.value = write.run(self._database)
-            self._database.all("commit")  # the one fsync
+            with failpoints.around("jobs.store.commit"):
+                self._database.all("commit")  # the one fsync
             if self._database.changes > before:  # a commit of nothing does not touch the disk
                 self.proven_s = time.monotonic()
         except sqlite3.Error as failure:
@@ -297,7 +301,8 @@ class Writer(threading.Thread):
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:  # the engine may have rolled back by itself
-            self._database.all("rollback")
+            with failpoints.around("jobs.store.rollback"):
+                self._database.all("rollback")
 
     def _deliver(self, batch: Sequence[Write]) -> None:
         for write in batch:

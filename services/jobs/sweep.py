@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import failpoints
 from chassis import errors
 from media import errors as media_errors
 from media import sessions
@@ -34,11 +35,13 @@ class Sweeper:
             Whether it is gone.
         """
         try:
-            await asyncio.to_thread(self._sessions.delete, job_id)
+            with failpoints.around("jobs.sweep.delete"):
+                await asyncio.to_thread(self._sessions.delete, job_id)
         except (media_errors.MediaError, OSError) as error:
             logger.warning("session %s of a deleted job stays for now: %s", job_id, error)
             return False
-        await self._store.swept(job_id)
+        with failpoints.around("jobs.sweep.record"):
+            await self._store.swept(job_id)
         return True
 
     async def run(self) -> None:
@@ -61,4 +64,5 @@ class Sweeper:
             job = await self._store.get(session_id)
         except errors.NotFound:
             return  # not a session of ours
-        await asyncio.to_thread(publication.clear, self._sessions, job)
+        with failpoints.around("jobs.sweep.clear"):
+            await asyncio.to_thread(publication.clear, self._sessions, job)

@@ -14,6 +14,7 @@ import re
 from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+import failpoints
 from chassis import errors
 from services.config import keyfile
 
@@ -85,7 +86,8 @@ class Keeper:
         part = self._file.with_name(f"{self._file.name}.part")
         try:
             part.write_text(self._signer.sign(sequence, digest) + "\n")
-            os.replace(part, self._file)
+            with failpoints.around("config.head.rename"):
+                os.replace(part, self._file)
         except OSError as error:
             logger.warning("the head of the record cannot be kept in %s: %s", self._file.name, error)
 

@@ -17,6 +17,7 @@ from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
 from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
+import failpoints
 from chassis import channels, client, errors
 from services.jobs import attempt, dressing, publication
 from services.jobs import job as jobs
@@ -88,8 +89,10 @@ class RemoteExecutor:
             errors.Error: The attempt failed.
         """
         channel = self._channel(SERVICES[task.step.kind], instance)
+        place = f"jobs.call.{task.step.kind.lower()}"
         async with _pinging(channel, self._ping_s, report) as pings:
-            return await self._calls[task.step.kind](channel, task, report, pings)
+            with failpoints.around(place):
+                return await self._calls[task.step.kind](channel, task, report, pings)
 
     def _channel(self, service: str, instance: str) -> channels.Channel:
         for known, channel in self._clients.each(service):
