@@ -7,7 +7,7 @@ Calls with one request and one response can be awaited, cancelled and asked for 
 import asyncio
 import contextlib
 import weakref
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from typing import Any
 
 import grpc
@@ -16,6 +16,7 @@ from grpc import aio
 from chassis import errors, outgoing, race, route
 
 Call = Callable[..., Any]
+Metadata = Sequence[tuple[str, str]]
 
 
 class UnaryCall:
@@ -201,10 +202,12 @@ class Channel:
 
     Args:
         way: The route of the service.
+        metadata: Sent with every call, before that of the call itself.
     """
 
-    def __init__(self, way: route.Route) -> None:
+    def __init__(self, way: route.Route, metadata: Metadata = ()) -> None:
         self._way = way
+        self._metadata = tuple(metadata)
 
     def unary_unary(self, method: str, request_serializer=None, response_deserializer=None, _registered_method=False):
         """A callable that returns an awaitable call."""
@@ -228,6 +231,7 @@ class Channel:
 
     def _callable(self, kind: type[UnaryCall] | type[StreamCall], method: outgoing.Method, timeout_s: float) -> Call:
         def call(request: Any, **options: Any) -> UnaryCall | StreamCall:
+            options["metadata"] = (*self._metadata, *(options.get("metadata") or ()))
             return kind(self._way, outgoing.Outgoing(method, outgoing.Options(**options), timeout_s), request)
 
         return call

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from chassis import channels, discovery, errors, membership, route
 from chassis import settings as settings_module
+from chassis.identity import transport
 
 RESUME_FAILURES_MAX = 10  # in a row without a message between: about 8 s of trying
 RESUME_PAUSE_S, RESUME_PAUSE_MAX_S = 0.05, 1.0
@@ -25,6 +26,8 @@ class Clients:
         registry: Who knows the instances.
         settings: Default deadlines; those of the policy where None.
         policy: What to do about instances that fail.
+        secure: What connections are encrypted and proven with; as the settings say by default.
+        metadata: Sent with every call, such as what proves who calls.
     """
 
     def __init__(
@@ -32,8 +35,12 @@ class Clients:
         registry: discovery.Registry,
         settings: settings_module.Settings | None = None,
         policy: Policy | None = None,
+        secure: transport.Transport | None = None,
+        metadata: channels.Metadata = (),
     ) -> None:
         self._registry = registry
+        self._secure = secure or (transport.Transport(settings.tls) if settings and settings.tls else None)
+        self._metadata = metadata
         self._policy = policy or Policy()
         if settings:
             self._policy = dataclasses.replace(
@@ -57,7 +64,7 @@ class Clients:
         """
         if service not in self._routes:
             self._routes[service] = route.Route(self._membership(service), self._policy)
-        return channels.Channel(self._routes[service])
+        return channels.Channel(self._routes[service], self._metadata)
 
     def instances(self, service: str) -> tuple[discovery.Instance, ...]:
         """The instances of a service that are known now."""
@@ -70,7 +77,9 @@ class Clients:
         """
         alone = dataclasses.replace(self._policy, tries_max=1, hedging=False)
         members = self._membership(service).members
-        return [(item.instance, channels.Channel(route.Route(route.Fixed(item), alone))) for item in members]
+        return [
+            (item.instance, channels.Channel(route.Route(route.Fixed(item), alone), self._metadata)) for item in members
+        ]
 
     async def ready(self, service: str, timeout_s: float = route.KNOWN_TIMEOUT_S) -> None:
         """Waits until an instance of a service is known.
@@ -82,7 +91,7 @@ class Clients:
 
     def _membership(self, service: str) -> membership.Membership:
         if service not in self._memberships:
-            self._memberships[service] = membership.Membership(service, self._registry)
+            self._memberships[service] = membership.Membership(service, self._registry, self._secure)
         return self._memberships[service]
 
 

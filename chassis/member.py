@@ -10,6 +10,7 @@ import grpc
 from grpc import aio
 
 from chassis import discovery, messages
+from chassis.identity import transport
 
 CONNECT_TIMEOUT_S = 1.0  # a frozen process accepts connections and never greets: look elsewhere after that
 OPTIONS = (
@@ -31,9 +32,10 @@ class Member:
 
     Args:
         instance: Where it is.
+        secure: What the connection is encrypted and proven with; None for a plain one.
     """
 
-    def __init__(self, instance: discovery.Instance) -> None:
+    def __init__(self, instance: discovery.Instance, secure: transport.Transport | None = None) -> None:
         self.instance = instance
         self.outstanding = 0  # calls that wait for an answer now
         self.failures = 0  # in a row
@@ -43,7 +45,7 @@ class Member:
         self._idle = asyncio.Event()
         self._idle.set()
         self._callables: dict[str, Callable[..., Any]] = {}
-        self._channel = aio.insecure_channel(instance.address, options=OPTIONS)
+        self._channel = _channel(instance, secure)
         self._channel.get_state(try_to_connect=True)
 
     @property
@@ -109,3 +111,10 @@ class Member:
         """Ends the connection and every call on it."""
         self.closed = True
         await self._channel.close()
+
+
+def _channel(instance: discovery.Instance, secure: transport.Transport | None) -> aio.Channel:
+    if secure is None:
+        return aio.insecure_channel(instance.address, options=OPTIONS)
+    options = (*OPTIONS, *transport.named(instance.service))
+    return aio.secure_channel(instance.address, secure.channel(), options=options)

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import grpc
 import prometheus_client
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -19,7 +20,8 @@ from grpc_reflection.v1alpha import reflection
 
 from chassis import discovery, errors, health, interceptors, messages, registration, telemetry
 from chassis import settings as settings_module
-from chassis.interceptors import drain, limits
+from chassis.identity import policy, transport
+from chassis.interceptors import drain, identity, limits
 
 DISTRIBUTION = "reelsmith"  # all processes come from one distribution and share its version
 HEALTH_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -44,11 +46,13 @@ class Service:
         servicer: The implementation; one with `async def check()` is polled for health.
         add_to_server: The generated `add_<Service>Servicer_to_server`.
         full_name: `package.Service`.
+        rules: Who may call each of its methods; None, in tests only, where nobody has to prove anything.
     """
 
     servicer: Any
     add_to_server: Callable[[Any, aio.Server], None]
     full_name: str
+    rules: policy.Rules | None = None
 
 
 class Server:
@@ -59,6 +63,10 @@ class Server:
         services: What it serves.
         registry: Where it is listed once it can serve; None for nowhere.
         on_drain: Called when no new calls come in, before running ones are waited for.
+        callers: Knows the people and programs that call; None where they need not prove who they are.
+
+    Raises:
+        errors.FailedPrecondition: A method is in no table of who may call it, or the certificates cannot be used.
     """
 
     def __init__(
@@ -67,8 +75,15 @@ class Server:
         services: Sequence[Service],
         registry: discovery.Registry | None = None,
         on_drain: Callable[[], Awaitable[None]] | None = None,
+        callers: identity.Callers | None = None,
     ) -> None:
-        self.port = settings.port
+        self.port, self.health_port = settings.port, settings.health_port
+        self._transport = transport.Transport(settings.tls) if settings.tls else None
+        self._rules = _rules(services, needed=bool(self._transport or callers))
+        # A service that services call takes nobody without a certificate; one that people call has no means to ask.
+        self._asks_peers = self._transport is not None and any(rule.peers for rule in self._rules.values())
+        self._callers = callers
+        self._plain_health: aio.Server | None = None
         self._settings = settings
         self._services = tuple(services)
         self._registry = registry
@@ -89,12 +104,19 @@ class Server:
         """This process as others find it."""
         host = self._settings.advertised_host
         facts = {"host": socket.gethostname(), "version": importlib.metadata.version(DISTRIBUTION)}
+        if self._plain_health:
+            facts[discovery.HEALTH] = discovery.address(host, self.health_port)
         return discovery.Instance(self._settings.name, self._id, host, self.port, facts)
 
     async def __aenter__(self) -> "Server":
         self._id = f"{self._settings.name}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._server = self._build()
         self.port = self._bind(self._server)
+        if self._transport:
+            self._plain_health = aio.server(options=OPTIONS)
+            health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._plain_health)
+            self.health_port = _listen(self._plain_health, f"{self._settings.host}:{self._settings.health_port}")
+            await self._plain_health.start()
         await self._health.start()
         await self._server.start()
         await self._health.look()
@@ -109,7 +131,10 @@ class Server:
         await self.drain()
 
     def _build(self) -> aio.Server:
-        chain = interceptors.chain(limits.Limit(self._settings.concurrent_calls_max), self._draining)
+        guard = None
+        if self._transport or self._callers:
+            guard = identity.Guard(self._rules, self._callers, peers=self._asks_peers)
+        chain = interceptors.chain(limits.Limit(self._settings.concurrent_calls_max), self._draining, guard)
         server = aio.server(interceptors=[chain], options=OPTIONS)
         for service in self._services:
             service.add_to_server(service.servicer, server)
@@ -119,11 +144,8 @@ class Server:
         return server
 
     def _bind(self, server: aio.Server) -> int:
-        address = f"{self._settings.host}:{self._settings.port}"
-        try:
-            return server.add_insecure_port(address)
-        except RuntimeError as refused:
-            raise errors.Unavailable(f"cannot listen on {address}: is it taken?", reason="BIND") from refused
+        credentials = self._transport.server(clients=self._asks_peers) if self._transport else None
+        return _listen(server, f"{self._settings.host}:{self._settings.port}", credentials)
 
     async def drain(self) -> None:
         """Leaves without losing a call: struck off first, then not serving, then silence, then the end."""
@@ -141,6 +163,8 @@ class Server:
         if self._on_drain:
             await self._on_drain()
         await self._server.stop(self._settings.drain_s)
+        if self._plain_health:
+            await self._plain_health.stop(0)
         logger.info("%s has stopped", self._settings.name)
 
 
@@ -149,6 +173,7 @@ async def run(
     services: Sequence[Service],
     registry: discovery.Registry | None = None,
     on_drain: Callable[[], Awaitable[None]] | None = None,
+    callers: identity.Callers | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, drains, sends the last spans, and returns.
 
@@ -157,18 +182,37 @@ async def run(
         services: What is served.
         registry: Where the process is listed.
         on_drain: Called when no new calls come in, before running ones are waited for.
+        callers: Knows the people and programs that call; None where they need not prove who they are.
 
     Raises:
         errors.Unavailable: The port is taken.
+        errors.FailedPrecondition: The table of who may call what is not complete, or the certificates are no good.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with _metrics(settings):
-        async with Server(settings, services, registry, on_drain):
+        async with Server(settings, services, registry, on_drain, callers):
             await stop.wait()
     await asyncio.to_thread(telemetry.shutdown)
+
+
+def _rules(services: Sequence[Service], *, needed: bool) -> dict[str, policy.Rule]:
+    """The tables of all services as one, each of them complete."""
+    for service in services:
+        if service.rules is not None or needed:
+            policy.check(service.full_name, service.rules or {})
+    return {method: rule for service in services for method, rule in (service.rules or {}).items()}
+
+
+def _listen(server: aio.Server, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+    try:
+        if credentials:
+            return server.add_secure_port(address, credentials)
+        return server.add_insecure_port(address)
+    except RuntimeError as refused:
+        raise errors.Unavailable(f"cannot listen on {address}: is it taken?", reason="BIND") from refused
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ from typing import ClassVar, Literal
 import pydantic
 import pydantic_settings
 
+from chassis.identity import transport
+
 PREFIX = "REELSMITH_"
 WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104  compared with, not bound to
 
@@ -58,6 +60,24 @@ class Settings(pydantic_settings.BaseSettings):
         default_factory=lambda: pathlib.Path.home() / ".local" / "share" / "reelsmith",
         description="Folder of the sessions; shared by all processes that touch media.",
     )
+    tls_ca: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="PEM of the authorities whose certificates are believed. With it, and the two below, connections "
+        "between services are encrypted, and each side proves which service it is.",
+    )
+    tls_certificate: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="PEM of this process's certificate: DNS name SERVICE, URI `spiffe://reelsmith/SERVICE`. "
+        "It may be replaced while the process runs.",
+    )
+    tls_key: pathlib.Path | None = pydantic.Field(default=None, description="PEM of the private key to it.")
+    health_port: int = pydantic.Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port that answers health checks, and nothing else, without TLS where the service has it: for "
+        "whoever cannot show a certificate. 0 takes a free one.",
+    )
     drain_s: float = pydantic.Field(
         default=10.0, ge=0, le=600, description="Seconds that running calls get to end after SIGTERM."
     )
@@ -85,6 +105,18 @@ class Settings(pydantic_settings.BaseSettings):
     log_format: Literal["json", "text"] = pydantic.Field(
         default="json", description="One JSON object per line, or lines for a person."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _tls_is_whole(self) -> "Settings":
+        given = [value is not None for value in (self.tls_ca, self.tls_certificate, self.tls_key)]
+        if any(given) and not all(given):
+            raise ValueError("tls_ca, tls_certificate and tls_key belong together: set all of them or none")
+        return self
+
+    @property
+    def tls(self) -> transport.Files | None:
+        """Where the certificates are; None without TLS."""
+        return transport.Files(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
 
     @property
     def advertised_host(self) -> str:

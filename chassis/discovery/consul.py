@@ -119,7 +119,7 @@ def url(address: str) -> str:
 
 def _check(instance: instance_module.Instance) -> Mapping[str, str]:
     return {
-        "GRPC": instance.address,
+        "GRPC": instance.metadata.get(instance_module.HEALTH, instance.address),
         "Interval": CHECK_INTERVAL,
         "Timeout": CHECK_TIMEOUT,
         "Status": "passing",  # it serves already: waiting for the first check would only hide it for a second

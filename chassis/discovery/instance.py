@@ -4,6 +4,13 @@ import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
+HEALTH = "health"  # the fact that says where health checks are answered, if not at the instance's own address
+
+
+def address(host: str, port: int) -> str:
+    """Host and port as gRPC wants them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Instance:
@@ -26,7 +33,7 @@ class Instance:
     @property
     def address(self) -> str:
         """Host and port as gRPC wants them."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return address(self.host, self.port)
 
 
 class Registry(Protocol):

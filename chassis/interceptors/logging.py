@@ -7,6 +7,7 @@ import types
 from grpc import aio
 
 from chassis import errors, methods
+from chassis.identity import caller
 from chassis.interceptors import outcome
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Around:
             "duration_ms": round(1000 * (time.perf_counter() - self._start), 1),
             "peer": self._context.peer(),
         }
+        if who := caller.current():
+            fields["caller"], fields["tenant"] = who.name, who.tenant
         if isinstance(failure, errors.Error):
             fields["reason"], fields["error"] = failure.reason, failure.message
         level = logging.WARNING if code in outcome.SERVER_FAULTS else logging.INFO

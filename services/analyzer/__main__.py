@@ -8,7 +8,7 @@ from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.analyzer import analyses, placement, service, tasks, weights
+from services.analyzer import analyses, placement, policy, service, tasks, weights
 from services.analyzer import settings as settings_module
 from services.analyzer.recognition import recognizer
 
@@ -43,7 +43,7 @@ async def main() -> None:
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )
             servicer = service.AnalyzerService(analyzer, workers)
-            served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME)
+            served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME, policy.RULES)
             await server.run(settings, [served], registry=registry)
 
 

@@ -6,7 +6,7 @@ import sys
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import discovery, errors, server, telemetry
-from services.config import builtin, schema, service, store, versions
+from services.config import builtin, policy, schema, service, store, versions
 from services.config import settings as settings_module
 from services.config.audit import head, record
 from services.config.secrets import ring, vault
@@ -22,7 +22,7 @@ async def serve(settings: settings_module.Settings) -> None:
         known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
         secrets = vault.Vault(kept, ring.Ring(settings.keys))
         servicer = service.ConfigService(known, secrets, record.Record(kept, signer, keeper))
-        served = server.Service(servicer, rpc.add_ConfigServiceServicer_to_server, service.NAME)
+        served = server.Service(servicer, rpc.add_ConfigServiceServicer_to_server, service.NAME, policy.RULES)
         await server.run(settings, [served], registry=registry)
 
 

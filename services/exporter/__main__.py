@@ -7,7 +7,7 @@ from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.exporter import exports, gallery, presets, provenance, service, warm
+from services.exporter import exports, gallery, policy, presets, provenance, service, warm
 from services.exporter import settings as settings_module
 
 
@@ -40,7 +40,7 @@ async def main() -> None:
             shown = gallery.Gallery(workers, store, settings.limits)
             encoders = (await workers.run("services.exporter.encoders:probe", {})).value
             servicer = service.ExporterService(clips, shown, workers, encoders)
-            served = server.Service(servicer, rpc.add_ExporterServiceServicer_to_server, service.NAME)
+            served = server.Service(servicer, rpc.add_ExporterServiceServicer_to_server, service.NAME, policy.RULES)
             await server.run(settings, [served], registry=registry)
 
 

@@ -7,7 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
-from services.jobs import attempt, board, clock, deadline, disk, scheduler, service, store, sweep
+from services.jobs import attempt, board, clock, deadline, disk, policy, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
 
@@ -32,7 +32,7 @@ async def serve(settings: settings_module.Settings) -> None:
         parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, settings.bounds)
         servicer = service.JobService(parts)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
-        what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
+        what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
         background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines)]
         await server.run(settings, [what], registry)
         for task in background:

@@ -215,7 +215,7 @@ async def test_spans_of_a_cancelled_call_end(stub: echo.EchoStub, servicer: echo
 async def test_error_is_unknown_when_the_interceptors_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: without the chain an error of a handler is UNKNOWN and says everything."""
     nothing = interceptors.around.Interceptor(())
-    monkeypatch.setattr(interceptors, "chain", lambda limit, draining: nothing)
+    monkeypatch.setattr(interceptors, "chain", lambda limit, draining, guard: nothing)
     async with testing.serving([echo.service()]) as server, aio.insecure_channel(server.address) as channel:
         with pytest.raises(aio.AioRpcError) as raised:
             await echo.EchoStub(channel).Add(echo.Echo(text="bug"))

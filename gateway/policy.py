@@ -1,0 +1,26 @@
+"""Who may call which method of the gateway."""
+
+from chassis.identity import caller, policy
+
+VIEWER, EDITOR, OPERATOR = caller.Role.VIEWER, caller.Role.EDITOR, caller.Role.OPERATOR
+
+RULES = policy.by_role(
+    "reelsmith.gateway.v1.ClipService",
+    {
+        "GetJob": VIEWER,
+        "ListJobs": VIEWER,
+        "WatchJob": VIEWER,
+        "ListClips": VIEWER,
+        "GetClip": VIEWER,
+        "DownloadArtifact": VIEWER,
+        "GetUpload": VIEWER,
+        "CreateClips": EDITOR,
+        "CreateClipsBatch": EDITOR,
+        "CancelJob": EDITOR,
+        "RetryJob": EDITOR,
+        "UploadSource": EDITOR,
+        "RenderClip": EDITOR,
+        "DeleteSession": EDITOR,
+        "GetSuiteStatus": OPERATOR,  # tells the address and version of every process
+    },
+)

@@ -1,0 +1,13 @@
+"""Who may call which method of the analyzer."""
+
+from chassis.identity import policy
+
+RULES = policy.by_peer(
+    "reelsmith.analyzer.v1.AnalyzerService",
+    {
+        "Probe": "jobs",
+        "Analyze": "jobs",
+        "ProposeClips": "jobs",
+        "GetCapabilities": "gateway jobs",
+    },
+)

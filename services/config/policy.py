@@ -1,0 +1,26 @@
+"""Who may call which method of the configuration service."""
+
+from chassis.identity import policy
+
+READERS = "analyzer exporter gateway jobs"
+PEOPLE = ""  # changes, secrets and the record are for a person with the certificate `admin`
+
+RULES = policy.by_peer(
+    "reelsmith.config.v1.ConfigService",
+    {
+        "GetConfig": READERS,
+        "WatchConfig": READERS,
+        "GetSchema": READERS,
+        "ListVersions": PEOPLE,
+        "GetVersion": PEOPLE,
+        "UpdateConfig": PEOPLE,
+        "RollbackConfig": PEOPLE,
+        "SetSecret": PEOPLE,
+        "AccessSecret": PEOPLE,
+        "ListSecrets": PEOPLE,
+        "DeleteSecret": PEOPLE,
+        "RotateKeys": PEOPLE,
+        "ListAuditEvents": PEOPLE,
+        "VerifyAudit": PEOPLE,
+    },
+)

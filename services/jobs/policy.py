@@ -1,0 +1,18 @@
+"""Who may call which method of the job manager."""
+
+from chassis.identity import policy
+
+RULES = policy.by_peer(
+    "reelsmith.jobs.v1.JobService",
+    {
+        "SubmitJob": "gateway",
+        "SubmitBatch": "gateway",
+        "GetJob": "gateway",
+        "ListJobs": "gateway",
+        "WatchJob": "gateway",
+        "CancelJob": "gateway",
+        "RetryJob": "gateway",
+        "DeleteJob": "gateway",
+        "GetQueueStats": "gateway",
+    },
+)
