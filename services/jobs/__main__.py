@@ -28,7 +28,9 @@ async def serve(settings: settings_module.Settings) -> None:
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
-        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit))
+        allowed = rules.Rules.of(settings.fetch_allow)
+        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, allowed)
+        servicer = service.JobService(parts)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
         background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper)]

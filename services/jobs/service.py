@@ -13,7 +13,9 @@ from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, telemetry
+from media import errors as media_errors
 from media import sessions
+from media.ingest import rules
 from services.jobs import board as boards
 from services.jobs import clock, disk, dressing, paging, scheduler, sweep, watch
 from services.jobs import job as jobs
@@ -40,6 +42,7 @@ class Parts:
     disks: disk.Disks
     clock: clock.Clock
     job_limit: int
+    allowed: rules.Rules
 
 
 class JobService(rpc.JobServiceServicer):
@@ -84,13 +87,21 @@ class JobService(rpc.JobServiceServicer):
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
-            for name, text in _submission_violations(item)
+            for name, text in (*_submission_violations(item), *self._fetch_violations(item.spec))
         ]
         if violations:
             raise _invalid(violations)
         accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
         self._parts.scheduler.wake()
         return accepted
+
+    def _fetch_violations(self, spec: specs.Spec) -> Iterator[specs.Violation]:
+        """What is wrong with a source that has to be fetched: said at once, not by a step that fails."""
+        if specs.fetched(spec.source_uri):
+            try:
+                self._parts.allowed.checked(spec.source_uri)
+            except media_errors.Refused as refusal:
+                yield "spec.source_uri", f"cannot be fetched: {refusal.message}"
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Returns one job with its steps and clips."""
