@@ -25,6 +25,14 @@ def config(service: str) -> pydantic_settings.SettingsConfigDict:
     )
 
 
+# What may be fetched over HTTP: asked of a job when it is accepted, and again by who fetches; one variable for both.
+FETCH_ALLOW = pydantic.Field(
+    default="",
+    description="Hosts that sources may be fetched from, separated by commas: `[http://]WHERE[:PORT]`, where WHERE is "
+    "a name, `*.name`, `*`, or a network such as `10.1.2.0/24`, which alone may be a private one. Empty allows none.",
+)
+
+
 class Settings(pydantic_settings.BaseSettings):
     """Values that every process has; a service adds its own in a subclass."""
 

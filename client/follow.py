@@ -33,9 +33,9 @@ class Display(Protocol):
 @dataclasses.dataclass(frozen=True, slots=True)
 class Files:
     """What a job is made of: a video and, where they were named, a file with what is said, the manifest that is
-    rendered again, and a logo; absolute paths."""
+    rendered again, and a logo; absolute paths, but for a video that is a URL."""
 
-    video: pathlib.Path
+    video: pathlib.Path | str
     transcript: pathlib.Path | None = None
     manifest: pathlib.Path | None = None
     logo: pathlib.Path | None = None
@@ -58,6 +58,9 @@ async def run(
     Returns:
         The job as it ended.
     """
+    if isinstance(files.video, str):
+        spec.source_uri = files.video
+        return await _with_sent(suite, spec, files, display)
     spec.title = spec.title or files.video.name
     if place.local(where.gateway):
         job = await _by_path(suite, spec, files, display)
@@ -83,6 +86,11 @@ async def submitted(
 async def _send(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> None:
     """Sends the files to the suite."""
     spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
+    return await _with_sent(suite, spec, files, display)
+
+
+async def _with_sent(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> jobs.Job:
+    """The job, with what belongs to the video sent."""
     if files.transcript is not None:
         spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
     if files.logo is not None:

@@ -43,7 +43,7 @@ def artifacts(job: jobs.Job) -> list[media.Artifact]:
 
 
 def _artifacts(job: jobs.Job) -> Iterator[media.Artifact]:
-    yield from job.artifacts
+    yield from (one for one in job.artifacts if one.role != media.ARTIFACT_ROLE_SOURCE)  # whoever wants it has the URL
     for clip in job.clips:
         yield from (getattr(clip, kind) for kind in ("video", "manifest", "thumbnail") if clip.HasField(kind))
         yield from clip.captions

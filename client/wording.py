@@ -11,6 +11,7 @@ from chassis import errors
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 KINDS = {
+    jobs.Step.KIND_FETCH: "fetch",
     jobs.Step.KIND_PROBE: "probe",
     jobs.Step.KIND_ANALYZE: "analyze",
     jobs.Step.KIND_PROPOSE: "propose",

@@ -12,6 +12,7 @@ code that fits), so that a server can report it without this package knowing abo
     ├── PathRefused     a name that leads out of its folder, or is no name
     ├── NotThere        no such file, session or upload
     ├── Conflict        an upload that stands elsewhere than the caller thinks
+    ├── FetchFailed     a server that does not deliver a source
     ├── StorageFull     the disk took no more
     └── StorageFailed   the disk could not be read
 """
@@ -47,7 +48,11 @@ class Unreadable(MediaError):
 
 
 class Refused(MediaError):
-    """Against the rules: FORMAT_NOT_ALLOWED, CODEC_NOT_ALLOWED, TOO_MANY_STREAMS, TOO_LONG, TOO_LARGE."""
+    """Against the rules: FORMAT_NOT_ALLOWED, CODEC_NOT_ALLOWED, TOO_MANY_STREAMS, TOO_LONG, TOO_LARGE.
+
+    Or a source that may not be fetched: BAD_SOURCE_URI, SOURCE_NOT_ALLOWED, TYPE_NOT_ALLOWED, TOO_MANY_REDIRECTS,
+    FETCH_TOO_LONG, HTTP_STATUS.
+    """
 
     code_name = "INVALID_ARGUMENT"
     default_reason = "NOT_ALLOWED"
@@ -96,6 +101,13 @@ class Conflict(MediaError):
 
     code_name = "ABORTED"
     default_reason = "OFFSET_MISMATCH"
+
+
+class FetchFailed(MediaError):
+    """A server could not be reached, or did not deliver; a later try may help."""
+
+    code_name = "ABORTED"
+    default_reason = "FETCH_FAILED"
 
 
 class StorageFull(MediaError):

@@ -312,15 +312,17 @@ def _check_hash(upload_id: str, expected: str, found: str) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sources:
-    """Opens what callers name as sources: `file:///path` and `upload:ID`.
+    """Opens what callers name as sources: `file:///path` and `upload:ID`, and `session:ID/PATH` of what was fetched.
 
     Attributes:
         uploads: Where uploads are.
         roots: Folders that files may come from; None allows any path, for the embedded default on one's own machine.
+        sessions: Where fetched sources are; None for none.
     """
 
     uploads: Uploads
     roots: tuple[pathlib.Path, ...] | None = None
+    sessions: Sessions | None = None
 
     def open(self, uri: str) -> BinaryIO:
         """Opens a source for reading.
@@ -335,6 +337,9 @@ class Sources:
         scheme, _, rest = uri.partition(":")
         if scheme == "upload":
             return self.uploads.open_read(rest)
+        if scheme == "session" and self.sessions is not None:
+            session_id, _, name = rest.partition("/")
+            return self.sessions.get(session_id).open_read(name)
         path = _unquoted(rest)
         if scheme != "file" or not path.startswith("/") or not _is_name(path):
             raise errors.PathRefused(
@@ -400,7 +405,7 @@ def _names_beside(folder: pathlib.Path, stem: str, endings: Sequence[str]) -> li
 def display_name(uri: str) -> str:
     """The name of a source for people: its file name, or the URI of an upload."""
     scheme, _, rest = uri.partition(":")
-    return pathlib.PurePosixPath(_unquoted(rest)).name if scheme == "file" else uri
+    return pathlib.PurePosixPath(_unquoted(rest)).name if scheme in ("file", "session") else uri
 
 
 def _unquoted(rest: str) -> str:

@@ -2,6 +2,7 @@
 
 import datetime
 import enum
+import os
 import pathlib
 import re
 from typing import Annotated
@@ -132,6 +133,22 @@ def moment(text: str, option: str) -> timestamp_pb2.Timestamp | None:
     return said
 
 
+def video(text: str) -> pathlib.Path | str:
+    """A video as it is named: a file that is there, or a URL that the suite is to fetch.
+
+    Raises:
+        typer.BadParameter: There is no such file.
+    """
+    if text.startswith(("https://", "http://")):
+        return text
+    found = pathlib.Path(text).resolve()
+    if not found.is_file():
+        raise typer.BadParameter(f"there is no file {text!r}")
+    if not os.access(found, os.R_OK):
+        raise typer.BadParameter(f"the file {text!r} cannot be read")
+    return found
+
+
 Filling = Annotated[
     Layout | None, typer.Option("--layout", help="How the picture is filled; by default auto: by shot, with reasons.")
 ]
@@ -143,10 +160,8 @@ ConfigService = Annotated[
     str, typer.Option(metavar="HOST:PORT", help="The configuration service; that of this user's suite by default.")
 ]
 Video = Annotated[
-    pathlib.Path,
-    typer.Argument(
-        metavar="VIDEO", help="The video file.", exists=True, dir_okay=False, readable=True, resolve_path=True
-    ),
+    object,
+    typer.Argument(metavar="VIDEO", help="The video file, or a URL that the suite may fetch.", parser=video),
 ]
 Transcript = Annotated[
     pathlib.Path | None,

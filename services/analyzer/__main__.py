@@ -8,7 +8,8 @@ from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry
 from media import pool, sessions
-from services.analyzer import analyses, placement, policy, service, tasks, weights
+from media.ingest import fetching, rules
+from services.analyzer import analyses, intake, placement, policy, service, tasks, weights
 from services.analyzer import settings as settings_module
 from services.analyzer.recognition import recognizer
 
@@ -19,7 +20,7 @@ async def main() -> None:
     telemetry.setup(settings)
     registry = discovery.from_settings(settings)
     store = sessions.Sessions(settings.sessions_root)
-    sources = sessions.Sources(sessions.Uploads(settings.sessions_root), settings.roots)
+    sources = sessions.Sources(sessions.Uploads(settings.sessions_root), settings.roots, store)
     pooled = pool.PoolSettings(
         workers=settings.workers,
         queue_limit=settings.queue_limit,
@@ -42,7 +43,8 @@ async def main() -> None:
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )
-            servicer = service.AnalyzerService(analyzer, workers)
+            fetcher = fetching.Fetcher(rules.Rules.of(settings.fetch_allow), settings.fetching)
+            servicer = service.AnalyzerService(analyzer, workers, intake.Intake(fetcher, store))
             served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME, policy.RULES)
             await server.run(settings, [served], registry=registry)
 

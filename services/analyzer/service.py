@@ -17,7 +17,7 @@ from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, live, relay
 from media import artifacts, limits, pool
-from services.analyzer import analyses, document, progress
+from services.analyzer import analyses, document, intake, progress
 from services.analyzer.proposals import proposing, runners
 from services.analyzer.recognition import recognizer
 
@@ -66,9 +66,11 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
     Args:
         analyzer: Does the work.
         workers: What tasks run on, for capabilities.
+        fetches: Fetches sources.
     """
 
-    def __init__(self, analyzer: analyses.Analyzer, workers: analyses.Workers) -> None:
+    def __init__(self, analyzer: analyses.Analyzer, workers: analyses.Workers, fetches: intake.Intake) -> None:
+        self._intake = fetches
         self._analyzer, self._workers, self._recognizer = analyzer, workers.measuring, workers.recognizing
 
     async def check(self) -> None:
@@ -78,6 +80,19 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
             errors.FailedPrecondition: Sessions cannot be written.
         """
         await asyncio.to_thread(self._analyzer.check)
+
+    async def Fetch(self, request: pb.FetchRequest, context: aio.ServicerContext) -> AsyncIterator[pb.FetchResponse]:
+        """Fetches a source; streams progress, then one result."""
+        uri, target = _source(request.source_uri), _target(request.output)
+        async with contextlib.aclosing(
+            relay.followed(lambda heard: self._intake.fetch(uri, target, heard), progress.Progress(stage=intake.STAGE))
+        ) as events:
+            async for event in events:
+                if isinstance(event, progress.Progress):
+                    yield pb.FetchResponse(progress=_progress(event))
+                else:
+                    stored = _artifact(event, media_pb2.ARTIFACT_ROLE_SOURCE)
+                    yield pb.FetchResponse(result=pb.FetchResult(artifact=stored))
 
     async def Probe(self, request: pb.ProbeRequest, context: aio.ServicerContext) -> pb.ProbeResponse:
         """Reads what a source is."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pydantic
 
 from chassis import settings
+from media.ingest import fetching
 from services.analyzer import analyses, placement
 from services.analyzer.recognition import recognizer
 
@@ -29,6 +30,17 @@ class Settings(settings.WorkerSettings):
     )
     analyze_deadline_s: float = pydantic.Field(
         default=6 * 3600.0, gt=0, le=7 * 86_400, description="Longest time in seconds for an analysis."
+    )
+
+    fetch_allow: str = settings.FETCH_ALLOW
+    fetch_size_max_bytes: int = pydantic.Field(
+        default=64 << 30, ge=1, description="Largest source that is fetched; ten hours of good video."
+    )
+    fetch_deadline_s: float = pydantic.Field(
+        default=6 * 3600.0, gt=0, le=86_400, description="Longest time in seconds for fetching a source."
+    )
+    fetch_idle_s: float = pydantic.Field(
+        default=30.0, gt=0, le=3600, description="Longest silence in seconds of the server of a source."
     )
 
     backend: placement.Asked = pydantic.Field(
@@ -90,6 +102,11 @@ class Settings(settings.WorkerSettings):
             deadline_s=self.analyze_deadline_s,
             heartbeat_s=self.asr_heartbeat_s,
         )
+
+    @property
+    def fetching(self) -> fetching.Limits:
+        """What a fetched source may cost."""
+        return fetching.Limits(self.fetch_size_max_bytes, self.fetch_deadline_s, self.fetch_idle_s)
 
     @property
     def limits(self) -> analyses.Limits:

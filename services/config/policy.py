@@ -3,7 +3,7 @@
 from chassis.identity import policy
 
 READERS = "analyzer exporter gateway jobs"
-PEOPLE = ""  # changes, secrets and the record are for a person with the certificate `admin`
+PEOPLE = ""  # changes and the record are for a person with the certificate `admin`
 
 RULES = policy.by_peer(
     "reelsmith.config.v1.ConfigService",
@@ -16,7 +16,7 @@ RULES = policy.by_peer(
         "UpdateConfig": PEOPLE,
         "RollbackConfig": PEOPLE,
         "SetSecret": PEOPLE,
-        "AccessSecret": PEOPLE,
+        "AccessSecret": READERS,
         "ListSecrets": PEOPLE,
         "DeleteSecret": PEOPLE,
         "RotateKeys": PEOPLE,

@@ -17,7 +17,7 @@ async def main() -> None:
     telemetry.setup(settings)
     registry = discovery.from_settings(settings)
     store = sessions.Sessions(settings.sessions_root)
-    sources = sessions.Sources(sessions.Uploads(settings.sessions_root), settings.roots)
+    sources = sessions.Sources(sessions.Uploads(settings.sessions_root), settings.roots, store)
     pooled = pool.PoolSettings(
         workers=settings.workers,
         queue_limit=settings.queue_limit,

@@ -7,6 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
+from media.ingest import rules
 from services.jobs import attempt, board, clock, deadline, disk, policy, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
@@ -23,13 +24,14 @@ async def serve(settings: settings_module.Settings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
-        rules = attempt.Rules(settings.lease_s, settings.attempt_max_s)
-        attempts = attempt.Attempts(jobs, folder, executor, live, rules)
+        patience = attempt.Rules(settings.lease_s, settings.attempt_max_s)
+        attempts = attempt.Attempts(jobs, folder, executor, live, patience)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
         deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
-        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, settings.bounds)
+        allowed = rules.Rules.of(settings.fetch_allow)
+        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, allowed, settings.bounds)
         servicer = service.JobService(parts)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)

@@ -51,6 +51,7 @@ class Kind(enum.StrEnum):
     IMAGES = "IMAGES"
     REPORT = "REPORT"
     TIMELINES = "TIMELINES"
+    FETCH = "FETCH"
 
 
 class Role(enum.StrEnum):
@@ -66,6 +67,7 @@ class Role(enum.StrEnum):
     REPORT = "REPORT"
     CAPTIONS = "CAPTIONS"
     TIMELINE = "TIMELINE"
+    SOURCE = "SOURCE"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

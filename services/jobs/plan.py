@@ -1,6 +1,6 @@
 """Which steps a job has, which of them can run, and what the job is given how they ended. Pure.
 
-    probe → analyze → propose → export-1..m → images → timelines → report
+    (fetch →) probe → analyze → propose → export-1..m → images → timelines → report
 
 Exports and what follows them join the plan when the proposals are there. What follows waits until every export has
 ended, not until it has succeeded: one bad clip does not take the others with it. Timelines are made where they are
@@ -24,15 +24,15 @@ RERUN = (
 
 def initial(spec: specs.Spec) -> tuple[jobs.Step, ...]:
     """The steps that are known when a job is accepted."""
-    first = [
-        jobs.Step("probe", jobs.Kind.PROBE, 0),
-        jobs.Step("analyze", jobs.Kind.ANALYZE, 1, needs=("probe",)),
-    ]
+    fetch = [jobs.Step("fetch", jobs.Kind.FETCH, 0)] if specs.fetched(spec.source_uri) else []
+    needs = tuple(step.name for step in fetch)
+    first = [*fetch, jobs.Step("probe", jobs.Kind.PROBE, len(fetch), needs=needs)]
     if spec.manifest_uri:
-        return settled([first[0], *_exports(spec, _named(spec), after="probe", position=1)])
+        return settled([*first, *_exports(spec, _named(spec), after="probe", position=len(first))])
+    first.append(jobs.Step("analyze", jobs.Kind.ANALYZE, len(first), needs=("probe",)))
     if clips := _named(spec):
-        return settled([*first, *_exports(spec, clips, after="analyze", position=2)])
-    return settled([*first, jobs.Step("propose", jobs.Kind.PROPOSE, 2, needs=("analyze",))])
+        return settled([*first, *_exports(spec, clips, after="analyze", position=len(first))])
+    return settled([*first, jobs.Step("propose", jobs.Kind.PROPOSE, len(first), needs=("analyze",))])
 
 
 def scheduled(steps: Iterable[jobs.Step], start_us: int, now_us: int) -> tuple[jobs.Step, ...]:

@@ -2,6 +2,8 @@
 
 from chassis.identity import policy
 
+PEOPLE = ""  # the queue is paused by a person with the certificate `admin`
+
 RULES = policy.by_peer(
     "reelsmith.jobs.v1.JobService",
     {
@@ -14,5 +16,7 @@ RULES = policy.by_peer(
         "RetryJob": "gateway",
         "DeleteJob": "gateway",
         "GetQueueStats": "gateway",
+        "PauseQueue": PEOPLE,
+        "ResumeQueue": PEOPLE,
     },
 )

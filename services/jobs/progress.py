@@ -15,6 +15,7 @@ WEIGHTS: Mapping[jobs.Kind, float] = {
     jobs.Kind.IMAGES: 0.8,
     jobs.Kind.REPORT: 5.5,
     jobs.Kind.TIMELINES: 0.05,
+    jobs.Kind.FETCH: 5.0,  # a guess: networks differ more than films
 }
 SAMPLES_MAX = 30  # half a minute of history: long enough to be calm, short enough to follow a change of pace
 SAMPLE_SPACING_S = 1.0

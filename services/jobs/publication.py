@@ -26,9 +26,10 @@ FOLDERS = {
     jobs.Role.REPORT: "metadata",
     jobs.Role.CAPTIONS: "scripts",
     jobs.Role.TIMELINE: "scripts",
+    jobs.Role.SOURCE: "source",
 }
 ATTEMPTS = "video_clips"
-ATTEMPT_FOLDER = re.compile(r"(probe|analyze|propose|export-[0-9]+|images|report|timelines)\.[0-9]{1,18}")
+ATTEMPT_FOLDER = re.compile(r"(fetch|probe|analyze|propose|export-[0-9]+|images|report|timelines)\.[0-9]{1,18}")
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,9 @@ from reelsmith.media.v1 import media_pb2
 
 import failpoints
 from chassis import errors, telemetry
+from media import errors as media_errors
 from media import sessions
+from media.ingest import rules
 from services.jobs import board as boards
 from services.jobs import clock, disk, dressing, flow, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
@@ -42,6 +44,7 @@ class Parts:
     disks: disk.Disks
     clock: clock.Clock
     job_limit: int
+    allowed: rules.Rules
     bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
 
 
@@ -85,7 +88,7 @@ class JobService(rpc.JobServiceServicer):
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
-            for name, text in _submission_violations(item)
+            for name, text in (*_submission_violations(item), *self._fetch_violations(item.spec))
         ]
         if violations:
             raise _invalid(violations)
@@ -93,6 +96,14 @@ class JobService(rpc.JobServiceServicer):
             accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
         self._parts.scheduler.wake()
         return accepted
+
+    def _fetch_violations(self, spec: specs.Spec) -> Iterator[specs.Violation]:
+        """What is wrong with a source that has to be fetched: said at once, not by a step that fails."""
+        if specs.fetched(spec.source_uri):
+            try:
+                self._parts.allowed.checked(spec.source_uri)
+            except media_errors.Refused as refusal:
+                yield "spec.source_uri", f"cannot be fetched: {refusal.message}"
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Returns one job with its steps and clips."""

@@ -50,7 +50,9 @@ class Settings(settings.Settings):
         ge=0,
         description="Free bytes on the disks of state and sessions below which it does not serve.",
     )
+    fetch_allow: str = settings.FETCH_ALLOW
     probe_limit: int = pydantic.Field(default=4, ge=1, le=1000, description="Probes that one analyzer runs at once.")
+    fetch_limit: int = pydantic.Field(default=2, ge=1, le=1000, description="Fetches that one analyzer runs at once.")
     analyze_limit: int = pydantic.Field(
         default=2, ge=1, le=1000, description="Analyses that one analyzer runs at once."
     )
@@ -102,6 +104,7 @@ class Settings(settings.Settings):
     def limits(self) -> dict[jobs.Kind, int]:
         """Steps of each kind that one instance runs at once."""
         return {
+            jobs.Kind.FETCH: self.fetch_limit,
             jobs.Kind.PROBE: self.probe_limit,
             jobs.Kind.ANALYZE: self.analyze_limit,
             jobs.Kind.PROPOSE: self.propose_limit,

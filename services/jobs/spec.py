@@ -133,6 +133,11 @@ def violations(spec: Spec) -> list[Violation]:
     ]
 
 
+def fetched(uri: str) -> bool:
+    """Whether a source has to be fetched first."""
+    return uri.startswith(("https://", "http://"))
+
+
 def request_id_violations(request_id: str) -> list[Violation]:
     """What is wrong with an idempotency key; an empty one is none."""
     if len(request_id) > REQUEST_ID_LENGTH_MAX or not request_id.isprintable():
@@ -148,9 +153,9 @@ def tenant_violations(tenant: str) -> list[Violation]:
 
 
 def _file_name(uri: str) -> str:
-    if not uri.startswith("file:"):
+    if not uri.startswith("file:") and not fetched(uri):
         return ""
-    name = urllib.parse.unquote(uri).rsplit("/", 1)[-1][:TITLE_LENGTH_MAX]
+    name = urllib.parse.unquote(uri.partition("?")[0] if fetched(uri) else uri).rsplit("/", 1)[-1][:TITLE_LENGTH_MAX]
     return "".join(letter if letter.isprintable() else "_" for letter in name)  # a file name may hold anything
 
 
@@ -166,7 +171,7 @@ def _source_violations(spec: Spec) -> Iterator[Violation]:
         ("manifest_uri", spec.manifest_uri),
         logo,
     ):
-        if uri:
+        if uri and not (field == "source_uri" and fetched(uri)):  # what may be fetched, the allow-list knows
             yield from ((field, wrong) for wrong in _uri_faults(uri))
 
 

@@ -24,6 +24,7 @@ from services.jobs import job as jobs
 
 ANALYZER, EXPORTER = "analyzer", "exporter"
 SERVICES = {
+    jobs.Kind.FETCH: ANALYZER,
     jobs.Kind.PROBE: ANALYZER,
     jobs.Kind.ANALYZE: ANALYZER,
     jobs.Kind.PROPOSE: ANALYZER,
@@ -58,6 +59,7 @@ class RemoteExecutor:
         self._timeout_s = attempt_max_s
         self._healthy: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, ())
         self._calls = {
+            jobs.Kind.FETCH: self._fetch,
             jobs.Kind.PROBE: self._probe,
             jobs.Kind.ANALYZE: self._analyze,
             jobs.Kind.PROPOSE: self._propose,
@@ -100,11 +102,19 @@ class RemoteExecutor:
                 return channel
         raise errors.Unavailable(f"{instance} is not there any more", reason="NO_INSTANCE")
 
+    async def _fetch(
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+    ) -> attempt.Product:
+        stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
+        request = analyzer_pb2.FetchRequest(source_uri=task.job.spec.source_uri, output=_output(task))
+        result = await _result(stub.Fetch(request, timeout=self._timeout_s), report, pings)
+        return attempt.Product(_files((result.artifact, jobs.Role.SOURCE)))
+
     async def _probe(
         self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
-        request = analyzer_pb2.ProbeRequest(source_uri=task.job.spec.source_uri, output=_output(task))
+        request = analyzer_pb2.ProbeRequest(source_uri=_source(task.job), output=_output(task))
         response = await stub.Probe(request, timeout=self._timeout_s)
         return attempt.Product(_files((response.artifact, jobs.Role.MEDIA_INFO)))
 
@@ -114,7 +124,7 @@ class RemoteExecutor:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         spec = task.job.spec
         request = analyzer_pb2.AnalyzeRequest(
-            source_uri=spec.source_uri,
+            source_uri=_source(task.job),
             output=_output(task),
             transcript_uri=spec.transcript_uri,
             evidence=spec.evidence,
@@ -269,6 +279,12 @@ def _output(task: attempt.Task) -> media_pb2.Output:
     return media_pb2.Output(session_id=task.job.id, directory=task.folder)
 
 
+def _source(job: jobs.Job) -> str:
+    """The source as workers open it: the one that was fetched, or what the caller named."""
+    fetched = job.artifact(jobs.Role.SOURCE)
+    return f"session:{job.id}/{fetched.path}" if fetched else job.spec.source_uri
+
+
 def _files(*found: tuple[media_pb2.Artifact, jobs.Role]) -> tuple[publication.File, ...]:
     return tuple(
         publication.File(item.path, item.size_bytes, item.sha256, item.media_type, role)
@@ -333,7 +349,7 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
     if clip is None:
         raise errors.Internal(f"{task.step.name} has no clip", reason="BROKEN_PLAN")
     request = exporter_pb2.ExportClipRequest(
-        source_uri=spec.source_uri,
+        source_uri=_source(task.job),
         output=_output(task),
         name=clip.name,
         preset=spec.preset,

@@ -28,6 +28,19 @@ def test_plan_begins_with_one_ready_step(make_spec) -> None:
     assert {"probe": "READY", "analyze": "PENDING", "propose": "PENDING"} == states(accepted(make_spec()))
 
 
+def test_source_on_the_web_is_fetched_first(make_spec, ran) -> None:
+    """Everything waits for it, whichever plan it is; the numbers of the steps stay in order."""
+    url = "https://films.example/talk.mp4"
+    job = accepted(make_spec(source_uri=url))
+    assert {"fetch": "READY", "probe": "PENDING", "analyze": "PENDING", "propose": "PENDING"} == states(job)
+    done = ran(job, fetch=DONE, probe=DONE, analyze=DONE, propose=clips(1))
+    named = accepted(make_spec(source_uri=url, clips=(specs.TimeRange(1, 2),)))
+    again = accepted(make_spec(source_uri=url, manifest_uri="upload:" + "0" * 32))
+    for one in (done, named, again):
+        assert ["fetch", "probe"] == [step.name for step in one.steps][:2]
+        assert list(range(len(one.steps))) == [step.position for step in one.steps]
+
+
 def test_plan_grows_from_the_proposals(make_spec, ran) -> None:
     """Exports are ready at once; pictures wait for them, the report for both."""
     job = ran(accepted(make_spec()), probe=DONE, analyze=DONE, propose=clips(2))

@@ -16,7 +16,7 @@ def analyzing(make_spec, ran) -> jobs.Job:
 
 def test_fraction_is_weighted_over_all_steps_to_come(analyzing) -> None:
     """Exports that are still to be planned count from the first moment."""
-    probe, analyze, propose, export, images, report, _ = (progresses.WEIGHTS[kind] for kind in jobs.Kind)
+    probe, analyze, propose, export, images, report, *_ = (progresses.WEIGHTS[kind] for kind in jobs.Kind)
     whole = probe + analyze + propose + 2 * export + images + report
     found = [progresses.fraction(analyzing, {"analyze": jobs.Progress(share)}) for share in (0.0, 0.5, 7.0)]
     assert pytest.approx([probe / whole, (probe + analyze / 2) / whole, (probe + analyze) / whole]) == found

@@ -23,7 +23,10 @@ def test_defaults_fill_what_was_not_said() -> None:
     ("field", "values"),
     [
         ("source_uri", {"source_uri": ""}),
-        ("source_uri", {"source_uri": "http://host/a.mp4"}),
+        ("source_uri", {"source_uri": "ftp://host/a.mp4"}),
+        ("transcript_uri", {"transcript_uri": "https://host/a.srt"}),
+        ("manifest_uri", {"manifest_uri": "https://host/a.json"}),
+        ("source_uri", {"source_uri": "session:00000000000000000000000000000000/metadata/analysis.json"}),
         ("source_uri", {"source_uri": "file://host/a.mp4"}),
         ("source_uri", {"source_uri": "file:///a%00b"}),
         ("source_uri", {"source_uri": "upload:../../x"}),

@@ -27,6 +27,28 @@ MEASURE_TRANSCRIPT: Measure
 MEASURE_MUSIC: Measure
 MEASURE_SUBJECTS: Measure
 
+class FetchRequest(_message.Message):
+    __slots__ = ("source_uri", "output")
+    SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    source_uri: str
+    output: _media_pb2.Output
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ...) -> None: ...
+
+class FetchResponse(_message.Message):
+    __slots__ = ("progress", "result")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    progress: _media_pb2.Progress
+    result: FetchResult
+    def __init__(self, progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[FetchResult, _Mapping]] = ...) -> None: ...
+
+class FetchResult(_message.Message):
+    __slots__ = ("artifact",)
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    artifact: _media_pb2.Artifact
+    def __init__(self, artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ...) -> None: ...
+
 class ProbeRequest(_message.Message):
     __slots__ = ("source_uri", "output")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]

@@ -36,6 +36,11 @@ class AnalyzerServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Fetch = channel.unary_stream(
+                '/reelsmith.analyzer.v1.AnalyzerService/Fetch',
+                request_serializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchResponse.FromString,
+                _registered_method=True)
         self.Probe = channel.unary_unary(
                 '/reelsmith.analyzer.v1.AnalyzerService/Probe',
                 request_serializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.ProbeRequest.SerializeToString,
@@ -62,6 +67,13 @@ class AnalyzerServiceServicer:
     """Measures untrusted media in sandboxed workers. Nothing it returns depends on anything but the source, the request and
     the version of the service.
     """
+
+    def Fetch(self, request, context):
+        """Fetches a source over HTTP into a session, from hosts that the operator allows; streams progress, then one result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Probe(self, request, context):
         """Reads what a source is, without decoding all of it.
@@ -94,6 +106,11 @@ class AnalyzerServiceServicer:
 
 def add_AnalyzerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Fetch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Fetch,
+                    request_deserializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchRequest.FromString,
+                    response_serializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchResponse.SerializeToString,
+            ),
             'Probe': grpc.unary_unary_rpc_method_handler(
                     servicer.Probe,
                     request_deserializer=reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.ProbeRequest.FromString,
@@ -126,6 +143,33 @@ class AnalyzerService:
     """Measures untrusted media in sandboxed workers. Nothing it returns depends on anything but the source, the request and
     the version of the service.
     """
+
+    @staticmethod
+    def Fetch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/reelsmith.analyzer.v1.AnalyzerService/Fetch',
+            reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchRequest.SerializeToString,
+            reelsmith_dot_analyzer_dot_v1_dot_analyzer__pb2.FetchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Probe(request,

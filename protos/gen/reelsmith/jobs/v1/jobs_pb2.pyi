@@ -162,6 +162,7 @@ class Step(_message.Message):
         KIND_IMAGES: _ClassVar[Step.Kind]
         KIND_REPORT: _ClassVar[Step.Kind]
         KIND_TIMELINES: _ClassVar[Step.Kind]
+        KIND_FETCH: _ClassVar[Step.Kind]
     KIND_UNSPECIFIED: Step.Kind
     KIND_PROBE: Step.Kind
     KIND_ANALYZE: Step.Kind
@@ -170,6 +171,7 @@ class Step(_message.Message):
     KIND_IMAGES: Step.Kind
     KIND_REPORT: Step.Kind
     KIND_TIMELINES: Step.Kind
+    KIND_FETCH: Step.Kind
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Step.State]

@@ -23,6 +23,7 @@ class ArtifactRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ARTIFACT_ROLE_REPORT: _ClassVar[ArtifactRole]
     ARTIFACT_ROLE_CAPTIONS: _ClassVar[ArtifactRole]
     ARTIFACT_ROLE_TIMELINE: _ClassVar[ArtifactRole]
+    ARTIFACT_ROLE_SOURCE: _ClassVar[ArtifactRole]
 ARTIFACT_ROLE_UNSPECIFIED: ArtifactRole
 ARTIFACT_ROLE_MEDIA_INFO: ArtifactRole
 ARTIFACT_ROLE_ANALYSIS: ArtifactRole
@@ -34,6 +35,7 @@ ARTIFACT_ROLE_CONTACT_SHEET: ArtifactRole
 ARTIFACT_ROLE_REPORT: ArtifactRole
 ARTIFACT_ROLE_CAPTIONS: ArtifactRole
 ARTIFACT_ROLE_TIMELINE: ArtifactRole
+ARTIFACT_ROLE_SOURCE: ArtifactRole
 
 class Rational(_message.Message):
     __slots__ = ("numerator", "denominator")

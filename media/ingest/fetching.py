@@ -1,0 +1,268 @@
+"""Fetches a source over HTTP into a session: bounded in time, size and kind, and continued where it broke off."""
+
+import asyncio
+import contextlib
+import dataclasses
+import functools
+import random
+import re
+import ssl
+import sys
+import urllib.parse
+from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO
+
+import httpcore
+
+from media import artifacts, errors, sessions
+from media.ingest import guard, rules
+
+CONNECT_TIMEOUT_S = 10.0  # a server that is there answers within one second
+PIECE_BYTES = 1 << 20  # is written at once; so much of a source is held in memory
+REDIRECTS_MAX = 5  # a sharing site and its store need two or three
+FAILURES_MAX = 5  # in a row without a byte between; the step as a whole is tried again by the job manager
+PAUSE_S, PAUSE_MAX_S = 0.2, 5.0  # between tries
+HEADER_LENGTH_MAX = 2048  # of the few that are read; longer ones are nobody's honest words
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+FORBIDDEN = frozenset({401, 403, 407})
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses after which another try may help
+KINDS = ("video/", "audio/")
+OTHER_KINDS = frozenset(  # what servers say of media that they do not know
+    {"", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/ogg", "application/mxf"}
+)
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)")
+BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)  # another try may help
+FIXED_HEADERS = (
+    ("User-Agent", "reelsmith"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),  # what is packed has no size that could be bounded beforehand
+)
+
+Listener = Callable[[int, int | None], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may cost.
+
+    Attributes:
+        size_max_bytes: Largest source.
+        deadline_s: Longest time for all of it, in seconds.
+        idle_s: Longest silence of a server, in seconds.
+    """
+
+    size_max_bytes: int
+    deadline_s: float
+    idle_s: float = 30.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Standing:
+    """How far a transfer is, and what the server said of the whole."""
+
+    file: BinaryIO
+    written: int = 0
+    total: int | None = None
+    validator: str = ""  # names the version that is being sent; without one nothing can be continued
+
+    def restart(self) -> None:
+        """Begins anew."""
+        self.file.seek(0)
+        self.file.truncate()
+        self.written = 0
+
+
+class Fetcher:
+    """Fetches sources.
+
+    Args:
+        allowed: What may be reached.
+        limits: What one may cost.
+        resolver: Tells the addresses of names.
+        trust: Certificates that servers are trusted by; those of the system by default.
+    """
+
+    def __init__(
+        self,
+        allowed: rules.Rules,
+        limits: Limits,
+        resolver: guard.Resolver = guard.resolved,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed, self._limits, self._resolver = allowed, limits, resolver
+        self._trust = trust or _system_trust()
+
+    async def fetch(self, url: str, session: sessions.Session, folder: str, listener: Listener) -> artifacts.Artifact:
+        """A source as a file of a session, whole and on disk.
+
+        Args:
+            url: Where it is.
+            session: Where it goes.
+            folder: Folder of the session.
+            listener: Called with the bytes that have come and those that are to come, None where that is not known.
+
+        Raises:
+            errors.Refused: It may not be fetched, or is too large, too slow, or no media.
+            errors.NotThere: The server does not have it.
+            errors.FetchFailed: The server does not deliver it.
+        """
+        target = self._allowed.checked(url)
+        async with _writing(session, f"{folder}/{target.file_name}") as pending:
+            standing = _Standing(pending.file)
+            try:
+                async with asyncio.timeout(self._limits.deadline_s):
+                    await self._transfer(target, standing, listener)
+            except TimeoutError as error:
+                raise errors.Refused(
+                    f"{target.host} did not deliver within {self._limits.deadline_s:g} s", reason="FETCH_TOO_LONG"
+                ) from error
+        assert pending.artifact is not None  # noqa: S101  set when the block ended well
+        return pending.artifact
+
+    async def _transfer(self, target: rules.Target, standing: _Standing, listener: Listener) -> None:
+        failures = 0
+        while True:  # bounded by failures in a row and by the deadline
+            before = standing.written
+            try:
+                async with self._answer(target, standing) as response:
+                    return await self._take(response, standing, listener)
+            except (*BROKEN, errors.FetchFailed) as error:
+                failures = 1 if standing.written > before else failures + 1
+                if failures >= FAILURES_MAX:
+                    raise _failed(target, error) from error
+            pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** (failures - 1))
+            await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  spreads tries
+
+    @contextlib.asynccontextmanager
+    async def _answer(self, target: rules.Target, standing: _Standing) -> AsyncIterator[httpcore.Response]:
+        """The answer of the server that the redirects lead to; each of them is checked like the first."""
+        headers = [*FIXED_HEADERS]
+        if standing.written and standing.validator:
+            headers += [("Range", f"bytes={standing.written}-"), ("If-Range", standing.validator)]
+        for _ in range(REDIRECTS_MAX + 1):
+            async with self._asked(target, headers) as response:
+                if response.status not in REDIRECTS:
+                    yield response
+                    return
+                where = urllib.parse.urljoin(target.url, _header(response, "location"))
+            target = self._allowed.checked(where)
+        raise errors.Refused(
+            f"more than {REDIRECTS_MAX} redirects, the last one to {target.host}", reason="TOO_MANY_REDIRECTS"
+        )
+
+    @contextlib.asynccontextmanager
+    async def _asked(self, target: rules.Target, headers: list[tuple[str, str]]) -> AsyncIterator[httpcore.Response]:
+        """One request over a connection of its own, which is checked when it is made."""
+        timeouts = {
+            "connect": CONNECT_TIMEOUT_S,
+            "pool": CONNECT_TIMEOUT_S,
+            "read": self._limits.idle_s,
+            "write": self._limits.idle_s,
+        }
+        url = httpcore.URL(
+            scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.target.encode()
+        )
+        backend = guard.Guard(self._allowed, target, self._resolver)
+        async with (
+            httpcore.AsyncConnectionPool(ssl_context=self._trust, max_connections=1, network_backend=backend) as pool,
+            pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
+        ):
+            yield response
+
+    async def _take(self, response: httpcore.Response, standing: _Standing, listener: Listener) -> None:
+        """Writes what the server sends behind what is there, or from the beginning where it sends all."""
+        self._accept(response, standing)
+        buffer = bytearray()
+        listener(standing.written, standing.total)
+        async for chunk in response.aiter_stream():
+            buffer += chunk
+            if standing.written + len(buffer) > self._limits.size_max_bytes:
+                raise self._too_large()
+            if len(buffer) >= PIECE_BYTES:
+                await self._write(standing, buffer, listener)
+        await self._write(standing, buffer, listener)
+        if standing.total is not None and standing.written != standing.total:
+            raise errors.FetchFailed(f"{standing.written} of {standing.total} bytes came")
+
+    async def _write(self, standing: _Standing, buffer: bytearray, listener: Listener) -> None:
+        await asyncio.to_thread(standing.file.write, bytes(buffer))
+        standing.written += len(buffer)
+        buffer.clear()
+        listener(standing.written, standing.total)
+
+    def _accept(self, response: httpcore.Response, standing: _Standing) -> None:
+        """Checks the head of an answer, and stands where its body begins."""
+        _check_status(response)
+        kind = _header(response, "content-type").partition(";")[0].strip().lower()
+        if not kind.startswith(KINDS) and kind not in OTHER_KINDS:
+            raise errors.Refused(f"the server says that it sends {kind[:100]}, no media", reason="TYPE_NOT_ALLOWED")
+        if _header(response, "content-encoding").lower() not in ("", "identity"):
+            raise errors.Refused("the server sends it packed, unasked", reason="TYPE_NOT_ALLOWED")
+        if response.status == 206:
+            found = CONTENT_RANGE.fullmatch(_header(response, "content-range"))
+            if found is None or int(found[1]) != standing.written:
+                standing.restart()
+                standing.validator = ""
+                raise errors.FetchFailed("the server goes on elsewhere than it was asked to")
+            return
+        standing.restart()
+        length = _header(response, "content-length")
+        standing.total = int(length) if length.isdecimal() else None
+        if standing.total is not None and standing.total > self._limits.size_max_bytes:
+            raise self._too_large()
+        standing.validator = _validator(response)
+
+    def _too_large(self) -> errors.Refused:
+        return errors.Refused(f"a source may have {self._limits.size_max_bytes} bytes at most", reason="TOO_LARGE")
+
+
+@contextlib.asynccontextmanager
+async def _writing(session: sessions.Session, path: str) -> AsyncIterator[sessions.Pending]:
+    """`Session.write`, whose end waits for the disk, outside of the event loop."""
+    block = session.write(path)
+    pending = await asyncio.to_thread(block.__enter__)
+    try:
+        yield pending
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(block.__exit__, *sys.exc_info()))
+        raise
+    await asyncio.to_thread(block.__exit__, None, None, None)
+
+
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    """The certificates of the system: a tenth of a second to read, once."""
+    return ssl.create_default_context()
+
+
+def _check_status(response: httpcore.Response) -> None:
+    status = response.status
+    if status in (200, 206):
+        return
+    if status in (404, 410):
+        raise errors.NotThere(f"the server does not have it: {status}", reason="NOT_FOUND")
+    if status in LATER:
+        raise errors.FetchFailed(f"the server answers {status}")
+    reason = "SOURCE_NOT_ALLOWED" if status in FORBIDDEN else "HTTP_STATUS"
+    raise errors.Refused(f"the server answers {status}", reason=reason)
+
+
+def _header(response: httpcore.Response, name: str) -> str:
+    for key, value in response.headers:
+        if key.lower() == name.encode() and len(value) <= HEADER_LENGTH_MAX:
+            return value.decode("latin-1").strip()
+    return ""
+
+
+def _validator(response: httpcore.Response) -> str:
+    """What names this version of the file, for asking for the rest of the very same; empty where nothing does."""
+    if _header(response, "accept-ranges").lower() == "none":
+        return ""
+    tag = _header(response, "etag")
+    return tag if tag.startswith('"') else ("" if tag else _header(response, "last-modified"))
+
+
+def _failed(target: rules.Target, error: Exception) -> errors.FetchFailed:
+    what = error.message if isinstance(error, errors.MediaError) else f"{type(error).__name__} {error}".strip()
+    return errors.FetchFailed(f"{target.host} does not deliver: {what}"[:500], metadata={"host": target.host})
