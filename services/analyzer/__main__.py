@@ -6,7 +6,7 @@ import dataclasses
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
-from chassis import client, discovery, live, server, telemetry
+from chassis import client, discovery, live, server, telemetry, usage
 from media import pool, sessions
 from services.analyzer import analyses, placement, service, tasks, weights
 from services.analyzer import settings as settings_module
@@ -44,7 +44,8 @@ async def main() -> None:
             )
             servicer = service.AnalyzerService(analyzer, workers)
             served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME)
-            await server.run(settings, [served], registry=registry)
+            with usage.workers(workers.pools):
+                await server.run(settings, [served], registry=registry)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from services.exporter import (
     geometry,
     layouts,
     manifest,
+    metrics,
     passing,
     pieces,
     placement,
@@ -332,6 +333,7 @@ class Exporter:
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, _expected(context, rendered.value), decoded, drawn)
             checks += dressing_module.checks(rendered.value["dressing"])
+            metrics.judged("render", checks)
             refuse_failed(checks, order.name)
         document = _manifest(context, pending.artifact, checks, prints.facts(decoded))
         document |= _rendered(context, rendered.value, encoder)
@@ -371,6 +373,7 @@ class Exporter:
         path = place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
+        metrics.delivered("cut" if document["smart_cut"]["used"] else "render", context.edit.frames)
         span = document["range"]
         frames = (span["start_frame"], span["end_frame"])
         return Clip(made.clip, kept, *frames, made.checks, context.preset.config_version, made.beside)
