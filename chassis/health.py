@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from grpc_health.v1 import health, health_pb2
 
-from chassis import errors
+from chassis import errors, usage
 
 CHECK_TIMEOUT_S = 5.0  # a check that takes longer is itself a sign of being unable to serve
 OVERALL = ""  # the name under which the health protocol asks for the whole process
@@ -76,6 +76,7 @@ class Health:
         if self._states.get(name) is able:
             return
         self._states[name] = able
+        usage.SERVING.labels(name).set(able)
         await self.servicer.set(name, SERVING if able else NOT_SERVING)
         if able:
             logger.info("%s is serving", name)

@@ -131,7 +131,7 @@ class Outgoing:
         if code is not grpc.StatusCode.OK:
             self._span.set_status(trace.StatusCode.ERROR, str(failure))
         self._span.end()
-        DURATION.labels(self.method.name).observe(self.elapsed_s)
+        DURATION.labels(self.method.name).observe(self.elapsed_s, telemetry.exemplar(self._span))
         HANDLED.labels(self.method.name, code.name).inc()
 
 

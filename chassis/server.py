@@ -18,7 +18,7 @@ from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from chassis import discovery, errors, health, interceptors, messages, registration, telemetry
+from chassis import discovery, errors, health, interceptors, messages, registration, telemetry, usage
 from chassis import settings as settings_module
 from chassis.identity import policy, transport
 from chassis.interceptors import drain, identity, limits
@@ -121,6 +121,7 @@ class Server:
         await self._server.start()
         await self._health.look()
         self._tasks.append(asyncio.create_task(self._health.run(), name="health"))
+        self._tasks.append(asyncio.create_task(usage.watch_loop(), name="loop"))
         if self._registry:
             self._registration = registration.Registration(self._registry, self.instance, self._health.serving)
             self._tasks.append(asyncio.create_task(self._registration.run(), name="registration"))
@@ -221,6 +222,8 @@ def _metrics(settings: settings_module.Settings):
     if not settings.metrics_port:
         yield
         return
+    version = importlib.metadata.version(DISTRIBUTION)
+    usage.process(settings.name, version, {"state": settings.state_dir, "sessions": settings.sessions_root})
     server, thread = prometheus_client.start_http_server(settings.metrics_port, settings.host)
     try:
         yield

@@ -91,6 +91,18 @@ def carrier() -> dict[str, str]:
     return values
 
 
+def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
+    """Labels that lead from a measured value to its trace; None where no trace is kept.
+
+    Args:
+        span: The span of what was measured; the current one by default.
+    """
+    context = (span or trace.get_current_span()).get_span_context()
+    if not (context.is_valid and context.trace_flags.sampled):
+        return None
+    return {"trace_id": trace.format_trace_id(context.trace_id)}
+
+
 @contextlib.contextmanager
 def attach(carrier: Mapping[str, str]) -> Iterator[None]:
     """Continues, inside the block, the trace that a carrier came from."""

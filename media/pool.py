@@ -10,6 +10,7 @@ Cancelling the caller kills the child at once.
 """
 
 import asyncio
+import collections
 import contextlib
 import dataclasses
 import itertools
@@ -17,7 +18,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -36,6 +37,15 @@ END_TIMEOUT_S = 10.0  # from a killed child to the word of its end
 
 class TaskFailed(RuntimeError):
     """A task ended by an exception that it should not raise: a bug of ours, with the child's traceback."""
+
+
+# How a task that gave no result is counted: the first that fits.
+OUTCOMES: dict[type[BaseException], str] = {
+    errors.Busy: "refused",
+    errors.WorkerLost: "lost",
+    errors.MediaError: "failed",
+    Exception: "bug",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class Pool:
         self._parent: warm.Warm | None = None
         self._warming = asyncio.Lock()
         self._protections: list[sandbox.Protection] = []
+        self.ended: collections.Counter[tuple[str, str]] = collections.Counter()  # by task and outcome
+        self.cpu_s: collections.Counter[str] = collections.Counter()  # seconds by task, of those with a result
 
     @property
     def workers(self) -> int:
@@ -166,14 +178,28 @@ class Pool:
         order = {"task": task, "inputs": list(inputs or {}), "outputs": list(outputs or {}), "box": self._box()}
         order["opening"] = self._settings.opening
         files = [_descriptor(file) for file in (*(inputs or {}).values(), *(outputs or {}).values())]
-        async with self._slot(), self._child(order, request, files) as (child, reader):
-            try:
-                async with asyncio.timeout(deadline_s):
-                    return await self._answer(child, reader, heartbeat_s, on_progress)
-            except TimeoutError as error:
-                raise errors.WorkerLost(
-                    f"the worker was not done after {deadline_s:g} s and was killed", reason="DEADLINE"
-                ) from error
+        with self._tallied(task):
+            async with self._slot(), self._child(order, request, files) as (child, reader):
+                try:
+                    async with asyncio.timeout(deadline_s):
+                        result = await self._answer(child, reader, heartbeat_s, on_progress)
+                except TimeoutError as error:
+                    raise errors.WorkerLost(
+                        f"the worker was not done after {deadline_s:g} s and was killed", reason="DEADLINE"
+                    ) from error
+        self.cpu_s[task] += result.cpu_s
+        return result
+
+    @contextlib.contextmanager
+    def _tallied(self, task: str) -> Iterator[None]:
+        """Notes how a task ended."""
+        try:
+            yield
+        except BaseException as failure:
+            outcome = next((name for kind, name in OUTCOMES.items() if isinstance(failure, kind)), "cancelled")
+            self.ended[task, outcome] += 1
+            raise
+        self.ended[task, "ok"] += 1
 
     def _box(self) -> dict[str, int]:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""Rate, errors and duration of every served method, for Prometheus."""
+"""Rate, errors and duration of every served method, for Prometheus; a duration leads to the trace of its call."""
 
 import time
 import types
@@ -6,6 +6,7 @@ import types
 import prometheus_client
 from grpc import aio
 
+from chassis import telemetry
 from chassis.interceptors import outcome
 
 BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
@@ -35,5 +36,6 @@ class Around:
         self, kind: type[BaseException] | None, failure: BaseException | None, traceback: types.TracebackType | None
     ) -> None:
         RUNNING.labels(self._method).dec()
-        DURATION.labels(self._method).observe(time.perf_counter() - self._start)
-        HANDLED.labels(self._method, outcome.code_of(failure, self._context).name).inc()
+        example = telemetry.exemplar()
+        DURATION.labels(self._method).observe(time.perf_counter() - self._start, example)
+        HANDLED.labels(self._method, outcome.code_of(failure, self._context).name).inc(exemplar=example)

@@ -6,7 +6,7 @@ import dataclasses
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
-from chassis import client, discovery, live, server, telemetry
+from chassis import client, discovery, live, server, telemetry, usage
 from media import pool, sessions
 from media.ingest import fetching, rules
 from services.analyzer import analyses, intake, placement, policy, service, tasks, weights
@@ -46,7 +46,8 @@ async def main() -> None:
             fetcher = fetching.Fetcher(rules.Rules.of(settings.fetch_allow), settings.fetching)
             servicer = service.AnalyzerService(analyzer, workers, intake.Intake(fetcher, store))
             served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME, policy.RULES)
-            await server.run(settings, [served], registry=registry)
+            with usage.workers(workers.pools):
+                await server.run(settings, [served], registry=registry)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from chassis import errors
 from media import artifacts, pool, sessions
 from media import errors as media_errors
-from services.analyzer import document, measures, placement, progress, tasks, weights
+from services.analyzer import document, measures, metrics, placement, progress, tasks, weights
 from services.analyzer.proposals import genre, material, proposing
 from services.analyzer.recognition import recognizer
 
@@ -49,6 +49,11 @@ class Workers:
 
     measuring: placement.Placement
     recognizing: recognizer.Recognizer
+
+    def pools(self) -> dict[str, pool.Pool]:
+        """The pools that there are now, by name; that of a card may come later."""
+        measuring = zip(("processor", "card"), self.measuring.pools, strict=False)
+        return {**dict(measuring), **dict(zip(("speech",), self.recognizing.pools, strict=False))}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,6 +201,7 @@ class Analyzer:
         content = await asyncio.to_thread(document.encode, found)
         artifact = await asyncio.to_thread(session.write_bytes, order.target.path(ANALYSIS), content)
         media = {**measured.value["media"], "sha256": sha256}
+        metrics.analyzed(measured.value["duration_s"], found["video"])
         return Analysis(found, media, artifact, measured.value["timings"])
 
     async def _measured(

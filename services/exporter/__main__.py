@@ -5,7 +5,7 @@ import asyncio
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
-from chassis import client, discovery, live, server, telemetry
+from chassis import client, discovery, live, server, telemetry, usage
 from media import pool, sessions
 from services.exporter import exports, gallery, policy, presets, provenance, service, warm
 from services.exporter import settings as settings_module
@@ -41,7 +41,8 @@ async def main() -> None:
             encoders = (await workers.run("services.exporter.encoders:probe", {})).value
             servicer = service.ExporterService(clips, shown, workers, encoders)
             served = server.Service(servicer, rpc.add_ExporterServiceServicer_to_server, service.NAME, policy.RULES)
-            await server.run(settings, [served], registry=registry)
+            with usage.workers(lambda: {"processor": workers}):
+                await server.run(settings, [served], registry=registry)
 
 
 def _signer(

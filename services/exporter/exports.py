@@ -23,6 +23,7 @@ from services.exporter import (
     gate,
     geometry,
     manifest,
+    metrics,
     orders,
     passing,
     pieces,
@@ -231,6 +232,7 @@ class Exporter:
             size_bytes = os.fstat(pending.file.fileno()).st_size
             checks = gate.judge(found.value, size_bytes, context.expected(rendered.value), decoded, drawn)
             checks += dressing_module.checks(rendered.value["dressing"]) + credentials
+            metrics.judged("render", checks)
             refuse_failed(checks, order.name)
         document = record.common(context, pending.artifact, checks, prints.facts(decoded))
         document |= record.rendered(context, rendered.value, encoder) | signed
@@ -295,6 +297,7 @@ class Exporter:
         path = filing.place(context.order.directory, "metadata", f"{context.order.name}.manifest.json")
         kept = await asyncio.to_thread(session.write_bytes, path, manifest.dump(document))
         listener(meter.take({"stage": "done", "frames": context.edit.frames}))
+        metrics.delivered("cut" if document["smart_cut"]["used"] else "render", context.edit.frames)
         span = document["range"]
         frames = (span["start_frame"], span["end_frame"])
         return Clip(made.clip, kept, *frames, made.checks, context.preset.config_version, made.beside)

@@ -12,7 +12,7 @@ from chassis import errors, telemetry
 from media import errors as media_errors
 from media import pool
 from services.exporter import asked as asked_module
-from services.exporter import delivery, edit, gate, manifest, presets, prints
+from services.exporter import delivery, edit, gate, manifest, metrics, presets, prints
 from services.exporter.smart import checks, finding, write
 
 AUTO, RENDER, SMART_CUT = "auto", "render", "smart_cut"
@@ -133,6 +133,7 @@ class Cutter:
         times_s = np.array([float((int(stamp) - int(asked.pts[0])) * base) for stamp in asked.pts])
         size_bytes = os.fstat(target.fileno()).st_size
         judged = checks.judge(found.value, found.arrays, size_bytes, expected, times_s)
+        metrics.judged("cut", judged)
         failed = [f"{one.name} is {one.measured}, not {one.expected}" for one in judged if one.state == gate.FAILED]
         if failed:
             raise Refused(f"the cut clip failed its checks: {'; '.join(failed)}")

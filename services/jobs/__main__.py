@@ -8,7 +8,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
 from media.ingest import rules
-from services.jobs import attempt, board, clock, deadline, disk, policy, scheduler, service, store, sweep
+from services.jobs import attempt, board, clock, deadline, disk, metrics, policy, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
 
@@ -33,9 +33,10 @@ async def serve(settings: settings_module.Settings) -> None:
         allowed = rules.Rules.of(settings.fetch_allow)
         parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, allowed, settings.bounds)
         servicer = service.JobService(parts)
+        queue = metrics.Queue(jobs, now, settings.job_limit)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
-        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines)]
+        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue)]
         await server.run(settings, [what], registry)
         for task in background:
             task.cancel()

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -16,7 +17,7 @@ from media import errors as media_errors
 from media import sessions
 from services.jobs import board as boards
 from services.jobs import job as jobs
-from services.jobs import lifecycle, publication, retry
+from services.jobs import lifecycle, metrics, publication, retry
 from services.jobs import store as stores
 
 STORE_PAUSE_S = 0.5  # between two tries to write to a disk that refuses: short enough to go on soon after it is freed
@@ -108,16 +109,19 @@ class Attempts:
         Returns:
             Why it failed; None where it did not, or where nobody wants to know any more.
         """
-        step = grant.job.step(grant.lease.step)
+        step, start_s = grant.job.step(grant.lease.step), time.monotonic()
         with self._span(grant, step) as span:
             try:
                 product = await self._execute(grant, step)
-                await self.settle(grant, product)
+                in_time = await self.settle(grant, product)
+                metrics.attempted(step.kind, "succeeded" if in_time else "late", time.monotonic() - start_s)
             except (errors.Error, media_errors.MediaError, OSError) as error:
                 failure, hint_s = described(error)
+                cause = retry.cause(failure)
                 span.set_status(trace.StatusCode.ERROR, failure.message)
+                metrics.attempted(step.kind, cause.name.lower(), time.monotonic() - start_s)
                 await self.fail(grant, failure, hint_s)
-                return retry.cause(failure)
+                return cause
             finally:
                 self._board.clear(grant.job.id, step.name)
         return None
@@ -150,8 +154,11 @@ class Attempts:
             f"the attempt took longer than {self._rules.attempt_max_s:g} s", reason="ATTEMPT_TOO_LONG"
         )
 
-    async def settle(self, grant: stores.Grant, product: Product) -> None:
+    async def settle(self, grant: stores.Grant, product: Product) -> bool:
         """Publishes the files of an attempt and commits it, if its lease is still in force.
+
+        Returns:
+            Whether it was.
 
         Raises:
             errors.Error: The files are not what the attempt said.
@@ -160,14 +167,16 @@ class Attempts:
         try:
             with failpoints.around("jobs.attempt.confirm"):
                 if await self._recorded(grant, lambda: self._store.confirm(grant.lease)) is None:
-                    return
+                    return False
             with failpoints.around("jobs.attempt.publish"):
                 files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
             outcome = lifecycle.Outcome(files, product.clips)
             with failpoints.around("jobs.attempt.commit"):
                 job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
+            metrics.recorded(job, grant.lease.step)
             with failpoints.around("jobs.attempt.tidy"):
                 await self._tidy(grant, job, files)
+            return job is not None
         finally:
             self._settling.discard(grant.lease)
 
@@ -204,7 +213,8 @@ class Attempts:
 
         carrier = telemetry.carrier()
         with failpoints.around("jobs.attempt.fail"):
-            await self._recorded(grant, lambda: self._store.fail(grant.lease, failure, decide, carrier))
+            job = await self._recorded(grant, lambda: self._store.fail(grant.lease, failure, decide, carrier))
+        metrics.recorded(job, grant.lease.step)
         await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, {grant.lease.folder})
 
     async def _recorded(self, grant: stores.Grant, write: Callable[[], Awaitable[T]]) -> T | None:

@@ -237,6 +237,11 @@ class Writer(threading.Thread):
         self._queue: queue.Queue[Write | None] = queue.Queue(WRITES_MAX)
         self.proven_s = float("-inf")  # monotonic time of the last commit that the disk took
 
+    @property
+    def waiting(self) -> int:
+        """Writes that wait, about."""
+        return self._queue.qsize()
+
     def submit(self, run: Result) -> asyncio.Future[Any]:
         """Queues a write.
 
@@ -742,6 +747,11 @@ class Store:
         """
         if time.monotonic() - self._writer.proven_s > PROOF_AGE_S:
             await self._write(functools.partial(_run, "write_pulse", time_us=self._clock.wall_us()))
+
+    @property
+    def writes_waiting(self) -> int:
+        """Writes that wait for the disk, about."""
+        return self._writer.waiting
 
     # Inside
 
