@@ -59,6 +59,7 @@ class Server:
         services: What it serves.
         registry: Where it is listed once it can serve; None for nowhere.
         on_drain: Called when no new calls come in, before running ones are waited for.
+        inside: A second address, for calls of this very process; empty for none.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class Server:
         services: Sequence[Service],
         registry: discovery.Registry | None = None,
         on_drain: Callable[[], Awaitable[None]] | None = None,
+        inside: str = "",
     ) -> None:
         self.port = settings.port
+        self._inside = inside
         self._settings = settings
         self._services = tuple(services)
         self._registry = registry
@@ -95,6 +98,8 @@ class Server:
         self._id = f"{self._settings.name}-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._server = self._build()
         self.port = self._bind(self._server)
+        if self._inside:
+            self._server.add_insecure_port(self._inside)
         await self._health.start()
         await self._server.start()
         await self._health.look()
@@ -149,6 +154,7 @@ async def run(
     services: Sequence[Service],
     registry: discovery.Registry | None = None,
     on_drain: Callable[[], Awaitable[None]] | None = None,
+    inside: str = "",
 ) -> None:
     """Serves until SIGTERM or SIGINT, drains, sends the last spans, and returns.
 
@@ -157,6 +163,7 @@ async def run(
         services: What is served.
         registry: Where the process is listed.
         on_drain: Called when no new calls come in, before running ones are waited for.
+        inside: A second address, for calls of this very process; empty for none.
 
     Raises:
         errors.Unavailable: The port is taken.
@@ -166,7 +173,7 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with _metrics(settings):
-        async with Server(settings, services, registry, on_drain):
+        async with Server(settings, services, registry, on_drain, inside):
             await stop.wait()
     await asyncio.to_thread(telemetry.shutdown)
 

@@ -5,4 +5,4 @@ cd "$(dirname "$0")"
 out=${1:-gen}
 mkdir -p "$out"
 find reelsmith -name '*.proto' | sort |
-  xargs python -m grpc_tools.protoc -I. --python_out="$out" --pyi_out="$out" --grpc_python_out="$out"
+  xargs python -m grpc_tools.protoc -I. -Ithird_party --python_out="$out" --pyi_out="$out" --grpc_python_out="$out"
