@@ -1,11 +1,12 @@
 """A gateway as a process, with both of its doors, in front of a fake job manager."""
 
+import asyncio
 import contextlib
 import dataclasses
 import os
 import pathlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 from reelsmith.gateway.v1 import gateway_pb2 as pb
@@ -44,28 +45,50 @@ class Door:
         return job.id, artifact
 
 
-@contextlib.asynccontextmanager
-async def opened(folder: pathlib.Path) -> AsyncIterator[Door]:
-    """A gateway that runs inside the block and keeps its files in a folder."""
-    jobs = test_gateway.Jobs(test_gateway.FakeJobs(), testing.free_port())
-    await jobs.start()
+def processes(folder: pathlib.Path, jobs_port: int) -> tuple[conftest.Process, conftest.Process, str]:
+    """A gateway and a job manager, not yet started, and the URL of the gateway's HTTP door."""
     port, http_port = testing.free_port(), testing.free_port()
-    environment = {
+    shared = {
         "REELSMITH_DISCOVERY": "static",
-        "REELSMITH_STATIC_REGISTRY": f"jobs=127.0.0.1:{jobs.port}",
+        "REELSMITH_STATIC_REGISTRY": f"jobs=127.0.0.1:{jobs_port}",
         "REELSMITH_LAME_DUCK_S": "0.1",
-        "REELSMITH_STATE_DIR": str(folder / "state"),
+        "REELSMITH_HEALTH_INTERVAL_S": "0.2",
         "REELSMITH_SESSIONS_ROOT": str(folder),
+        "REELSMITH_STATE_DIR": str(folder / "state"),
+    }
+    own = {
         "REELSMITH_GATEWAY_PORT": str(port),
         "REELSMITH_GATEWAY_HTTP_PORT": str(http_port),
         "REELSMITH_GATEWAY_HTTP_BODY_MAX_BYTES": "100000",
         "REELSMITH_GATEWAY_UPLOAD_SIZE_MAX_BYTES": str(UPLOAD_BYTES_MAX),
         "REELSMITH_GATEWAY_JOBS_TIMEOUT_S": "5",
     }
-    process = conftest.Process("gateway", port, environment, folder / "gateway.log")
+    gateway = conftest.Process("gateway", port, {**shared, **own}, folder / "gateway.log")
+    jobs = conftest.Process(
+        "services.jobs", jobs_port, {**shared, "REELSMITH_JOBS_PORT": str(jobs_port)}, folder / "jobs.log"
+    )
+    return gateway, jobs, f"http://127.0.0.1:{http_port}"
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: pathlib.Path) -> AsyncIterator[Door]:
+    """A gateway that runs inside the block and keeps its files in a folder."""
+    jobs = test_gateway.Jobs(test_gateway.FakeJobs(), testing.free_port())
+    await jobs.start()
+    process, _, url = processes(folder, jobs.port)
     await process.start()
-    url = f"http://127.0.0.1:{http_port}"
     async with conftest.channel_of(process.address) as channel, httpx.AsyncClient(base_url=url, timeout=30) as client:
         yield Door(jobs, sessions.Sessions(folder), process, rpc.ClipServiceStub(channel), client)
     process.stop(signal.SIGKILL)
     await jobs.stop()
+
+
+@contextlib.contextmanager
+def real(folder: pathlib.Path) -> Iterator[str]:
+    """The URL of a gateway before a real job manager, which keeps jobs and finds nobody to run them."""
+    gateway, jobs, url = processes(folder, testing.free_port())
+    for process in (jobs, gateway):
+        asyncio.run(process.start())
+    yield url
+    for process in (gateway, jobs):
+        process.stop(signal.SIGKILL)
