@@ -64,6 +64,7 @@ class Server:
         registry: Where it is listed once it can serve; None for nowhere.
         on_drain: Called when no new calls come in, before running ones are waited for.
         callers: Knows the people and programs that call; None where they need not prove who they are.
+        inside: A second address, for calls of this very process; empty for none.
 
     Raises:
         errors.FailedPrecondition: A method is in no table of who may call it, or the certificates cannot be used.
@@ -76,13 +77,14 @@ class Server:
         registry: discovery.Registry | None = None,
         on_drain: Callable[[], Awaitable[None]] | None = None,
         callers: identity.Callers | None = None,
+        inside: str = "",
     ) -> None:
         self.port, self.health_port = settings.port, settings.health_port
         self._transport = transport.Transport(settings.tls) if settings.tls else None
         self._rules = _rules(services, needed=bool(self._transport or callers))
         # A service that services call takes nobody without a certificate; one that people call has no means to ask.
         self._asks_peers = self._transport is not None and any(rule.peers for rule in self._rules.values())
-        self._callers = callers
+        self._callers, self._inside = callers, inside
         self._plain_health: aio.Server | None = None
         self._settings = settings
         self._services = tuple(services)
@@ -117,6 +119,8 @@ class Server:
             health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._plain_health)
             self.health_port = _listen(self._plain_health, f"{self._settings.host}:{self._settings.health_port}")
             await self._plain_health.start()
+        if self._inside:
+            self._server.add_insecure_port(self._inside)
         await self._health.start()
         await self._server.start()
         await self._health.look()
@@ -175,6 +179,7 @@ async def run(
     registry: discovery.Registry | None = None,
     on_drain: Callable[[], Awaitable[None]] | None = None,
     callers: identity.Callers | None = None,
+    inside: str = "",
 ) -> None:
     """Serves until SIGTERM or SIGINT, drains, sends the last spans, and returns.
 
@@ -184,6 +189,7 @@ async def run(
         registry: Where the process is listed.
         on_drain: Called when no new calls come in, before running ones are waited for.
         callers: Knows the people and programs that call; None where they need not prove who they are.
+        inside: A second address, for calls of this very process; empty for none.
 
     Raises:
         errors.Unavailable: The port is taken.
@@ -194,7 +200,7 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with _metrics(settings):
-        async with Server(settings, services, registry, on_drain, callers):
+        async with Server(settings, services, registry, on_drain, callers, inside):
             await stop.wait()
     await asyncio.to_thread(telemetry.shutdown)
 

@@ -22,7 +22,14 @@ async def serve(settings: settings_module.Settings) -> None:
     async with client.Clients(registry, settings) as clients:
         servicer = service.ClipService(clients, storage, suite.Suite(clients, how), settings)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME)
-        await server.run(settings, [served], registry=registry)
+        if not settings.http_port:
+            await server.run(settings, [served], registry=registry)
+            return
+        from gateway.http import door, loopback  # a gateway without HTTP loads none of it
+
+        with loopback.socket() as address:
+            async with door.Door(settings, address) as http:
+                await server.run(settings, [served], registry=registry, on_drain=http.drain, inside=address)
 
 
 def main() -> None:

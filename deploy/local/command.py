@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", help="start the suite and keep it running")
     up.add_argument("--detach", action="store_true", help="run in the background; return when everything serves")
     up.add_argument("--ephemeral-ports", action="store_true", help="choose free ports instead of the standard ones")
+    up.add_argument("--http-port", type=int, metavar="N", help="port of HTTP, 0 for none [8080 or the next free one]")
     up.add_argument("--leash", type=int, metavar="PID", help="stop when this process, the parent, ends (Linux)")
     for service, *_ in plan.SERVICES[1:3]:
         up.add_argument(f"--{service}s", type=instances, default=1, metavar="N", help=f"how many run the {service}")
@@ -77,7 +78,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _up(given: argparse.Namespace, arguments: Sequence[str]) -> int:
     counts = {"analyzer": given.analyzers, "exporter": given.exporters}
-    options = plan.Options(given.home, counts, ephemeral=given.ephemeral_ports, grace_s=given.grace)
+    options = plan.Options(
+        given.home, counts, ephemeral=given.ephemeral_ports, grace_s=given.grace, http_port=_http_port(given)
+    )
     running = state.read(options.home)
     if running is not None and running.launcher.alive():
         _say("already runs", running, options.home)
@@ -91,6 +94,12 @@ def _up(given: argparse.Namespace, arguments: Sequence[str]) -> int:
     _log_to(options.home)
     asyncio.run(launcher.up(options, lambda suite: _say("serves", suite, options.home)))
     return 0
+
+
+def _http_port(given: argparse.Namespace) -> int | None:
+    """What the command line says, or the gateway's own variable; None where neither does."""
+    said = os.environ.get("REELSMITH_GATEWAY_HTTP_PORT", "")
+    return int(said) if given.http_port is None and said.isdigit() else given.http_port
 
 
 def _down(given: argparse.Namespace, _: Sequence[str]) -> int:
@@ -118,7 +127,8 @@ def _line(process: state.Process, condition: str) -> str:
 
 
 def _say(what: str, suite: state.Suite, home: pathlib.Path) -> None:
-    print(f"suite {what}: gateway {suite.gateway}, discovery {suite.discovery}, home {home}", flush=True)
+    http = f"http {suite.http}, " if suite.http else ""
+    print(f"suite {what}: {http}gateway {suite.gateway}, discovery {suite.discovery}, home {home}", flush=True)
 
 
 def _log_to(home: pathlib.Path) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from deploy.local import ports
 
@@ -15,6 +15,7 @@ SERVICES = (
     ("jobs", 50053, "services.jobs"),
     ("gateway", 50050, "gateway"),
 )
+HTTP_PORT = 8080  # of the gateway; the next free one where it is taken: browsers follow the printed address
 METRICS_OFFSET = 1000  # standard metrics port of a process: 51050 to 51054
 # What is stopped together, stage by stage: no new work comes in, then none is handed out, then the rest ends.
 STOP_ORDER = (("gateway",), ("jobs",), ("analyzer", "exporter", "config"), ("consul",))
@@ -32,6 +33,7 @@ class Options:
         ephemeral: Whether ports are chosen freely instead of the standard ones.
         grace_s: How long a process may take to stop before it is killed.
         start_timeout_s: How long all processes may take until they serve.
+        http_port: Port of the gateway's HTTP server, 0 for none; by default the standard one or the next free one.
     """
 
     home: pathlib.Path
@@ -39,6 +41,7 @@ class Options:
     ephemeral: bool = False
     grace_s: float = 10.0
     start_timeout_s: float = 90.0
+    http_port: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Program:
         command: Program and arguments.
         port: Port of its gRPC server.
         metrics_port: Port of its metrics; 0 where it has none.
+        http_port: Port of its HTTP server; 0 where it has none.
         environment: What is set on top of the launcher's own environment.
     """
 
@@ -59,6 +63,7 @@ class Program:
     command: tuple[str, ...]
     port: int
     metrics_port: int = 0
+    http_port: int = 0
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -88,6 +93,7 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
         for number in range(1, options.instances.get(service, 1) + 1)
     ]
     chosen = _ports(named, options.ephemeral)
+    http_port = _http_port(options, {port for pair in chosen for port in pair})
     shared = _shared(options, discovery, named, chosen)
     return tuple(
         Program(
@@ -96,7 +102,12 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
             command=(sys.executable, "-m", module),
             port=port,
             metrics_port=metrics_port,
-            environment={**shared, **_own(options, name, service, port, metrics_port)},
+            http_port=http_port if name == "gateway" else 0,
+            environment={
+                **shared,
+                **_own(options, name, service, port, metrics_port),
+                **({"REELSMITH_GATEWAY_HTTP_PORT": str(http_port)} if name == "gateway" else {}),
+            },
         )
         for (name, service, _, module), (port, metrics_port) in zip(named, chosen, strict=True)
     )
@@ -110,6 +121,14 @@ def _ports(named: Sequence[tuple[str, str, int, str]], ephemeral: bool) -> list[
     ]
     ports.check_free([(name, port) for (name, *_), pair in zip(named, chosen, strict=True) for port in pair])
     return chosen
+
+
+def _http_port(options: Options, taken: Set[int]) -> int:
+    if options.http_port is not None:
+        return options.http_port
+    if not options.ephemeral:
+        return ports.from_on(HTTP_PORT)
+    return next(port for port in ports.free(len(taken) + 1) if port not in taken)
 
 
 def _shared(

@@ -10,6 +10,7 @@ from chassis import errors
 HOST = "127.0.0.1"
 # Below the range that Linux gives to outgoing connections (32768 up): nothing takes a port while its owner restarts.
 FIRST, LAST = 20_000, 32_767
+NEIGHBOURS = 100  # how many ports after a wanted one are tried
 ATTEMPTS_PER_PORT = 200  # a machine with 199 of 200 random ports in use has other troubles
 
 
@@ -22,6 +23,20 @@ def free(count: int) -> tuple[int, ...]:
     chooser = random.SystemRandom()
     with contextlib.ExitStack() as held:  # held until all are chosen, so that none is chosen twice
         return tuple(_one(chooser, held) for _ in range(count))
+
+
+def from_on(wanted: int) -> int:
+    """A port, or the next one after it that nothing listens on.
+
+    Raises:
+        errors.ResourceExhausted: None of the next is free.
+    """
+    for port in range(wanted, wanted + NEIGHBOURS):
+        listener = _bound(port)
+        if listener is not None:
+            listener.close()
+            return port
+    raise errors.ResourceExhausted(f"no free port from {wanted} on at {HOST}", reason="NO_FREE_PORT")
 
 
 def _one(chooser: random.Random, held: contextlib.ExitStack) -> int:

@@ -49,6 +49,7 @@ class Suite:
         launcher: The process that supervises the others.
         processes: The others.
         error: Why the suite failed; empty otherwise.
+        http: URL of the gateway's HTTP server; empty without.
     """
 
     phase: str
@@ -58,6 +59,7 @@ class Suite:
     launcher: identity.Identity
     processes: tuple[Process, ...] = ()
     error: str = ""
+    http: str = ""
 
 
 def write(home: pathlib.Path, suite: Suite) -> None:
@@ -92,6 +94,7 @@ def read(home: pathlib.Path) -> Suite | None:
 def parse(document: dict[str, Any]) -> Suite:
     """A suite from its document."""
     fields = {name: document[name] for name in ("phase", "gateway", "discovery", "consul", "error")}
+    fields["http"] = document.get("http", "")  # absent in what an older launcher wrote
     processes = tuple(Process(**process) for process in document["processes"])
     return Suite(launcher=identity.Identity(**document["launcher"]), processes=processes, **fields)
 

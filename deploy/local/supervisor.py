@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from chassis import errors
-from deploy.local import consul, health, identity, log, plan, process, state
+from deploy.local import consul, health, identity, log, plan, ports, process, state
 
 LOGGER = logging.getLogger(__name__)
 POLL_S = 0.1  # how often a process that comes up is asked
@@ -81,6 +81,7 @@ class Supervisor:
     def suite(self, error: str = "") -> state.Suite:
         """The suite as it is now."""
         gateways = [member.program.address for member in self.members if member.program.service == "gateway"]
+        doors = [member.program.http_port for member in self.members if member.program.http_port]
         return state.Suite(
             phase="failed" if error else self._phase,
             gateway=gateways[0] if gateways else "",
@@ -89,6 +90,7 @@ class Supervisor:
             launcher=identity.own(),
             processes=tuple(self._described(member) for member in self.members),
             error=error,
+            http=f"http://{ports.HOST}:{doors[0]}/" if doors else "",
         )
 
     def _described(self, member: Member) -> state.Process:

@@ -1,0 +1,188 @@
+"""Uploads by the tus protocol, version 1.0: a broken upload goes on where it stopped.
+
+The address of an upload says how long it will be (`?length=N`), so nothing needs to be remembered beside the bytes.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator
+
+from grpc import aio
+from reelsmith.gateway.v1 import gateway_pb2 as pb
+from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chassis import errors
+from gateway.http import loopback, problem
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation"
+PATH = "/v1/uploads"
+PIECE_BYTES = 1 << 20  # as the API allows: each piece is on disk before the next one is taken, so large ones are fast
+MEDIA_TYPE = "application/offset+octet-stream"
+DIGITS_MAX = 18  # fits into 64 bits
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Uploads:
+    """The requests of the protocol.
+
+    Args:
+        loop: Where the calls go.
+        size_max_bytes: Largest upload.
+        idle_max_s: Seconds without a byte after which a request is put aside.
+    """
+
+    loop: loopback.Loopback
+    size_max_bytes: int
+    idle_max_s: float
+
+    def routes(self) -> list[Route]:
+        """Its routes; reading an upload as JSON is transcoded like any other call."""
+        one = f"{PATH}/{{id}}"
+        return [
+            Route(PATH, self.options, methods=["OPTIONS"]),
+            Route(one, self.options, methods=["OPTIONS"]),
+            Route(PATH, self.create, methods=["POST"]),
+            Route(one, self.patch, methods=["PATCH"]),
+            Route(one, self.head, methods=["HEAD"]),
+        ]
+
+    async def options(self, request: Request) -> Response:
+        """Says what is spoken here."""
+        said = {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS, "Tus-Max-Size": str(self.size_max_bytes)}
+        return Response(None, 204, self._headers(said))
+
+    async def create(self, request: Request) -> Response:
+        """Begins an upload and says where it is."""
+        _spoken(request)
+        length = _number(request.headers.get("upload-length", ""), "Upload-Length")
+        if length > self.size_max_bytes:
+            error = errors.InvalidArgument(f"an upload may have {self.size_max_bytes} bytes", reason="TOO_LARGE")
+            raise problem.Problem(413, error)
+        name = _file_name(request.headers.get("upload-metadata", ""))
+        upload = await self._sent(request, pb.UploadSourceRequest(file_name=name, finish=length == 0))
+        headers = {"Location": f"{PATH}/{upload.id}?length={length}", "Upload-Offset": str(upload.size_bytes)}
+        return Response(None, 201, self._headers(headers))
+
+    async def head(self, request: Request) -> Response:
+        """Says how far an upload is."""
+        _spoken(request)
+        upload = await self._upload(request)
+        headers = {"Upload-Offset": str(upload.size_bytes), "Cache-Control": "no-store"}
+        if upload.finished:
+            headers["Upload-Length"] = str(upload.size_bytes)
+        elif "length" in request.query_params:
+            headers["Upload-Length"] = str(_length(request))
+        return Response(None, 200, self._headers(headers))
+
+    async def patch(self, request: Request) -> Response:
+        """Takes the next bytes; what has arrived is kept, however the request ends."""
+        _spoken(request)
+        if request.headers.get("content-type", "") != MEDIA_TYPE:
+            error = errors.InvalidArgument(f"the media type must be {MEDIA_TYPE}", reason="BAD_MEDIA_TYPE")
+            raise problem.Problem(415, error)
+        offset = _number(request.headers.get("upload-offset", ""), "Upload-Offset")
+        length = _length(request)
+        first = pb.UploadSourceRequest(upload_id=request.path_params["id"], offset=offset)
+        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
+        async with loopback.translated():
+            call = stub.UploadSource(**options)
+            try:
+                reached = await self._send(call, first, request, length)
+                upload = (await call).upload
+            finally:
+                call.cancel()  # for one that was cut: its pieces are kept
+        if upload.size_bytes != reached:
+            raise errors.Aborted(
+                f"the upload stands at {upload.size_bytes} bytes, not at {offset}", reason="OFFSET_MISMATCH"
+            )
+        return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
+
+    async def _send(
+        self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, request: Request, length: int
+    ) -> int:
+        """Passes the body on; returns where the upload should stand then."""
+        offset = first.offset
+        with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: awaiting it says why
+            await call.write(first)
+            async for data in self._pieces(request):
+                if offset + len(data) > length:
+                    error = errors.InvalidArgument(f"the upload was announced with {length} bytes", reason="TOO_LARGE")
+                    raise problem.Problem(413, error)
+                await call.write(pb.UploadSourceRequest(offset=offset, data=data))
+                offset += len(data)
+            if offset == length:
+                await call.write(pb.UploadSourceRequest(offset=offset, finish=True))
+            await call.done_writing()
+        return offset
+
+    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
+        """The body in large pieces; the rest of it where the caller went away."""
+        buffer = bytearray()
+        stream = request.stream()
+        try:
+            while True:  # ended by the body, or by silence
+                async with asyncio.timeout(self.idle_max_s):
+                    data = await anext(stream, None)
+                if data is None:
+                    break
+                buffer += data
+                while len(buffer) >= PIECE_BYTES:
+                    yield bytes(buffer[:PIECE_BYTES])
+                    del buffer[:PIECE_BYTES]
+        except (ClientDisconnect, TimeoutError):
+            pass  # tus: what has arrived is kept; the caller asks where it stands and goes on
+        if buffer:
+            yield bytes(buffer)
+
+    async def _sent(self, request: Request, message: pb.UploadSourceRequest) -> pb.Upload:
+        async def one() -> AsyncIterator[pb.UploadSourceRequest]:
+            yield message
+
+        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
+        async with loopback.translated():
+            return (await stub.UploadSource(one(), **options)).upload
+
+    async def _upload(self, request: Request) -> pb.Upload:
+        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
+        async with loopback.translated():
+            return await stub.GetUpload(pb.GetUploadRequest(id=request.path_params["id"]), **options)
+
+    def _headers(self, further: dict[str, str]) -> dict[str, str]:
+        return {"Tus-Resumable": VERSION, **further}
+
+
+def _spoken(request: Request) -> None:
+    if request.headers.get("tus-resumable") != VERSION:
+        error = errors.FailedPrecondition(f"Tus-Resumable must be {VERSION}", reason="TUS_VERSION")
+        raise problem.Problem(412, error, {"Tus-Version": VERSION, "Tus-Resumable": VERSION})
+
+
+def _length(request: Request) -> int:
+    return _number(request.query_params.get("length", ""), "length")
+
+
+def _number(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
+        raise errors.InvalidArgument(
+            f"{name} is no number of bytes", reason="INVALID_FIELD", fields=[errors.Field(name, "is no number")]
+        )
+    return int(text)
+
+
+def _file_name(metadata: str) -> str:
+    """The file name that a client tells in `Upload-Metadata`: pairs of a key and a Base64 text."""
+    for pair in metadata.split(","):
+        key, _, value = pair.strip().partition(" ")
+        if key in {"filename", "name"}:
+            try:
+                return base64.b64decode(value, validate=True).decode("utf-8")
+            except (binascii.Error, ValueError):
+                raise errors.InvalidArgument("Upload-Metadata is not Base64", reason="INVALID_FIELD") from None
+    return ""
