@@ -54,6 +54,20 @@ def nested(path: str, value: Any) -> dict[str, Any]:
     return value
 
 
+def changed(before: Any, after: Any, path: str = "") -> list[str]:
+    """The paths at which two documents differ, as few as can be; one that is gone is among them."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [path] if before != after else []
+    found = []
+    for name in sorted({*before, *after}):
+        inner = f"{path}.{name}" if path else name
+        if name in before and name in after:
+            found += changed(before[name], after[name], inner)
+        else:
+            found.append(inner)
+    return found
+
+
 def parsed(text: str) -> Any:
     """A value from the command line: JSON where it is JSON, else the text itself."""
     try:
@@ -63,18 +77,24 @@ def parsed(text: str) -> Any:
 
 
 class Config:
-    """Calls of the configuration service for one environment. Use `connect(address)`."""
+    """Calls of the configuration service for one environment, and one layer of it. Use `connect(address)`."""
 
-    def __init__(self, stub: rpc.ConfigServiceStub, environment: str) -> None:
+    def __init__(self, stub: rpc.ConfigServiceStub, environment: str, layer: str = "") -> None:
         self._stub, self._environment = stub, environment
+        service, _, instance = layer.partition("/")
+        self._layer = {"service": service, "instance": instance}
 
-    async def get(self, version: int | None = None) -> pb.Config:
-        """The newest document, or that of a version."""
+    async def get(self, version: int | None = None, *, origins: bool = False) -> pb.Config:
+        """The newest document, or that of a version.
+
+        Args:
+            version: Which one; the newest by default.
+            origins: Whether to say which layer each value comes from.
+        """
+        values = {"environment": self._environment, "show_origins": origins, **self._layer}
         if version is None:
-            return await self._stub.GetConfig(
-                pb.GetConfigRequest(environment=self._environment), timeout=CALL_TIMEOUT_S
-            )
-        request = pb.GetVersionRequest(environment=self._environment, version=version)
+            return await self._stub.GetConfig(pb.GetConfigRequest(**values), timeout=CALL_TIMEOUT_S)
+        request = pb.GetVersionRequest(version=version, **values)
         return await self._stub.GetVersion(request, timeout=CALL_TIMEOUT_S)
 
     async def update(
@@ -86,7 +106,7 @@ class Config:
         validate_only: bool = False,
         expected: int | None = None,
     ) -> pb.Config:
-        """Changes the named parts, or all of it, of the newest document.
+        """Changes the named parts of the layer, or all of it.
 
         Args:
             document: The new content.
@@ -103,7 +123,7 @@ class Config:
         content = struct_pb2.Struct()
         content.update(document)
         request = pb.UpdateConfigRequest(
-            config=pb.Config(environment=self._environment, document=content),
+            config=pb.Config(environment=self._environment, document=content, **self._layer),
             update_mask=field_mask_pb2.FieldMask(paths=paths) if paths else None,
             expected_version=current,
             validate_only=validate_only,
@@ -183,18 +203,19 @@ class Config:
 
     async def watch(self) -> AsyncIterator[pb.Config]:
         """The newest document, then every later version."""
-        request = pb.WatchConfigRequest(environment=self._environment, after_version=-1)
+        request = pb.WatchConfigRequest(environment=self._environment, after_version=-1, **self._layer)
         async for answer in self._stub.WatchConfig(request, timeout=WATCH_TIMEOUT_S):
             yield answer.config
 
 
 @contextlib.asynccontextmanager
-async def connect(address: str, environment: str = "") -> AsyncIterator[Config]:
+async def connect(address: str, environment: str = "", layer: str = "") -> AsyncIterator[Config]:
     """A connection to the configuration service at an address.
 
     Args:
         address: Host and port.
         environment: Which document; the service's own by default.
+        layer: A layer over it, `SERVICE` or `SERVICE/INSTANCE`; none by default.
 
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
@@ -204,4 +225,4 @@ async def connect(address: str, environment: str = "") -> AsyncIterator[Config]:
     except ValueError as error:
         raise errors.InvalidArgument(f"config address {address!r} is not of the form host:port") from error
     async with client.Clients(registry) as clients:
-        yield Config(rpc.ConfigServiceStub(clients.channel("config")), environment)
+        yield Config(rpc.ConfigServiceStub(clients.channel("config")), environment, layer)

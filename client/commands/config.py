@@ -9,7 +9,7 @@ import pathlib
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import rich.markup
@@ -27,6 +27,10 @@ app.add_typer(secrets.app, name="secrets")
 app.add_typer(audit.app, name="audit")
 Service = options.ConfigService
 Environment = Annotated[str, typer.Option(help="Which document; the service's own by default.")]
+Layer = Annotated[
+    str,
+    typer.Option(metavar="SERVICE[/INSTANCE]", help="Layer over the document, such as analyzer or analyzer/one."),
+]
 Comment = Annotated[str, typer.Option(help="Why, for the record.")]
 Path = Annotated[str, typer.Argument(metavar="PATH", help="A path such as analyzer.weights.motion.")]
 File = Annotated[
@@ -37,11 +41,14 @@ File = Annotated[
 ]
 
 
+Connecting = contextlib.AbstractAsyncContextManager[config.Config]
 COLORS = {"+": "green", "-": "red", "@": "cyan"}  # of the lines of a difference
 
 
-def _connected(service: str, environment: str) -> contextlib.AbstractAsyncContextManager[config.Config]:
-    return config.connect(session.config_address(service), environment)
+@contextlib.asynccontextmanager
+async def _connected(service: str, environment: str, layer: str = "") -> AsyncIterator[config.Config]:
+    async with config.connect(session.config_address(service), environment, layer) as connection:
+        yield connection
 
 
 def _describe(version: pb.Config) -> str:
@@ -53,17 +60,25 @@ def _describe(version: pb.Config) -> str:
 def get_value(
     path: Path = "",
     version: Annotated[int | None, typer.Option(min=0, help="An older version.")] = None,
+    origins: Annotated[bool, typer.Option("--origins", help="Print the layer that each value comes from.")] = False,
+    layer: Layer = "",
     environment: Environment = "",
     service: Service = "",
 ) -> None:
-    """Print the document, or the part at PATH, as JSON."""
-    terminal.run(_get(path, version, environment, service))
+    """Print the document, or the part at PATH, as JSON; with --layer as that service or instance sees it."""
+    terminal.run(_get(path, version, origins, _connected(service, environment, layer)))
 
 
-async def _get(path: str, version: int | None, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
-        found = await connection.get(version)
-    terminal.write(config.at(config.plain(found), path))
+async def _get(path: str, version: int | None, origins: bool, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
+        found = await connection.get(version, origins=origins)
+    value = config.at(config.plain(found), path)
+    if origins:
+        inside = {
+            name: layer for name, layer in found.origins.items() if f"{name}.".startswith(f"{path}." if path else "")
+        }
+        value = dict(sorted(inside.items()))
+    terminal.write(value)
     terminal.err.print(_describe(found), style="dim", markup=False, highlight=False)
     return terminal.Code.DONE
 
@@ -73,24 +88,29 @@ def set_value(
     path: Path,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON, or plain text.")],
     comment: Comment = "",
+    layer: Layer = "",
     environment: Environment = "",
     service: Service = "",
 ) -> None:
     """Set the value at PATH; running services take it over at once."""
     document = config.nested(path, config.parsed(value))
-    terminal.run(_update(document, [path], comment, environment, service))
+    terminal.run(_update(document, [path], comment, _connected(service, environment, layer)))
 
 
 @app.command()
-def unset(path: Path, comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
-    """Remove the value at PATH."""
-    terminal.run(_update({}, [path], comment, environment, service))
+def unset(
+    path: Path, comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = ""
+) -> None:
+    """Remove the value at PATH from the layer; the one below shows."""
+    terminal.run(_update({}, [path], comment, _connected(service, environment, layer)))
 
 
 @app.command()
-def replace(file: File, comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
-    """Replace the whole document by FILE."""
-    terminal.run(_update(_document(file), [], comment, environment, service))
+def replace(
+    file: File, comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = ""
+) -> None:
+    """Replace the whole layer by FILE."""
+    terminal.run(_update(_document(file), [], comment, _connected(service, environment, layer)))
 
 
 def _document(file: pathlib.Path) -> dict[str, Any]:
@@ -103,36 +123,34 @@ def _document(file: pathlib.Path) -> dict[str, Any]:
     return document
 
 
-async def _update(
-    document: dict[str, Any], paths: list[str], comment: str, environment: str, service: str
-) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+async def _update(document: dict[str, Any], paths: list[str], comment: str, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
         made = await connection.update(document, paths, comment)
     terminal.say(_describe(made))
     return terminal.Code.DONE
 
 
 @app.command()
-def validate(file: File, environment: Environment = "", service: Service = "") -> None:
-    """Check FILE as a whole document; change nothing."""
-    terminal.run(_validate(_document(file), environment, service))
+def validate(file: File, layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
+    """Check FILE as a whole layer; change nothing."""
+    terminal.run(_validate(_document(file), _connected(service, environment, layer)))
 
 
-async def _validate(document: dict[str, Any], environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+async def _validate(document: dict[str, Any], connected: Connecting) -> terminal.Code:
+    async with connected as connection:
         await connection.update(document, [], validate_only=True)
     terminal.say("valid")
     return terminal.Code.DONE
 
 
 @app.command()
-def edit(comment: Comment = "", environment: Environment = "", service: Service = "") -> None:
-    """Open the document in $EDITOR; what is saved becomes the next version."""
-    terminal.run(_edit(comment, environment, service))
+def edit(comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
+    """Open the document in $EDITOR; what is changed in it becomes part of the layer, and the next version."""
+    terminal.run(_edit(comment, _connected(service, environment, layer)))
 
 
-async def _edit(comment: str, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+async def _edit(comment: str, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
         before = await connection.get()
         with _draft(f"{before.environment}-", _shown(before)) as file:
             made = await _edited(connection, before, file, comment)
@@ -168,9 +186,10 @@ async def _edited(connection: config.Config, before: pb.Config, file: pathlib.Pa
         await _opened(file)
         try:
             document = _document(file)
-            if document == config.plain(before):
+            changed = config.changed(config.plain(before), document)
+            if not changed:
                 return None
-            return await connection.update(document, [], comment, expected=before.version)
+            return await connection.update(document, changed, comment, expected=before.version)
         except typer.BadParameter as error:
             refused = errors.InvalidArgument(error.message)
         except errors.InvalidArgument as error:
@@ -199,15 +218,16 @@ async def _opened(file: pathlib.Path) -> None:
 def diff(
     before: Annotated[int, typer.Argument(metavar="BEFORE", min=0, help="A version.")],
     after: Annotated[int | None, typer.Argument(metavar="AFTER", min=0, help="Another one; the newest.")] = None,
+    layer: Layer = "",
     environment: Environment = "",
     service: Service = "",
 ) -> None:
     """Show what changed from version BEFORE to AFTER."""
-    terminal.run(_diff(before, after, environment, service))
+    terminal.run(_diff(before, after, _connected(service, environment, layer)))
 
 
-async def _diff(before: int, after: int | None, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+async def _diff(before: int, after: int | None, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
         _show_difference(await connection.get(before), await connection.get(after))
     return terminal.Code.DONE
 
@@ -267,13 +287,13 @@ async def _rollback(version: int, comment: str, environment: str, service: str) 
 
 
 @app.command()
-def watch(path: Path = "", environment: Environment = "", service: Service = "") -> None:
+def watch(path: Path = "", layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
     """Print the document, or the part at PATH, now and after every change: one JSON line each."""
-    terminal.run(_watch(path, environment, service))
+    terminal.run(_watch(path, _connected(service, environment, layer)))
 
 
-async def _watch(path: str, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+async def _watch(path: str, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
         async for version in connection.watch():
             try:
                 value = config.at(config.plain(version), path)

@@ -17,7 +17,7 @@ async def serve(settings: settings_module.Settings) -> None:
     registry = discovery.from_settings(settings)
     signer = head.Signer.load(settings.state_dir / "audit.key")
     keeper = head.Keeper(settings.state_dir / "audit.head", signer)
-    async with store.Store(settings.database, keeper) as kept:
+    async with store.Store(settings.database, keeper, versions_max=settings.versions_max) as kept:
         rules, defaults = schema.Schema.load(), builtin.load()
         known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
         secrets = vault.Vault(kept, ring.Ring(settings.keys))

@@ -85,18 +85,22 @@ def sha256(document: Document) -> str:
     return hashlib.sha256(canonical(document)).hexdigest()
 
 
-def refusal(problems: Sequence[Problem], kind: type[errors.Error] = errors.InvalidArgument) -> errors.Error:
+def refusal(
+    problems: Sequence[Problem], kind: type[errors.Error] = errors.InvalidArgument, layer: str = ""
+) -> errors.Error:
     """The error of a document that cannot be taken, with one field per problem.
 
     Args:
         problems: What is wrong; at least one.
         kind: The class of the error.
+        layer: The layer whose reader's document it is; empty for the environment.
     """
     first, more = problems[0], len(problems) - 1
+    what = f"the document of {layer}" if layer else "the document"
     where = f"{first.path}: " if first.path else ""
     tail = f" (and {more} more)" if more else ""
     return kind(
-        f"the document is not valid: {where}{first.message}{tail}",
+        f"{what} is not valid: {where}{first.message}{tail}",
         reason="INVALID_DOCUMENT",
         metadata={"problems": str(len(problems))},
         fields=list(_reported(problems)),

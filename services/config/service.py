@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import collections
 import contextlib
 import re
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import errors
+from services.config import layers
 from services.config import store as store_module
 from services.config import versions as versions_module
 from services.config.audit import chain, record
@@ -23,6 +25,7 @@ NAME = pb.DESCRIPTOR.services_by_name["ConfigService"].full_name
 PAGE_SIZE = 50  # versions, as the API says
 SHORT_PAGE_SIZE = 100  # secrets and events, as the API says
 PAGE_SIZE_MAX = 1000  # as the API says
+SHOWN = 32  # versions as readers see them that are kept: with 500 watches each is made once, not 500 times
 RESOURCE_LENGTH_MAX = 200  # characters: names are shorter, but for those that are refused
 NUMBER = re.compile(r"\d{1,18}")
 
@@ -38,6 +41,7 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     def __init__(self, versions: versions_module.Versions, secrets: vault.Vault, events: record.Record) -> None:
         self._versions, self._secrets, self._events = versions, secrets, events
+        self._shown: collections.OrderedDict[tuple[str, int, str], pb.Config] = collections.OrderedDict()
 
     async def check(self) -> None:
         """Looks whether the store answers.
@@ -48,24 +52,27 @@ class ConfigService(rpc.ConfigServiceServicer):
         await self._versions.newest()
 
     async def GetConfig(self, request: pb.GetConfigRequest, context: aio.ServicerContext) -> pb.Config:
-        """Returns the newest document."""
-        return _config(await self._versions.newest(request.environment))
+        """Returns the newest document, as a reader sees it."""
+        reader = layers.Reader(request.service, request.instance)
+        return self._traced(await self._versions.newest(request.environment), reader, request.show_origins)
 
     async def UpdateConfig(self, request: pb.UpdateConfigRequest, context: aio.ServicerContext) -> pb.Config:
-        """Changes the document, if it is still at the expected version and the result is valid."""
+        """Changes one layer, if the document is still at the expected version and the result is valid."""
         if not request.config.HasField("document"):
             raise _missing("config.document", "the document, or the part of it that the mask names")
         async with self._told("UpdateConfig", self._document(request.config.environment), request.actor):
+            reader = layers.Reader(request.config.service, request.config.instance)
             edit = versions_module.patch(list(request.update_mask.paths), _plain(request.config.document))
             version = await self._versions.update(
                 request.config.environment,
                 edit,
                 request.expected_version,
+                reader=reader,
                 actor=request.actor,
                 comment=request.comment,
                 dry=request.validate_only,
             )
-        return _config(version)
+        return self._seen(version, reader)
 
     async def ListVersions(
         self, request: pb.ListVersionsRequest, context: aio.ServicerContext
@@ -75,12 +82,14 @@ class ConfigService(rpc.ConfigServiceServicer):
         found = await self._versions.page(request.environment, _number("before", request.page_token), size)
         rest = found[-1].number if found else 0
         token = _token("before", str(rest)) if rest else ""
-        listed = [_config(version, whole=False) for version in found]
+        listed = [_config(version) for version in found]
         return pb.ListVersionsResponse(versions=listed, next_page_token=token)
 
     async def GetVersion(self, request: pb.GetVersionRequest, context: aio.ServicerContext) -> pb.Config:
         """Returns one version."""
-        return _config(await self._versions.one(request.environment, request.version))
+        reader = layers.Reader(request.service, request.instance)
+        version = await self._versions.one(request.environment, request.version)
+        return self._traced(version, reader, request.show_origins)
 
     async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: aio.ServicerContext) -> pb.Config:
         """Makes a new version with the content of an old one."""
@@ -92,15 +101,16 @@ class ConfigService(rpc.ConfigServiceServicer):
                 actor=request.actor,
                 comment=request.comment,
             )
-        return _config(version)
+        return self._seen(version, layers.EVERYBODY)
 
     async def WatchConfig(
         self, request: pb.WatchConfigRequest, context: aio.ServicerContext
     ) -> AsyncIterator[pb.WatchConfigResponse]:
         """Streams every later version, once and in order."""
+        reader = layers.Reader(request.service, request.instance)
         async with contextlib.aclosing(self._versions.watch(request.environment, request.after_version)) as versions:
             async for version, compacted in versions:
-                yield pb.WatchConfigResponse(config=_config(version), compacted=compacted)
+                yield pb.WatchConfigResponse(config=self._remembered(version, reader), compacted=compacted)
 
     async def GetSchema(self, request: pb.GetSchemaRequest, context: aio.ServicerContext) -> pb.GetSchemaResponse:
         """Returns the JSON Schema that documents must satisfy."""
@@ -158,6 +168,27 @@ class ConfigService(rpc.ConfigServiceServicer):
             public_key=verdict.public_key,
         )
 
+    def _remembered(self, version: store_module.Version, reader: layers.Reader) -> pb.Config:
+        """What a reader sees of a version in force; readers of the same layers share it."""
+        key = version.environment, version.number, reader.layer
+        if key not in self._shown:
+            self._shown[key] = self._seen(version, reader)
+            if len(self._shown) > SHOWN:
+                self._shown.popitem(last=False)
+        return self._shown[key]
+
+    def _seen(self, version: store_module.Version, reader: layers.Reader) -> pb.Config:
+        config = _config(version)
+        config.service, config.instance = reader.service, reader.instance
+        config.document.CopyFrom(_struct(self._versions.effective(version, reader)))
+        return config
+
+    def _traced(self, version: store_module.Version, reader: layers.Reader, traced: bool) -> pb.Config:
+        config = self._seen(version, reader)
+        if traced:
+            config.origins.update(layers.origins(self._versions.stack(version, reader)))
+        return config
+
     def _document(self, environment: str) -> str:
         return f"config/{environment or self._versions.environment}"
 
@@ -193,7 +224,8 @@ def _event(event: chain.Event) -> pb.AuditEvent:
     return made
 
 
-def _config(version: store_module.Version, *, whole: bool = True) -> pb.Config:
+def _config(version: store_module.Version) -> pb.Config:
+    """What is said of a version, without its document."""
     config = pb.Config(
         environment=version.environment,
         version=version.number,
@@ -201,8 +233,6 @@ def _config(version: store_module.Version, *, whole: bool = True) -> pb.Config:
         comment=version.comment,
         sha256=version.sha256,
     )
-    if whole and version.document is not None:
-        config.document.CopyFrom(_struct(version.document))
     if version.create_time_us:
         config.create_time.FromMicroseconds(version.create_time_us)
     return config

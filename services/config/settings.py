@@ -24,6 +24,14 @@ class Settings(settings.Settings):
         default=500, ge=1, le=10_000, description="Watches that run at once; half of the calls by default."
     )
 
+    versions_max: int = pydantic.Field(
+        default=10_000,
+        ge=2,
+        le=1_000_000,
+        description="Versions of each environment that are kept; older ones go with the next change. The record of "
+        "events keeps who made them.",
+    )
+
     keys_file: pathlib.Path | None = pydantic.Field(
         default=None,
         description="Keys of secrets; `secrets.keys` in the state folder by default. Keep a copy, and not with the "

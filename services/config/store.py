@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import failpoints
 from chassis import errors
-from services.config import document, statements
+from services.config import document, layers, statements
 from services.config.audit import chain, head
 from services.config.audit import store as audit_store
 from services.config.secrets import store as secret_store
@@ -22,9 +22,10 @@ Answer = TypeVar("Answer")
 
 Connection = sqlite3.Connection
 
-FORMAT = 2  # user_version of the file; 1 had versions alone
+FORMAT = 3  # user_version of the file; 1 had versions alone, 2 no layers over a document
 LOCK_WAIT_S = 15.0  # a process that drains may still hold the file: longer than a drain takes
 SQL = statements.beside(__file__)
+COLUMNS = ("environment", "number", "sha256", "actor", "comment", "create_time_us")  # beside what a version says
 
 # What SQLite says, by primary result code, and what it means to a caller.
 MEANINGS: dict[int, tuple[type[errors.Error], str]] = {
@@ -46,7 +47,7 @@ class Version:
     Args:
         environment: Name of the environment.
         number: 0 is the built-in document; grows by one with every change.
-        document: The content; None in lists.
+        content: What it says; None in lists.
         sha256: Hash of the content.
         actor: Who made it.
         comment: Why it was made.
@@ -55,7 +56,7 @@ class Version:
 
     environment: str
     number: int
-    document: document.Document | None
+    content: layers.Content | None
     sha256: str
     actor: str = ""
     comment: str = ""
@@ -68,13 +69,13 @@ class Change:
 
     Args:
         number: Its number.
-        document: Its content, valid and in its one spelling.
+        content: What it says, valid and in its one spelling.
         actor: Who makes it.
         comment: Why it is made.
     """
 
     number: int
-    document: document.Document
+    content: layers.Content
     actor: str = ""
     comment: str = ""
 
@@ -87,13 +88,19 @@ class Store:
     Args:
         file: The database; made where it does not exist.
         keeper: Is told the head of the record after each event; None to keep it nowhere else.
+        versions_max: Versions of an environment that are kept; a change lets go of older ones. None keeps all.
         lock_wait_s: How long to wait for another process that has it open.
     """
 
     def __init__(
-        self, file: pathlib.Path, keeper: head.Keeper | None = None, *, lock_wait_s: float = LOCK_WAIT_S
+        self,
+        file: pathlib.Path,
+        keeper: head.Keeper | None = None,
+        *,
+        versions_max: int | None = None,
+        lock_wait_s: float = LOCK_WAIT_S,
     ) -> None:
-        self._file, self._keeper = file, keeper
+        self._file, self._keeper, self._versions_max = file, keeper, versions_max
         self._lock_wait_s = lock_wait_s
         self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._connection: sqlite3.Connection | None = None
@@ -122,6 +129,12 @@ class Store:
     async def earlier(self, environment: str, number: int, count: int) -> list[Version]:
         """The versions before one, the newest first, at most `count`, without documents."""
         return await self._run(lambda: self._select("earlier", environment=environment, number=number, count=count))
+
+    async def environments(self) -> list[str]:
+        """Names of the environments that were ever changed."""
+        return await self._run(
+            lambda: self._read(lambda found: [name for (name,) in found.execute(SQL["environments"])])
+        )
 
     async def append(
         self, environment: str, decide: Callable[[Version | None], Change], action: str = "UpdateConfig"
@@ -205,17 +218,16 @@ class Store:
 
     def _append(self, connection: Connection, environment: str, decide: Callable[[Version | None], Change]) -> Version:
         change = decide(self._newest(environment))
-        version = Version(
-            environment,
-            change.number,
-            change.document,
-            document.sha256(change.document),
-            change.actor,
-            change.comment,
-            time.time_ns() // 1000,
-        )
-        values = dataclasses.asdict(version) | {"document": document.canonical(change.document).decode()}
+        content, made_us = change.content, time.time_ns() // 1000
+        version = Version(environment, change.number, content, content.sha256(), change.actor, change.comment, made_us)
+        values = {name: getattr(version, name) for name in COLUMNS} | {
+            "document": document.canonical(content.document).decode(),
+            "overlays": document.canonical(dict(content.overlays)).decode(),
+        }
         connection.execute(SQL["insert"], values)
+        if self._versions_max is not None:
+            last = version.number - self._versions_max
+            connection.execute(SQL["compact"], {"environment": environment, "number": last})
         return version
 
 
@@ -234,8 +246,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if found > FORMAT:
             message = f"the configuration database has format {found}, this release knows {FORMAT}"
             raise errors.FailedPrecondition(message, reason="NEWER_FORMAT")
-        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE + SQL["finish"])[found:]
-        for statement in _statements("".join(lacking)):
+        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE, SQL["layers"])[found:]
+        for statement in _statements("".join((*lacking, SQL["finish"]) if lacking else ())):
             connection.execute(statement)
 
 
@@ -277,9 +289,9 @@ def _meant(file: pathlib.Path) -> Iterator[None]:
 
 
 def _version(row: tuple[Any, ...]) -> Version:
-    environment, number, text, sha256, actor, comment, create_time_us = row
-    content = json.loads(text) if text else None
-    if content is not None and document.sha256(content) != sha256:
+    environment, number, text, sha256, actor, comment, create_time_us, overlays = row
+    content = layers.Content(json.loads(text), json.loads(overlays)) if text else None
+    if content is not None and content.sha256() != sha256:
         raise errors.DataLoss(
             f"version {number} of {environment} does not hash to what was stored with it", reason="STORAGE_DAMAGED"
         )

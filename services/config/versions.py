@@ -1,21 +1,24 @@
 """What can be done with versions: read, change, go back, watch."""
 
 import asyncio
+import collections
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from chassis import errors
-from services.config import document, mask, schema
+from services.config import document, layers, mask, schema
 from services.config import store as store_module
 
 ENVIRONMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 ACTOR_LENGTH_MAX = 200  # characters, as the API says
 COMMENT_LENGTH_MAX = 1000  # characters, as the API says
 WATCH_BATCH = 8  # versions that a watch holds in memory: at most 2 MiB
+RECENT = 32  # versions that watches share in memory, of all environments: at most 8 MiB
 RETRY_AFTER_S = 5.0  # watches end rarely: asking more often does not help
 
 Edit = Callable[[document.Document], document.Document]
+Rewrite = Callable[[layers.Content], layers.Content]
 
 
 class Versions:
@@ -24,7 +27,7 @@ class Versions:
     Args:
         store: Where versions are kept.
         rules: What documents must satisfy.
-        builtin: The content of version 0.
+        builtin: The lowest layer, which is all that there is of version 0.
         environment: Environment that is meant where none is named.
         watchers_max: Watches that may run at once.
     """
@@ -43,6 +46,7 @@ class Versions:
         self._environment = environment
         self._watchers_max = watchers_max
         self._watchers = 0
+        self._recent: collections.deque[store_module.Version] = collections.deque(maxlen=RECENT)
         self._change = asyncio.Event()  # set once and replaced at every change: whoever waits wakes, nobody is queued
 
     @property
@@ -54,6 +58,16 @@ class Versions:
     def rules(self) -> schema.Schema:
         """What documents must satisfy."""
         return self._rules
+
+    def stack(
+        self, version: store_module.Version, reader: layers.Reader = layers.EVERYBODY
+    ) -> list[tuple[str, document.Document]]:
+        """The layers of a version that a reader sees, the lowest first."""
+        return version.content.stack(self._builtin, reader)
+
+    def effective(self, version: store_module.Version, reader: layers.Reader = layers.EVERYBODY) -> document.Document:
+        """The document that a reader sees of a version."""
+        return layers.merged(self.stack(version, reader))
 
     async def newest(self, environment: str = "") -> store_module.Version:
         """The version in force.
@@ -75,9 +89,10 @@ class Versions:
             return self._zero(name)
         found = await self._store.one(name, number) if number > 0 else None
         if found is None:
+            gone = 0 < number < (await self.newest(name)).number
             raise errors.NotFound(
-                f"environment {name} has no version {number}",
-                reason="NO_SUCH_VERSION",
+                f"version {number} of {name} is no longer kept" if gone else f"{name} has no version {number}",
+                reason="VERSION_COMPACTED" if gone else "NO_SUCH_VERSION",
                 metadata={"environment": name, "version": str(number)},
             )
         return found
@@ -92,8 +107,7 @@ class Versions:
         """
         name = self._named(environment)
         found = await self._store.earlier(name, 2**62 if before is None else before, count)
-        reached = found[-1].number if found else (1 if before is None else before)
-        if len(found) < count and reached == 1:
+        if len(found) < count and (before is None or before > 0):
             found.append(self._zero(name))
         return found
 
@@ -103,17 +117,49 @@ class Versions:
         edit: Edit,
         expected: int,
         *,
+        reader: layers.Reader = layers.EVERYBODY,
+        actor: str = "",
+        comment: str = "",
+        dry: bool = False,
+    ) -> store_module.Version:
+        """Makes the next version of a document by a change of one layer.
+
+        Args:
+            environment: Name of the environment.
+            edit: Makes the new layer from the layer in force.
+            expected: Number of the version that must be in force.
+            reader: Whose layer it is.
+            actor: Who makes it.
+            comment: Why it is made.
+            dry: Whether to say what would be and change nothing.
+
+        Raises:
+            errors.Aborted: Another version is in force; metadata has `current_version`.
+            errors.InvalidArgument: The result is not valid, with one field per problem.
+        """
+
+        def rewrite(content: layers.Content) -> layers.Content:
+            return content.replaced(reader, document.normalized(edit(content.layer(reader))))
+
+        return await self.rewrite(environment, rewrite, expected, actor=actor, comment=comment, dry=dry)
+
+    async def rewrite(
+        self,
+        environment: str,
+        rewrite: Rewrite,
+        expected: int | None,
+        *,
         actor: str = "",
         comment: str = "",
         dry: bool = False,
         action: str = "UpdateConfig",
     ) -> store_module.Version:
-        """Makes the next version of a document.
+        """Makes the next version of a document by a change of any of its layers.
 
         Args:
             environment: Name of the environment.
-            edit: Makes the new content from the content in force.
-            expected: Number of the version that must be in force.
+            rewrite: Makes the new content from the content in force.
+            expected: Number of the version that must be in force; None for any.
             actor: Who makes it.
             comment: Why it is made.
             dry: Whether to say what would be and change nothing.
@@ -129,13 +175,14 @@ class Versions:
 
         def decide(newest: store_module.Version | None) -> store_module.Change:
             current = newest or self._zero(name)
-            _check_expected(current, expected)
-            return store_module.Change(current.number + 1, self._valid(edit(current.document)), actor, comment)
+            if expected is not None:
+                check_expected(current, expected)
+            return store_module.Change(current.number + 1, self._valid(rewrite(current.content)), actor, comment)
 
         if dry:
             change = decide(await self._store.newest(name))
-            digest = document.sha256(change.document)
-            return store_module.Version(name, change.number, change.document, digest, actor, comment)
+            digest = change.content.sha256()
+            return store_module.Version(name, change.number, change.content, digest, actor, comment)
         return await self._append(name, decide, action)
 
     async def rollback(
@@ -149,12 +196,10 @@ class Versions:
             errors.Aborted: Another version is in force; metadata has `current_version`.
         """
         old = await self.one(environment, number)
-        problems = self._rules.problems(old.document)
-        if problems:
-            raise document.refusal(problems, errors.FailedPrecondition)
+        self.check(old.content, errors.FailedPrecondition)
         said = comment or f"back to version {number}"
-        return await self.update(
-            environment, lambda _: old.document, expected, actor=actor, comment=said, action="RollbackConfig"
+        return await self.rewrite(
+            environment, lambda _: old.content, expected, actor=actor, comment=said, action="RollbackConfig"
         )
 
     async def watch(self, environment: str, after: int) -> AsyncIterator[tuple[store_module.Version, bool]]:
@@ -167,7 +212,8 @@ class Versions:
             after: Only versions after this one; negative to begin with the newest.
 
         Yields:
-            A version, and whether it is a fresh start because the asked one is not of this history.
+            A version, and whether it is a fresh start: the asked one is not of this history, or those between are
+            no longer kept.
 
         Raises:
             errors.ResourceExhausted: Too many watches run.
@@ -181,12 +227,25 @@ class Versions:
                 reached = newest.number
             while True:
                 change = self._change  # taken before looking: a change in between is not slept over
-                found = await self._store.later(name, reached, WATCH_BATCH)
+                found = await self._later(name, reached)
+                if found and found[0].number != reached + 1:
+                    newest = await self.newest(name)
+                    yield newest, True
+                    reached = newest.number
+                    continue
                 for version in found:
                     yield version, False
                     reached = version.number
                 if not found:
                     await change.wait()
+
+    async def _later(self, name: str, reached: int) -> list[store_module.Version]:
+        """The next versions: from memory where they follow without a gap, so that readers that keep up read no disk."""
+        found: list[store_module.Version] = []
+        for version in self._recent:
+            if version.environment == name and version.number == reached + len(found) + 1:
+                found.append(version)
+        return found[:WATCH_BATCH] or await self._store.later(name, reached, WATCH_BATCH)
 
     def _named(self, environment: str) -> str:
         name = environment or self._environment
@@ -198,14 +257,29 @@ class Versions:
         return name
 
     def _zero(self, name: str) -> store_module.Version:
-        return store_module.Version(name, 0, self._builtin, document.sha256(self._builtin), comment="built in")
+        return store_module.Version(name, 0, layers.NOTHING, layers.NOTHING.sha256(), comment="built in")
 
-    def _valid(self, content: document.Document) -> document.Document:
-        spelled = document.normalized(content)
-        problems = self._rules.problems(spelled)
-        if problems:
-            raise document.refusal(problems)
-        return spelled
+    def check(self, content: layers.Content, kind: type[errors.Error] = errors.InvalidArgument) -> None:
+        """Looks whether every reader's document satisfies the rules.
+
+        Raises:
+            errors.Error: Of the given kind: one does not, with one field per problem.
+        """
+        if len(content.overlays) > layers.OVERLAYS_MAX:
+            message = f"{len(content.overlays)} layers of services and instances, {layers.OVERLAYS_MAX} are allowed"
+            raise document.refusal([document.Problem("", "layers", message)], kind)
+        whole = {"document": content.document, **content.overlays}
+        if (size_bytes := len(document.canonical(whole))) > document.SIZE_MAX_BYTES:
+            message = f"all layers have {size_bytes} bytes of JSON, {document.SIZE_MAX_BYTES} are allowed"
+            raise document.refusal([document.Problem("", "size", message)], kind)
+        for reader in content.readers():
+            problems = self._rules.problems(layers.merged(content.stack(self._builtin, reader)))
+            if problems:
+                raise document.refusal(problems, kind, reader.layer)
+
+    def _valid(self, content: layers.Content) -> layers.Content:
+        self.check(content)
+        return content
 
     async def _append(
         self, name: str, decide: Callable[[store_module.Version | None], store_module.Change], action: str
@@ -218,6 +292,7 @@ class Versions:
     def _announce(self, ended: asyncio.Future[store_module.Version]) -> None:
         if ended.cancelled() or ended.exception():
             return  # nothing changed, and whoever waits for the answer is told so
+        self._recent.append(ended.result())
         self._change.set()
         self._change = asyncio.Event()
 
@@ -244,7 +319,12 @@ def patch(paths: Sequence[str], change: document.Document) -> Edit:
     return lambda current: mask.patched(current, change, parsed)
 
 
-def _check_expected(current: store_module.Version, expected: int) -> None:
+def check_expected(current: store_module.Version, expected: int) -> None:
+    """Looks whether a version is the one that a change starts from.
+
+    Raises:
+        errors.Aborted: It is another; metadata has `current_version`.
+    """
     if current.number != expected:
         raise errors.Aborted(
             f"environment {current.environment} is at version {current.number}, not at {expected}: read it again",

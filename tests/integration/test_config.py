@@ -102,6 +102,27 @@ async def test_refusals_say_what_where_and_what_was_meant(stub: rpc.ConfigServic
     assert (errors.Aborted, "1") == (type(conflict), conflict.metadata["current_version"])
 
 
+async def test_readers_see_their_own_layers(stub: rpc.ConfigServiceStub) -> None:
+    """A change of a service's or an instance's layer is seen by its readers alone, and they can ask where it is from."""
+    one = change({"analyzer": {"weights": {"motion": 5}}}, 0, "analyzer.weights.motion")
+    one.config.service, one.config.instance = "analyzer", "one"
+    made = await stub.UpdateConfig(one)
+    assert (1, 5, "one") == (made.version, made.document["analyzer"]["weights"]["motion"], made.instance)
+    others = await stub.GetConfig(pb.GetConfigRequest(service="analyzer", instance="two", show_origins=True))
+    assert (1, "built in") == (
+        others.document["analyzer"]["weights"]["motion"],
+        others.origins["analyzer.weights.motion"],
+    )
+    own = await stub.GetVersion(pb.GetVersionRequest(version=1, service="analyzer", instance="one", show_origins=True))
+    assert ("analyzer/one", "built in") == (
+        own.origins["analyzer.weights.motion"],
+        own.origins["analyzer.weights.hook"],
+    )
+    call = stub.WatchConfig(pb.WatchConfigRequest(service="analyzer", instance="one"))
+    assert made == (await call.read()).config
+    call.cancel()
+
+
 WRONG = [
     ("GetConfig", pb.GetConfigRequest(environment="../x"), errors.InvalidArgument, "BAD_ENVIRONMENT"),
     ("GetVersion", pb.GetVersionRequest(version=9), errors.NotFound, "NO_SUCH_VERSION"),
@@ -109,7 +130,9 @@ WRONG = [
     ("ListVersions", pb.ListVersionsRequest(page_token="?"), errors.InvalidArgument, "BAD_PAGE_TOKEN"),
     ("ListVersions", pb.ListVersionsRequest(page_token="é"), errors.InvalidArgument, "BAD_PAGE_TOKEN"),
     ("UpdateConfig", pb.UpdateConfigRequest(), errors.InvalidArgument, "FIELD_REQUIRED"),
-    ("UpdateConfig", change({}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("UpdateConfig", change({"analyzr": {}}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("GetConfig", pb.GetConfigRequest(service="job"), errors.InvalidArgument, "BAD_LAYER"),
+    ("GetVersion", pb.GetVersionRequest(instance="one"), errors.InvalidArgument, "BAD_LAYER"),
     ("UpdateConfig", change({}, 0, '"a.b"'), errors.InvalidArgument, "INVALID_MASK"),
     ("UpdateConfig", change({"a.b": 1}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
     ("UpdateConfig", weight(float("nan"), 0), errors.InvalidArgument, "INVALID_DOCUMENT"),

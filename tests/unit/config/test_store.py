@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from chassis import errors
-from services.config import document
+from services.config import document, layers
 from services.config import store as store_module
 from services.config.audit import store as audit_store
+from services.config.secrets import store as secret_store
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def file(tmp_path: pathlib.Path) -> pathlib.Path:
 def following(newest: store_module.Version | None) -> store_module.Change:
     """The change that comes next."""
     number = (newest.number if newest else 0) + 1
-    return store_module.Change(number, {"n": number}, actor="ann", comment="why")
+    return store_module.Change(number, layers.Content({"n": number}), actor="ann", comment="why")
 
 
 async def test_version_survives_a_restart(file: pathlib.Path) -> None:
@@ -32,7 +33,7 @@ async def test_version_survives_a_restart(file: pathlib.Path) -> None:
         made = await store.append("production", following)
     async with store_module.Store(file) as store:
         assert made == await store.newest("production") == await store.one("production", 1)
-    assert (1, {"n": 1}, "ann", "why") == (made.number, made.document, made.actor, made.comment)
+    assert (1, {"n": 1}, "ann", "why") == (made.number, made.content.document, made.actor, made.comment)
     assert document.sha256({"n": 1}) == made.sha256
 
 
@@ -51,9 +52,9 @@ async def test_lists_go_both_ways(file: pathlib.Path) -> None:
         later, earlier = await store.later("a", 1, 3), await store.earlier("a", 5, 3)
     assert ([2, 3, 4], [{"n": 2}, {"n": 3}, {"n": 4}]) == (
         [item.number for item in later],
-        [item.document for item in later],
+        [item.content.document for item in later],
     )
-    assert ([4, 3, 2], {None}) == ([item.number for item in earlier], {item.document for item in earlier})
+    assert ([4, 3, 2], {None}) == ([item.number for item in earlier], {item.content for item in earlier})
 
 
 async def test_refused_change_leaves_nothing(file: pathlib.Path) -> None:
@@ -99,14 +100,19 @@ async def test_second_store_says_that_the_file_is_in_use(file: pathlib.Path) -> 
     ("statement", "message"),
     [
         ("UPDATE version SET document = '{}'", "never changed"),
-        ("DELETE FROM version", "never removed"),
-        ("INSERT INTO version SELECT environment, 7, document, sha256, actor, comment, 0 FROM version", "no gap"),
+        ("DELETE FROM version", "newest version is never removed"),
+        ("DELETE FROM version WHERE number = 2", "only the oldest version is removed"),
+        (
+            "INSERT INTO version SELECT environment, 7, document, sha256, actor, comment, 0, '{}' FROM version LIMIT 1",
+            "no gap",
+        ),
     ],
 )
 async def test_database_itself_keeps_versions(file: pathlib.Path, statement: str, message: str) -> None:
     """A version cannot be overwritten, removed or skipped, not even by a statement of our own."""
     async with store_module.Store(file) as store:
-        await store.append("a", following)
+        for _ in range(3):
+            await store.append("a", following)
     with contextlib.closing(sqlite3.connect(file)) as connection, pytest.raises(sqlite3.IntegrityError, match=message):
         connection.execute(statement)
 
@@ -140,16 +146,59 @@ async def test_file_of_a_newer_release_is_left_alone(file: pathlib.Path) -> None
         await store_module.Store(file).__aenter__()
 
 
-async def test_file_of_an_older_release_is_taken_over(file: pathlib.Path) -> None:
-    """Versions of format 1 stay, and what that format lacked is there."""
-    async with store_module.Store(file) as store:
-        made = await store.append("a", following)
+def older(file: pathlib.Path, format_: int) -> str:
+    """Makes a file as an older release left it; returns the hash of its one version."""
+    text = '{"n":1}'
+    digest = document.sha256({"n": 1})
+    file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as connection:
-        connection.executescript("DROP TABLE event; DROP TABLE secret; PRAGMA user_version = 1;")
+        connection.executescript(
+            "".join((store_module.SQL["create"], audit_store.CREATE, secret_store.CREATE)[: 1 if format_ == 1 else 3])
+        )
+        connection.execute(f"PRAGMA user_version = {format_}")
+        connection.execute("INSERT INTO version VALUES ('a', 1, ?, ?, 'ann', 'why', 7)", (text, digest))
+        connection.commit()
+    return digest
+
+
+@pytest.mark.parametrize("format_", [1, 2])
+async def test_file_of_an_older_release_is_taken_over(file: pathlib.Path, format_: int) -> None:
+    """Versions of older formats stay as they were, and what those formats lacked is there, also after a restart."""
+    digest = older(file, format_)
+    layered = layers.Content({"n": 2}, {"analyzer": {"n": 3}})
     async with store_module.Store(file) as store:
-        assert made == await store.newest("a")
-        assert 2 == (await store.append("a", following)).number
+        made = await store.newest("a")
+        assert ((1, digest), layers.Content({"n": 1})) == ((made.number, made.sha256), made.content)
+        await store.append("a", lambda _: store_module.Change(2, layered))
         assert [1] == [event.sequence for event in await store.read(lambda found: audit_store.earlier(found, 99, 9))]
+    async with store_module.Store(file) as store:
+        assert (made, layered) == (await store.one("a", 1), (await store.newest("a")).content)
+
+
+async def test_layers_that_were_tampered_with_are_found(file: pathlib.Path) -> None:
+    """The hash of a version covers the layers over its document."""
+    async with store_module.Store(file) as store:
+        await store.append("a", lambda _: store_module.Change(1, layers.Content({}, {"analyzer": {"n": 3}})))
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER version_is_never_changed")
+        connection.execute("UPDATE version SET overlays = replace(overlays, '3', '4')")
+    async with store_module.Store(file) as store:
+        with pytest.raises(errors.DataLoss):
+            await store.newest("a")
+
+
+async def test_old_versions_go_as_new_ones_come(file: pathlib.Path) -> None:
+    """As many versions are kept as is set, in each environment on its own; numbers go on."""
+    async with store_module.Store(file, versions_max=3) as store:
+        for _ in range(7):
+            await store.append("a", following)
+        await store.append("b", following)
+        kept = [version.number for version in await store.later("a", 0, 99)]
+        assert ([5, 6, 7], 8, ["a", "b"]) == (
+            kept,
+            (await store.append("a", following)).number,
+            await store.environments(),
+        )
 
 
 async def test_change_that_cannot_be_recorded_is_none(file: pathlib.Path) -> None:

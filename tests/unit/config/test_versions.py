@@ -1,13 +1,14 @@
 """Versions are changed one after the other, and watched without gaps."""
 
 import asyncio
+import collections
 import pathlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from chassis import errors
-from services.config import builtin, schema, versions
+from services.config import builtin, layers, schema, versions
 from services.config import store as store_module
 
 
@@ -37,7 +38,7 @@ async def numbers(watch: AsyncIterator[tuple[store_module.Version, bool]], count
 async def test_version_zero_is_the_builtin_document(made: versions.Versions) -> None:
     """An environment that nobody changed has the defaults as version 0."""
     newest = await made.newest()
-    assert ("production", 0, builtin.load()) == (newest.environment, newest.number, newest.document)
+    assert ("production", 0, builtin.load()) == (newest.environment, newest.number, made.effective(newest))
     assert newest == await made.one("production", 0)
 
 
@@ -46,10 +47,10 @@ async def test_change_makes_the_next_version(made: versions.Versions) -> None:
     version = await made.update("", motion(3.0), 0, actor="ann", comment="more action")
     assert (1, 3, 1.5) == (
         version.number,
-        version.document["analyzer"]["weights"]["motion"],
-        version.document["analyzer"]["weights"]["hook"],
+        made.effective(version)["analyzer"]["weights"]["motion"],
+        made.effective(version)["analyzer"]["weights"]["hook"],
     )
-    assert (version, builtin.load()) == (await made.newest(), (await made.one("", 0)).document)
+    assert (version, builtin.load()) == (await made.newest(), made.effective(await made.one("", 0)))
 
 
 async def test_change_from_an_old_version_is_refused(made: versions.Versions) -> None:
@@ -94,7 +95,7 @@ async def test_rollback_is_a_new_version_with_old_content(made: versions.Version
     back = await made.rollback("", 1, 2)
     assert (3, first.sha256, "back to version 1") == (back.number, back.sha256, back.comment)
     assert 4 == (await made.rollback("", 0, 3)).number
-    assert builtin.load() == (await made.newest()).document
+    assert builtin.load() == made.effective(await made.newest())
 
 
 async def test_rollback_to_what_is_not_there_is_refused(made: versions.Versions) -> None:
@@ -237,3 +238,108 @@ async def test_change_of_a_caller_that_left_is_announced(made: versions.Versions
     await asyncio.sleep(0)
     change.cancel()
     assert [1] == await waiting
+
+
+ANALYZER, ONE = layers.Reader("analyzer"), layers.Reader("analyzer", "one")
+
+
+def seen(made: versions.Versions, version: store_module.Version, reader: layers.Reader) -> object:
+    """The weight that a reader sees."""
+    return made.effective(version, reader)["analyzer"]["weights"]["motion"]
+
+
+async def test_each_layer_covers_the_one_below(made: versions.Versions) -> None:
+    """Built in < environment < service < instance, and a change of any layer is a version of the one document."""
+    readers = [layers.EVERYBODY, layers.Reader("exporter"), ANALYZER, ONE]
+    await made.update("", motion(2), 0)
+    await made.update("", motion(4), 1, reader=ONE)
+    found = await made.update("", motion(3), 2, reader=ANALYZER)
+    assert [2, 2, 3, 4] == [seen(made, found, reader) for reader in readers]
+    removed = versions.patch(["analyzer.weights.motion"], {})
+    found = await made.update("", removed, 3, reader=ONE)
+    assert [2, 2, 3, 3] == [seen(made, found, reader) for reader in readers]
+    found = await made.update("", removed, 4)
+    assert [1, 1, 3, 3] == [seen(made, found, reader) for reader in readers]
+    back = await made.rollback("", 3, 5)
+    assert [2, 2, 3, 4] == [seen(made, back, reader) for reader in readers]
+
+
+async def test_origin_of_each_value_is_told(made: versions.Versions) -> None:
+    """Every value of what a reader sees has the layer that it comes from."""
+    await made.update("", motion(2), 0)
+    found = await made.update("", lambda _: {"exporter": {"presets": {"x": {"crf": 9}}}}, 1, reader=ONE)
+    origins = layers.origins(made.stack(found, ONE))
+    assert ("environment", "built in", "analyzer/one") == (
+        origins["analyzer.weights.motion"],
+        origins["analyzer.weights.hook"],
+        origins["exporter.presets.x.crf"],
+    )
+    assert {"environment", "built in", "analyzer/one"} == set(origins.values())
+
+
+async def test_change_below_that_breaks_a_layer_above_is_refused(made: versions.Versions) -> None:
+    """Every reader's document is valid after every change, not only that of the layer that changes."""
+    many = {f"jobs/{index}": {"exporter": {}} for index in range(65)}
+    filled = {"exporter": {"presets": {f"p{index}": {"description": "x" * 400} for index in range(250)}}}
+    wrong = [
+        (layers.Content(filled, {"jobs": filled, "jobs/a": filled}), "bytes of JSON"),
+        (layers.Content({}, many), "64 are allowed"),
+        (layers.Content(motion(1)({}), {"analyzer/one": motion(-1)({})}), "the document of analyzer/one is not valid"),
+    ]
+    for content, said in wrong:
+        with pytest.raises(errors.InvalidArgument, match=said):
+            await made.rewrite("", lambda _, content=content: content, 0)
+    assert 0 == (await made.newest()).number
+
+
+@pytest.mark.parametrize(
+    ("service", "instance", "said"),
+    [("analyser", "", "did you mean analyzer"), ("", "one", "without its service"), ("jobs", "A/B", "is not 1 to 64")],
+)
+def test_layer_that_cannot_be_is_refused(service: str, instance: str, said: str) -> None:
+    """Only the suite's services have layers, and instances have plain names."""
+    with pytest.raises(errors.InvalidArgument, match=said):
+        layers.Reader(service, instance)
+
+
+@pytest.fixture
+async def short(tmp_path: pathlib.Path) -> AsyncIterator[versions.Versions]:
+    """Versions of which the last five are kept, and two in memory."""
+    async with store_module.Store(tmp_path / "short.sqlite3", versions_max=5) as store:
+        made = versions.Versions(store, schema.Schema.load(), builtin.load(), "production", watchers_max=3)
+        made._recent = collections.deque(maxlen=2)
+        yield made
+
+
+async def test_watch_from_a_version_that_is_gone_is_a_fresh_start(short: versions.Versions) -> None:
+    """A reader whose next version is no longer kept is told so and gets the newest; then it misses nothing."""
+    for number in range(12):
+        await short.update("", motion(number), number)
+    watch = short.watch("", 3)
+    version, compacted = await anext(watch)
+    assert (12, True) == (version.number, compacted)
+    await short.update("", motion(5), 12)
+    assert (13, False) == ((found := await anext(watch))[0].number, found[1])
+    assert [9, 10, 11, 12, 13] == await numbers(short.watch("", 8), 5)
+
+
+async def test_reader_that_is_overtaken_is_told(short: versions.Versions) -> None:
+    """A reader so slow that versions go before it takes them starts afresh, never with a silent gap."""
+    watch = short.watch("", 0)
+    await short.update("", motion(0), 0)
+    assert [1] == await numbers(watch, 1)
+    for number in range(1, 20):
+        await short.update("", motion(number), number)
+    version, compacted = await anext(watch)
+    assert (20, True) == (version.number, compacted)
+
+
+async def test_version_that_is_gone_is_told_from_one_that_never_was(short: versions.Versions) -> None:
+    """Both are not found, for different reasons, and lists go from the newest to the oldest kept, and the built-in."""
+    for number in range(8):
+        await short.update("", motion(number), number)
+    for number, reason in ((2, "VERSION_COMPACTED"), (9, "NO_SUCH_VERSION"), (-1, "NO_SUCH_VERSION")):
+        with pytest.raises(errors.NotFound) as caught:
+            await short.one("", number)
+        assert reason == caught.value.reason
+    assert [8, 7, 6, 5, 4, 0] == [version.number for version in await short.page("", None, 99)]

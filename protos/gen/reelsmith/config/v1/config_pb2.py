@@ -28,13 +28,15 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n reelsmith/config/v1/config.proto\x12\x13reelsmith.config.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x01\n\x06\x43onfig\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12)\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\t\"\'\n\x10GetConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\"\xc4\x01\n\x13UpdateConfigRequest\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Config\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"Q\n\x13ListVersionsRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x14ListVersionsResponse\x12-\n\x08versions\x18\x01 \x03(\x0b\x32\x1b.reelsmith.config.v1.Config\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x11GetVersionRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\"w\n\x15RollbackConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"@\n\x12WatchConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\"U\n\x13WatchConfigResponse\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Config\x12\x11\n\tcompacted\x18\x02 \x01(\x08\"\x12\n\x10GetSchemaRequest\"<\n\x11GetSchemaResponse\x12\'\n\x06schema\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\"h\n\x06Secret\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x04 \x01(\t\"C\n\x10SetSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"C\n\x13\x41\x63\x63\x65ssSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"W\n\x14\x41\x63\x63\x65ssSecretResponse\x12+\n\x06secret\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Secret\x12\x12\n\x05value\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\";\n\x12ListSecretsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x13ListSecretsResponse\x12,\n\x07secrets\x18\x01 \x03(\x0b\x32\x1b.reelsmith.config.v1.Secret\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x13\x44\x65leteSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"\"\n\x11RotateKeysRequest\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\"=\n\x12RotateKeysResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x17\n\x0frotated_secrets\x18\x02 \x01(\x03\"\x98\x01\n\nAuditEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\x0f\n\x07outcome\x18\x06 \x01(\t\x12\x0c\n\x04hash\x18\x07 \x01(\t\"?\n\x16ListAuditEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListAuditEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.reelsmith.config.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12VerifyAuditRequest\x12\x0c\n\x04head\x18\x01 \x01(\t\"p\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x17\n\x0f\x62roken_sequence\x18\x04 \x01(\x03\x12\x12\n\npublic_key\x18\x05 \x01(\t2\xcb\n\n\rConfigService\x12T\n\tGetConfig\x12%.reelsmith.config.v1.GetConfigRequest\x1a\x1b.reelsmith.config.v1.Config\"\x03\x90\x02\x01\x12U\n\x0cUpdateConfig\x12(.reelsmith.config.v1.UpdateConfigRequest\x1a\x1b.reelsmith.config.v1.Config\x12h\n\x0cListVersions\x12(.reelsmith.config.v1.ListVersionsRequest\x1a).reelsmith.config.v1.ListVersionsResponse\"\x03\x90\x02\x01\x12V\n\nGetVersion\x12&.reelsmith.config.v1.GetVersionRequest\x1a\x1b.reelsmith.config.v1.Config\"\x03\x90\x02\x01\x12Y\n\x0eRollbackConfig\x12*.reelsmith.config.v1.RollbackConfigRequest\x1a\x1b.reelsmith.config.v1.Config\x12g\n\x0bWatchConfig\x12\'.reelsmith.config.v1.WatchConfigRequest\x1a(.reelsmith.config.v1.WatchConfigResponse\"\x03\x90\x02\x01\x30\x01\x12_\n\tGetSchema\x12%.reelsmith.config.v1.GetSchemaRequest\x1a&.reelsmith.config.v1.GetSchemaResponse\"\x03\x90\x02\x01\x12O\n\tSetSecret\x12%.reelsmith.config.v1.SetSecretRequest\x1a\x1b.reelsmith.config.v1.Secret\x12\x63\n\x0c\x41\x63\x63\x65ssSecret\x12(.reelsmith.config.v1.AccessSecretRequest\x1a).reelsmith.config.v1.AccessSecretResponse\x12\x65\n\x0bListSecrets\x12\'.reelsmith.config.v1.ListSecretsRequest\x1a(.reelsmith.config.v1.ListSecretsResponse\"\x03\x90\x02\x01\x12P\n\x0c\x44\x65leteSecret\x12(.reelsmith.config.v1.DeleteSecretRequest\x1a\x16.google.protobuf.Empty\x12]\n\nRotateKeys\x12&.reelsmith.config.v1.RotateKeysRequest\x1a\'.reelsmith.config.v1.RotateKeysResponse\x12q\n\x0fListAuditEvents\x12+.reelsmith.config.v1.ListAuditEventsRequest\x1a,.reelsmith.config.v1.ListAuditEventsResponse\"\x03\x90\x02\x01\x12\x65\n\x0bVerifyAudit\x12\'.reelsmith.config.v1.VerifyAuditRequest\x1a(.reelsmith.config.v1.VerifyAuditResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n reelsmith/config/v1/config.proto\x12\x13reelsmith.config.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x02\n\x06\x43onfig\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12)\n\x08\x64ocument\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x0f\n\x07service\x18\x14 \x01(\t\x12\x10\n\x08instance\x18\x15 \x01(\t\x12\x39\n\x07origins\x18\x16 \x03(\x0b\x32(.reelsmith.config.v1.Config.OriginsEntry\x1a.\n\x0cOriginsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"`\n\x10GetConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x14 \x01(\t\x12\x10\n\x08instance\x18\x15 \x01(\t\x12\x14\n\x0cshow_origins\x18\x16 \x01(\x08\"\xc4\x01\n\x13UpdateConfigRequest\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Config\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\"Q\n\x13ListVersionsRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"^\n\x14ListVersionsResponse\x12-\n\x08versions\x18\x01 \x03(\x0b\x32\x1b.reelsmith.config.v1.Config\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"r\n\x11GetVersionRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07service\x18\x14 \x01(\t\x12\x10\n\x08instance\x18\x15 \x01(\t\x12\x14\n\x0cshow_origins\x18\x16 \x01(\x08\"w\n\x15RollbackConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x18\n\x10\x65xpected_version\x18\x03 \x01(\x03\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"c\n\x12WatchConfigRequest\x12\x13\n\x0b\x65nvironment\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\x12\x0f\n\x07service\x18\x14 \x01(\t\x12\x10\n\x08instance\x18\x15 \x01(\t\"U\n\x13WatchConfigResponse\x12+\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Config\x12\x11\n\tcompacted\x18\x02 \x01(\x08\"\x12\n\x10GetSchemaRequest\"<\n\x11GetSchemaResponse\x12\'\n\x06schema\x18\x01 \x01(\x0b\x32\x17.google.protobuf.Struct\"h\n\x06Secret\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x04 \x01(\t\"C\n\x10SetSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05value\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"C\n\x13\x41\x63\x63\x65ssSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\"W\n\x14\x41\x63\x63\x65ssSecretResponse\x12+\n\x06secret\x18\x01 \x01(\x0b\x32\x1b.reelsmith.config.v1.Secret\x12\x12\n\x05value\x18\x02 \x01(\x0c\x42\x03\x80\x01\x01\";\n\x12ListSecretsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\\\n\x13ListSecretsResponse\x12,\n\x07secrets\x18\x01 \x03(\x0b\x32\x1b.reelsmith.config.v1.Secret\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"2\n\x13\x44\x65leteSecretRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"\"\n\x11RotateKeysRequest\x12\r\n\x05\x61\x63tor\x18\x01 \x01(\t\"=\n\x12RotateKeysResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x17\n\x0frotated_secrets\x18\x02 \x01(\x03\"\x98\x01\n\nAuditEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x04 \x01(\t\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\x0f\n\x07outcome\x18\x06 \x01(\t\x12\x0c\n\x04hash\x18\x07 \x01(\t\"?\n\x16ListAuditEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListAuditEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.reelsmith.config.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12VerifyAuditRequest\x12\x0c\n\x04head\x18\x01 \x01(\t\"p\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x17\n\x0f\x62roken_sequence\x18\x04 \x01(\x03\x12\x12\n\npublic_key\x18\x05 \x01(\t2\xcb\n\n\rConfigService\x12T\n\tGetConfig\x12%.reelsmith.config.v1.GetConfigRequest\x1a\x1b.reelsmith.config.v1.Config\"\x03\x90\x02\x01\x12U\n\x0cUpdateConfig\x12(.reelsmith.config.v1.UpdateConfigRequest\x1a\x1b.reelsmith.config.v1.Config\x12h\n\x0cListVersions\x12(.reelsmith.config.v1.ListVersionsRequest\x1a).reelsmith.config.v1.ListVersionsResponse\"\x03\x90\x02\x01\x12V\n\nGetVersion\x12&.reelsmith.config.v1.GetVersionRequest\x1a\x1b.reelsmith.config.v1.Config\"\x03\x90\x02\x01\x12Y\n\x0eRollbackConfig\x12*.reelsmith.config.v1.RollbackConfigRequest\x1a\x1b.reelsmith.config.v1.Config\x12g\n\x0bWatchConfig\x12\'.reelsmith.config.v1.WatchConfigRequest\x1a(.reelsmith.config.v1.WatchConfigResponse\"\x03\x90\x02\x01\x30\x01\x12_\n\tGetSchema\x12%.reelsmith.config.v1.GetSchemaRequest\x1a&.reelsmith.config.v1.GetSchemaResponse\"\x03\x90\x02\x01\x12O\n\tSetSecret\x12%.reelsmith.config.v1.SetSecretRequest\x1a\x1b.reelsmith.config.v1.Secret\x12\x63\n\x0c\x41\x63\x63\x65ssSecret\x12(.reelsmith.config.v1.AccessSecretRequest\x1a).reelsmith.config.v1.AccessSecretResponse\x12\x65\n\x0bListSecrets\x12\'.reelsmith.config.v1.ListSecretsRequest\x1a(.reelsmith.config.v1.ListSecretsResponse\"\x03\x90\x02\x01\x12P\n\x0c\x44\x65leteSecret\x12(.reelsmith.config.v1.DeleteSecretRequest\x1a\x16.google.protobuf.Empty\x12]\n\nRotateKeys\x12&.reelsmith.config.v1.RotateKeysRequest\x1a\'.reelsmith.config.v1.RotateKeysResponse\x12q\n\x0fListAuditEvents\x12+.reelsmith.config.v1.ListAuditEventsRequest\x1a,.reelsmith.config.v1.ListAuditEventsResponse\"\x03\x90\x02\x01\x12\x65\n\x0bVerifyAudit\x12\'.reelsmith.config.v1.VerifyAuditRequest\x1a(.reelsmith.config.v1.VerifyAuditResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'reelsmith.config.v1.config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONFIG_ORIGINSENTRY']._loaded_options = None
+  _globals['_CONFIG_ORIGINSENTRY']._serialized_options = b'8\001'
   _globals['_SETSECRETREQUEST'].fields_by_name['value']._loaded_options = None
   _globals['_SETSECRETREQUEST'].fields_by_name['value']._serialized_options = b'\200\001\001'
   _globals['_ACCESSSECRETRESPONSE'].fields_by_name['value']._loaded_options = None
@@ -56,55 +58,57 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIGSERVICE'].methods_by_name['VerifyAudit']._loaded_options = None
   _globals['_CONFIGSERVICE'].methods_by_name['VerifyAudit']._serialized_options = b'\220\002\001'
   _globals['_CONFIG']._serialized_start=184
-  _globals['_CONFIG']._serialized_end=370
-  _globals['_GETCONFIGREQUEST']._serialized_start=372
-  _globals['_GETCONFIGREQUEST']._serialized_end=411
-  _globals['_UPDATECONFIGREQUEST']._serialized_start=414
-  _globals['_UPDATECONFIGREQUEST']._serialized_end=610
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=612
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=693
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=695
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=789
-  _globals['_GETVERSIONREQUEST']._serialized_start=791
-  _globals['_GETVERSIONREQUEST']._serialized_end=848
-  _globals['_ROLLBACKCONFIGREQUEST']._serialized_start=850
-  _globals['_ROLLBACKCONFIGREQUEST']._serialized_end=969
-  _globals['_WATCHCONFIGREQUEST']._serialized_start=971
-  _globals['_WATCHCONFIGREQUEST']._serialized_end=1035
-  _globals['_WATCHCONFIGRESPONSE']._serialized_start=1037
-  _globals['_WATCHCONFIGRESPONSE']._serialized_end=1122
-  _globals['_GETSCHEMAREQUEST']._serialized_start=1124
-  _globals['_GETSCHEMAREQUEST']._serialized_end=1142
-  _globals['_GETSCHEMARESPONSE']._serialized_start=1144
-  _globals['_GETSCHEMARESPONSE']._serialized_end=1204
-  _globals['_SECRET']._serialized_start=1206
-  _globals['_SECRET']._serialized_end=1310
-  _globals['_SETSECRETREQUEST']._serialized_start=1312
-  _globals['_SETSECRETREQUEST']._serialized_end=1379
-  _globals['_ACCESSSECRETREQUEST']._serialized_start=1381
-  _globals['_ACCESSSECRETREQUEST']._serialized_end=1448
-  _globals['_ACCESSSECRETRESPONSE']._serialized_start=1450
-  _globals['_ACCESSSECRETRESPONSE']._serialized_end=1537
-  _globals['_LISTSECRETSREQUEST']._serialized_start=1539
-  _globals['_LISTSECRETSREQUEST']._serialized_end=1598
-  _globals['_LISTSECRETSRESPONSE']._serialized_start=1600
-  _globals['_LISTSECRETSRESPONSE']._serialized_end=1692
-  _globals['_DELETESECRETREQUEST']._serialized_start=1694
-  _globals['_DELETESECRETREQUEST']._serialized_end=1744
-  _globals['_ROTATEKEYSREQUEST']._serialized_start=1746
-  _globals['_ROTATEKEYSREQUEST']._serialized_end=1780
-  _globals['_ROTATEKEYSRESPONSE']._serialized_start=1782
-  _globals['_ROTATEKEYSRESPONSE']._serialized_end=1843
-  _globals['_AUDITEVENT']._serialized_start=1846
-  _globals['_AUDITEVENT']._serialized_end=1998
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=2000
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=2063
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=2065
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=2164
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=2166
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=2200
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=2202
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=2314
-  _globals['_CONFIGSERVICE']._serialized_start=2317
-  _globals['_CONFIGSERVICE']._serialized_end=3672
+  _globals['_CONFIG']._serialized_end=512
+  _globals['_CONFIG_ORIGINSENTRY']._serialized_start=466
+  _globals['_CONFIG_ORIGINSENTRY']._serialized_end=512
+  _globals['_GETCONFIGREQUEST']._serialized_start=514
+  _globals['_GETCONFIGREQUEST']._serialized_end=610
+  _globals['_UPDATECONFIGREQUEST']._serialized_start=613
+  _globals['_UPDATECONFIGREQUEST']._serialized_end=809
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=811
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=892
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=894
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=988
+  _globals['_GETVERSIONREQUEST']._serialized_start=990
+  _globals['_GETVERSIONREQUEST']._serialized_end=1104
+  _globals['_ROLLBACKCONFIGREQUEST']._serialized_start=1106
+  _globals['_ROLLBACKCONFIGREQUEST']._serialized_end=1225
+  _globals['_WATCHCONFIGREQUEST']._serialized_start=1227
+  _globals['_WATCHCONFIGREQUEST']._serialized_end=1326
+  _globals['_WATCHCONFIGRESPONSE']._serialized_start=1328
+  _globals['_WATCHCONFIGRESPONSE']._serialized_end=1413
+  _globals['_GETSCHEMAREQUEST']._serialized_start=1415
+  _globals['_GETSCHEMAREQUEST']._serialized_end=1433
+  _globals['_GETSCHEMARESPONSE']._serialized_start=1435
+  _globals['_GETSCHEMARESPONSE']._serialized_end=1495
+  _globals['_SECRET']._serialized_start=1497
+  _globals['_SECRET']._serialized_end=1601
+  _globals['_SETSECRETREQUEST']._serialized_start=1603
+  _globals['_SETSECRETREQUEST']._serialized_end=1670
+  _globals['_ACCESSSECRETREQUEST']._serialized_start=1672
+  _globals['_ACCESSSECRETREQUEST']._serialized_end=1739
+  _globals['_ACCESSSECRETRESPONSE']._serialized_start=1741
+  _globals['_ACCESSSECRETRESPONSE']._serialized_end=1828
+  _globals['_LISTSECRETSREQUEST']._serialized_start=1830
+  _globals['_LISTSECRETSREQUEST']._serialized_end=1889
+  _globals['_LISTSECRETSRESPONSE']._serialized_start=1891
+  _globals['_LISTSECRETSRESPONSE']._serialized_end=1983
+  _globals['_DELETESECRETREQUEST']._serialized_start=1985
+  _globals['_DELETESECRETREQUEST']._serialized_end=2035
+  _globals['_ROTATEKEYSREQUEST']._serialized_start=2037
+  _globals['_ROTATEKEYSREQUEST']._serialized_end=2071
+  _globals['_ROTATEKEYSRESPONSE']._serialized_start=2073
+  _globals['_ROTATEKEYSRESPONSE']._serialized_end=2134
+  _globals['_AUDITEVENT']._serialized_start=2137
+  _globals['_AUDITEVENT']._serialized_end=2289
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=2291
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=2354
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=2356
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=2455
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=2457
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=2491
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=2493
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=2605
+  _globals['_CONFIGSERVICE']._serialized_start=2608
+  _globals['_CONFIGSERVICE']._serialized_end=3963
 # @@protoc_insertion_point(module_scope)

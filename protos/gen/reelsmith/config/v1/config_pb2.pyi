@@ -13,7 +13,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Config(_message.Message):
-    __slots__ = ("environment", "version", "document", "create_time", "actor", "comment", "sha256")
+    __slots__ = ("environment", "version", "document", "create_time", "actor", "comment", "sha256", "service", "instance", "origins")
+    class OriginsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +28,9 @@ class Config(_message.Message):
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    ORIGINS_FIELD_NUMBER: _ClassVar[int]
     environment: str
     version: int
     document: _struct_pb2.Struct
@@ -28,13 +38,22 @@ class Config(_message.Message):
     actor: str
     comment: str
     sha256: str
-    def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ..., document: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
+    service: str
+    instance: str
+    origins: _containers.ScalarMap[str, str]
+    def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ..., document: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., sha256: _Optional[str] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ..., origins: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GetConfigRequest(_message.Message):
-    __slots__ = ("environment",)
+    __slots__ = ("environment", "service", "instance", "show_origins")
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    SHOW_ORIGINS_FIELD_NUMBER: _ClassVar[int]
     environment: str
-    def __init__(self, environment: _Optional[str] = ...) -> None: ...
+    service: str
+    instance: str
+    show_origins: bool
+    def __init__(self, environment: _Optional[str] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ..., show_origins: _Optional[bool] = ...) -> None: ...
 
 class UpdateConfigRequest(_message.Message):
     __slots__ = ("config", "update_mask", "expected_version", "validate_only", "comment", "actor")
@@ -71,12 +90,18 @@ class ListVersionsResponse(_message.Message):
     def __init__(self, versions: _Optional[_Iterable[_Union[Config, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetVersionRequest(_message.Message):
-    __slots__ = ("environment", "version")
+    __slots__ = ("environment", "version", "service", "instance", "show_origins")
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    SHOW_ORIGINS_FIELD_NUMBER: _ClassVar[int]
     environment: str
     version: int
-    def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+    service: str
+    instance: str
+    show_origins: bool
+    def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ..., show_origins: _Optional[bool] = ...) -> None: ...
 
 class RollbackConfigRequest(_message.Message):
     __slots__ = ("environment", "version", "expected_version", "comment", "actor")
@@ -93,12 +118,16 @@ class RollbackConfigRequest(_message.Message):
     def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ..., expected_version: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class WatchConfigRequest(_message.Message):
-    __slots__ = ("environment", "after_version")
+    __slots__ = ("environment", "after_version", "service", "instance")
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     AFTER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
     environment: str
     after_version: int
-    def __init__(self, environment: _Optional[str] = ..., after_version: _Optional[int] = ...) -> None: ...
+    service: str
+    instance: str
+    def __init__(self, environment: _Optional[str] = ..., after_version: _Optional[int] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ...) -> None: ...
 
 class WatchConfigResponse(_message.Message):
     __slots__ = ("config", "compacted")

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class ConfigServiceStub:
-    """One document per environment. Every accepted change is a new version; nothing is ever overwritten.
+    """One document per environment, with layers over it for services and single instances. Every accepted change of any
+    layer is a new version; nothing is ever overwritten, and the oldest versions are let go of by the service's setting.
     """
 
     def __init__(self, channel):
@@ -109,18 +110,19 @@ class ConfigServiceStub:
 
 
 class ConfigServiceServicer:
-    """One document per environment. Every accepted change is a new version; nothing is ever overwritten.
+    """One document per environment, with layers over it for services and single instances. Every accepted change of any
+    layer is a new version; nothing is ever overwritten, and the oldest versions are let go of by the service's setting.
     """
 
     def GetConfig(self, request, context):
-        """Returns the newest document.
+        """Returns the newest document, as a reader sees it: what is built in, the environment's layer, its service's, its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateConfig(self, request, context):
-        """Changes the document, if it is still at the expected version and the result is valid.
+        """Changes one layer, if it is still at the expected version and the result is valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -292,7 +294,8 @@ def add_ConfigServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConfigService:
-    """One document per environment. Every accepted change is a new version; nothing is ever overwritten.
+    """One document per environment, with layers over it for services and single instances. Every accepted change of any
+    layer is a new version; nothing is ever overwritten, and the oldest versions are let go of by the service's setting.
     """
 
     @staticmethod
