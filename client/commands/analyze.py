@@ -50,24 +50,8 @@ def analyze(
     measured, its limits and the curve around it, and the strongest changes that
     are no borders say why.
     """
-    if max_s < min_s:
-        raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")
-    spec = jobs.JobSpec(
-        analyze_only=True,
-        count=count,
-        duration_min_s=min_s,
-        duration_max_s=max_s,
-        keywords=keyword or (),
-        evidence=evidence,
-        language=language,
-        genre=genre,
-        diversity=diversity,
-        durations=map(options.duration, duration or ()),
-        durations_apart=apart,
-        gap_min_s=gap_s,
-        exclusions=map(options.stretch, exclude or ()),
-        explain=explain,
-    )
+    spec = jobs.JobSpec(analyze_only=True, evidence=evidence, language=language, explain=explain)
+    options.choose(spec, count, (min_s, max_s), keyword, genre, diversity, duration, apart, gap_s, exclude)
     wanted = Wanted(json_file, plot_file)
     terminal.run(_analyze(follow.Files(video, transcript), spec, wanted, gateway), as_json=json_file == STDOUT)
 

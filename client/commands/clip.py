@@ -62,26 +62,14 @@ def clip(
     Exit codes: 0 every clip is there; 1 no clip; 2 wrong usage;
     3 some clips are there and others failed; 130 interrupted.
     """
-    if max_s < min_s:
-        raise typer.BadParameter(f"--max {max_s:g} is less than --min {min_s:g}")
     spec = jobs.JobSpec(
-        count=count,
-        duration_min_s=min_s,
-        duration_max_s=max_s,
         aspect_ratio=options.aspect_ratio(aspect),
         layout=options.layout(layout),
         preset=preset or ("source" if mode is options.Mode.SMART_CUT else "default"),
         mode=options.mode(mode),
         video_codec=options.video_codec(codec),
-        keywords=keyword or (),
-        genre=genre,
-        language=language,
-        diversity=diversity,
-        durations=map(options.duration, duration or ()),
-        durations_apart=apart,
-        gap_min_s=gap_s,
-        exclusions=map(options.stretch, exclude or ()),
         title=title,
+        language=language,
         captions=dressing.captions(captions, caption_files, caption_track),
         overlays=dressing.overlays(title_card, hook_card, progress_bar, logo_corner if logo else None),
         edit=editing.edit(join or (), tighten, speed, fade, audio),
@@ -90,6 +78,7 @@ def clip(
         start_time=options.moment(start_at, "--start-at"),
         deadline=options.moment(deadline, "--deadline"),
     )
+    options.choose(spec, count, (min_s, max_s), keyword, genre, diversity, duration, apart, gap_s, exclude)
     files = follow.Files(video, transcript, logo=logo)
     work = left(files, spec, as_json, gateway) if detach else made(files, spec, out, as_json, gateway)
     terminal.run(work, as_json)

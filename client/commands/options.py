@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from google.protobuf import timestamp_pb2
 from reelsmith.exporter.v1 import exporter_pb2 as exporter
+from reelsmith.jobs.v1 import jobs_pb2 as jobs
 from reelsmith.media.v1 import media_pb2 as media
 
 AHEAD = re.compile(r"\+(\d{1,5}(?:\.\d{1,3})?)([smhd])")
@@ -107,6 +108,32 @@ def stretch(text: str, option: str = "--exclude") -> media.TimeRange:
 
 def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
+
+
+def choose(
+    spec: jobs.JobSpec,
+    count: int,
+    lengths_s: tuple[float, float],
+    keywords: list[str] | None,
+    genre: str,
+    diversity: float,
+    durations: list[str] | None,
+    apart: bool,
+    gap_s: float,
+    exclude: list[str] | None,
+) -> None:
+    """Says in a specification which clips are wanted.
+
+    Raises:
+        typer.BadParameter: The longest is shorter than the shortest, or an option cannot be read.
+    """
+    spec.count, (spec.duration_min_s, spec.duration_max_s) = count, lengths_s
+    if spec.duration_max_s < spec.duration_min_s:
+        raise typer.BadParameter(f"--max {lengths_s[1]:g} is less than --min {lengths_s[0]:g}")
+    spec.keywords.extend(keywords or ())
+    spec.genre, spec.diversity, spec.gap_min_s, spec.durations_apart = genre, diversity, gap_s, apart
+    spec.durations.extend(map(duration, durations or ()))
+    spec.exclusions.extend(map(stretch, exclude or ()))
 
 
 def moment(text: str, option: str) -> timestamp_pb2.Timestamp | None:

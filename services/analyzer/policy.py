@@ -6,6 +6,7 @@ RULES = policy.by_peer(
     "reelsmith.analyzer.v1.AnalyzerService",
     {
         "Probe": "jobs",
+        "Fetch": "jobs",
         "Analyze": "jobs",
         "ProposeClips": "jobs",
         "GetCapabilities": "gateway jobs",

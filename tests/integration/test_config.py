@@ -103,7 +103,7 @@ async def test_refusals_say_what_where_and_what_was_meant(stub: rpc.ConfigServic
 
 
 async def test_readers_see_their_own_layers(stub: rpc.ConfigServiceStub) -> None:
-    """A change of a service's or an instance's layer is seen by its readers alone, and they can ask where it is from."""
+    """A change of a layer is seen by its own readers alone, and they can ask where a value is from."""
     one = change({"analyzer": {"weights": {"motion": 5}}}, 0, "analyzer.weights.motion")
     one.config.service, one.config.instance = "analyzer", "one"
     made = await stub.UpdateConfig(one)
