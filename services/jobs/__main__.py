@@ -23,8 +23,7 @@ async def serve(settings: settings_module.Settings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
-        rules = attempt.Rules(settings.lease_s, settings.attempt_max_s)
-        attempts = attempt.Attempts(jobs, folder, executor, live, rules)
+        attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
         deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)

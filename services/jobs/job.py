@@ -53,6 +53,17 @@ class Kind(enum.StrEnum):
     TIMELINES = "TIMELINES"
 
 
+SERVICES: Mapping[Kind, str] = {
+    Kind.PROBE: "analyzer",
+    Kind.ANALYZE: "analyzer",
+    Kind.PROPOSE: "analyzer",
+    Kind.EXPORT: "exporter",
+    Kind.IMAGES: "exporter",
+    Kind.REPORT: "exporter",
+    Kind.TIMELINES: "exporter",
+}  # who does what
+
+
 class Role(enum.StrEnum):
     """What a file is for."""
 

@@ -5,14 +5,41 @@ from typing import Annotated, ClassVar, Literal
 import pydantic
 
 from chassis import settings
-from services.jobs import dispatch, room
+from services.jobs import attempt, dispatch, retry, room
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
 KindName = Literal["probe", "analyze", "propose", "export", "images", "report", "timelines"]
 TenantName = Annotated[str, pydantic.StringConstraints(pattern=f"^{specs.TENANT.pattern}$")]
+CodeName = Literal[
+    "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+    "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "DATA_LOSS", "UNAUTHENTICATED",
+]  # fmt: skip
 Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 Weight = Annotated[float, pydantic.Field(ge=0.01, le=1000)]  # beyond that one would wait for days for the other
+
+
+class Retry(pydantic.BaseModel):
+    """How a kind of step is tried again after faults; deaths of workers and outages keep their own rules."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = pydantic.Field(default=5, ge=1, le=100, description="Faults after which the step fails.")
+    growth: retry.Growth = pydantic.Field(
+        default=retry.Growth.EXPONENTIAL, description="How waits grow: exponential, linear, fibonacci or fixed."
+    )
+    first_s: float = pydantic.Field(default=1.0, gt=0, le=3600, description="Wait after the first fault, in seconds.")
+    cap_s: float = pydantic.Field(default=60.0, gt=0, le=86400, description="Longest wait, in seconds.")
+    jitter: float = pydantic.Field(default=0.5, ge=0, le=1, description="Part of each wait that is left to chance.")
+    codes: frozenset[CodeName] | None = pydantic.Field(
+        default=None, description="gRPC codes that are tried again; by default all but those of a wrong request."
+    )
+
+    @property
+    def policy(self) -> retry.Policy:
+        """The policy that says so."""
+        backoff = retry.Backoff(self.first_s, self.cap_s, self.growth, self.jitter)
+        return retry.Policy(faults_max=self.attempts, fault_backoff=backoff, codes=self.codes)
 
 
 class Settings(settings.Settings):
@@ -65,6 +92,20 @@ class Settings(settings.Settings):
         default=2, ge=1, le=1000, description="Reports, and timelines, that one exporter runs at once."
     )
 
+    retries: dict[KindName, Retry] = pydantic.Field(
+        default={},
+        description="How kinds of steps are tried again after faults, as JSON: "
+        '{"export": {"growth": "fibonacci", "attempts": 3, "first_s": 2}}.',
+    )
+    retries_per_s: float = pydantic.Field(
+        default=20.0,
+        gt=0,
+        le=10_000,
+        description="Steps of one service that are tried again in a second, on average.",
+    )
+    retries_burst: int = pydantic.Field(
+        default=100, ge=1, le=100_000, description="Steps of one service that are tried again without waiting for that."
+    )
     kind_limits: dict[KindName, Count] = pydantic.Field(
         default={}, description='Steps of a kind that run at once over all instances, as JSON: {"export": 8}.'
     )
@@ -91,6 +132,16 @@ class Settings(settings.Settings):
             kinds={jobs.Kind(name.upper()): count for name, count in self.kind_limits.items()},
             tenant=self.tenant_limit,
             tenants=self.tenant_limits,
+        )
+
+    @property
+    def attempts(self) -> attempt.Rules:
+        """How long attempts may last, and what follows when they fail."""
+        return attempt.Rules(
+            self.lease_s,
+            self.attempt_max_s,
+            policies={jobs.Kind(name.upper()): one.policy for name, one in self.retries.items()},
+            budgets={name: retry.Budget(self.retries_per_s, self.retries_burst) for name in jobs.SERVICES.values()},
         )
 
     @property
