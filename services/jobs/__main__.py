@@ -7,7 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
-from services.jobs import attempt, board, clock, deadline, disk, scheduler, service, store, sweep
+from services.jobs import attempt, board, clock, courier, deadline, disk, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
 
@@ -28,11 +28,12 @@ async def serve(settings: settings_module.Settings) -> None:
         deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
-        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, settings.bounds)
-        servicer = service.JobService(parts)
+        limits = service.Limits(settings.job_limit, settings.bounds, settings.targets)
+        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, limits))
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name)
-        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines)]
+        post = courier.Courier(jobs, settings.targets)
+        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, post)]
         await server.run(settings, [what], registry)
         for task in background:
             task.cancel()

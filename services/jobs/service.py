@@ -15,7 +15,7 @@ from reelsmith.media.v1 import media_pb2
 from chassis import errors, telemetry
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, flow, paging, room, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, notice, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -31,6 +31,15 @@ OVERLAY_FIELDS = ("title", "title_s", "hook", "hook_s", "progress_bar", "logo_ur
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken: how many unfinished jobs, how much of them, and which webhooks."""
+
+    jobs: int
+    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
+    targets: notice.Targets = dataclasses.field(default_factory=notice.Targets)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Parts:
     """What the service stands on."""
 
@@ -40,8 +49,7 @@ class Parts:
     sweeper: sweep.Sweeper
     disks: disk.Disks
     clock: clock.Clock
-    job_limit: int
-    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
+    limits: Limits
 
 
 class JobService(rpc.JobServiceServicer):
@@ -84,13 +92,17 @@ class JobService(rpc.JobServiceServicer):
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
-            for name, text in _submission_violations(item)
+            for name, text in (*_submission_violations(item), *self._refused(item.spec))
         ]
         if violations:
             raise _invalid(violations)
-        accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
+        accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.limits.jobs)
         self._parts.scheduler.wake()
         return accepted
+
+    def _refused(self, spec: specs.Spec) -> Iterator[specs.Violation]:
+        """What this job manager does not allow, and another one might."""
+        return ((f"spec.{name}", text) for name, text in self._parts.limits.targets.violations(spec.webhook))
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Returns one job with its steps and clips."""
@@ -131,7 +143,7 @@ class JobService(rpc.JobServiceServicer):
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Runs again what did not succeed."""
-        job = await self._store.retry(_checked_id(request.id), self._parts.job_limit)
+        job = await self._store.retry(_checked_id(request.id), self._parts.limits.jobs)
         self._parts.scheduler.wake()
         return self._message(job)
 
@@ -164,13 +176,15 @@ class JobService(rpc.JobServiceServicer):
             jobs=[pb.StateCount(state=f"STATE_{state}", count=count) for state, count in stats.jobs.items()],
             ready_steps=stats.ready_steps,
             running_steps=stats.running_steps,
-            job_limit=self._parts.job_limit,
+            job_limit=self._parts.limits.jobs,
             version=importlib.metadata.version("reelsmith"),
             flow=f"FLOW_{stats.flow.state}",
             pause_reason=stats.flow.reason,
             pause_time=_timestamp(stats.flow.since_us),
             spec_bytes=sum(load.spec_bytes for load in stats.loads),
-            spec_bytes_limit=self._parts.bounds.spec_bytes,
+            spec_bytes_limit=self._parts.limits.bounds.spec_bytes,
+            notices_waiting=stats.notices_waiting,
+            notices_given_up=stats.notices_given_up,
             tenants=[self._load(load) for load in sorted(stats.loads, key=lambda one: -one.jobs)[:TENANTS_MAX]],
         )
         if stats.oldest_ready_us is not None:
@@ -179,7 +193,7 @@ class JobService(rpc.JobServiceServicer):
         return message
 
     def _load(self, load: room.Load) -> pb.TenantLoad:
-        limit = self._parts.bounds.limit(load.tenant)
+        limit = self._parts.limits.bounds.limit(load.tenant)
         return pb.TenantLoad(tenant=load.tenant, jobs=load.jobs, spec_bytes=load.spec_bytes, job_limit=limit)
 
     def _message(self, job: jobs.Job) -> pb.Job:
@@ -280,7 +294,12 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         ),
         start_us=_time_us(message.start_time) if message.HasField("start_time") else 0,
         deadline_us=_time_us(message.deadline) if message.HasField("deadline") else 0,
+        webhook=_webhook(message.webhook) if message.HasField("webhook") else None,
     )
+
+
+def _webhook(message: pb.Webhook) -> specs.Webhook:
+    return specs.Webhook(message.url, message.secret) if message.secret else specs.Webhook(message.url)
 
 
 def _time_us(time: timestamp_pb2.Timestamp) -> int:
@@ -341,6 +360,7 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         timelines=[f"FORMAT_{name}" for name in spec.timelines],
         start_time=_timestamp(spec.start_us or None),
         deadline=_timestamp(spec.deadline_us or None),
+        webhook=pb.Webhook(url=spec.webhook.url, secret=spec.webhook.secret) if spec.webhook else None,
     )
 
 

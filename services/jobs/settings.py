@@ -3,12 +3,14 @@
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
+import pydantic_settings
 
 from chassis import settings
-from services.jobs import attempt, dispatch, retry, room
+from services.jobs import attempt, dispatch, notice, retry, room
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
+SECRET_BYTES_MIN = 16  # what is shorter can be guessed
 KindName = Literal["probe", "analyze", "propose", "export", "images", "report", "timelines"]
 TenantName = Annotated[str, pydantic.StringConstraints(pattern=f"^{specs.TENANT.pattern}$")]
 CodeName = Literal[
@@ -45,7 +47,10 @@ class Retry(pydantic.BaseModel):
 class Settings(settings.Settings):
     """Values of the job manager: `REELSMITH_JOBS_<FIELD>`."""
 
-    model_config = settings.config("jobs")
+    model_config = pydantic_settings.SettingsConfigDict(
+        **settings.config("jobs"),
+        hide_input_in_errors=True,  # secrets may be among it
+    )
     name: ClassVar[str] = "jobs"
 
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -133,6 +138,40 @@ class Settings(settings.Settings):
             tenant=self.tenant_limit,
             tenants=self.tenant_limits,
         )
+
+    webhook_origins: frozenset[str] = pydantic.Field(
+        default=frozenset(),
+        description='Origins that may be told about jobs, as JSON: ["https://hooks.example.com"]; empty for none, and '
+        "then jobs with a webhook are refused.",
+    )
+    webhook_secrets: dict[str, pydantic.SecretStr] = pydantic.Field(
+        default={},
+        description='What news is signed with, by name, as JSON: {"default": "whsec_..."}; base64 after `whsec_`, else '
+        "the text itself; at least 16 bytes.",
+    )
+
+    @pydantic.field_validator("webhook_origins")
+    @classmethod
+    def _origins(cls, found: frozenset[str]) -> frozenset[str]:
+        if wrong := [one for one in found if notice.origin(one) != one]:
+            raise ValueError(
+                f"{wrong[0]!r} is not an origin such as https://hooks.example.com or http://127.0.0.1:9000"
+            )
+        return found
+
+    @pydantic.field_validator("webhook_secrets")
+    @classmethod
+    def _secrets(cls, found: dict[str, pydantic.SecretStr]) -> dict[str, pydantic.SecretStr]:
+        for name, secret in found.items():
+            if not specs.NAME.fullmatch(name) or len(notice.key(secret.get_secret_value())) < SECRET_BYTES_MIN:
+                raise ValueError(f"{name!r}: 1 to 64 of `a-z 0-9 _ -`, and {SECRET_BYTES_MIN} bytes at least")
+        return found
+
+    @property
+    def targets(self) -> notice.Targets:
+        """Where news of jobs may go."""
+        secrets = {name: secret.get_secret_value() for name, secret in self.webhook_secrets.items()}
+        return notice.Targets(self.webhook_origins, secrets)
 
     @property
     def attempts(self) -> attempt.Rules:
