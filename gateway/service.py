@@ -258,6 +258,7 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     changed.count, changed.analyze_only, changed.manifest_uri = 1, False, ""
     changed.ClearField("start_time")  # when the first job was to run says nothing about this one
     changed.ClearField("deadline")
+    changed.ClearField("webhook")
     if request.HasField("edit"):
         changed.edit.CopyFrom(request.edit)
     elif request.HasField("time"):

@@ -8,7 +8,20 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
 from media.ingest import rules
-from services.jobs import attempt, board, clock, deadline, disk, metrics, policy, scheduler, service, store, sweep
+from services.jobs import (
+    attempt,
+    board,
+    clock,
+    courier,
+    deadline,
+    disk,
+    metrics,
+    policy,
+    scheduler,
+    service,
+    store,
+    sweep,
+)
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
 
@@ -24,19 +37,19 @@ async def serve(settings: settings_module.Settings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
-        patience = attempt.Rules(settings.lease_s, settings.attempt_max_s)
-        attempts = attempt.Attempts(jobs, folder, executor, live, patience)
+        attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
         deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
         allowed = rules.Rules.of(settings.fetch_allow)
-        parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, allowed, settings.bounds)
-        servicer = service.JobService(parts)
+        limits = service.Limits(settings.job_limit, settings.bounds, settings.targets, allowed)
+        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, limits))
         queue = metrics.Queue(jobs, now, settings.job_limit)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
-        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue)]
+        post = courier.Courier(jobs, settings.targets)
+        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue, post)]
         await server.run(settings, [what], registry)
         for task in background:
             task.cancel()

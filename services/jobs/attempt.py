@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from opentelemetry import propagate, trace
@@ -65,11 +65,37 @@ class Executor(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rules:
-    """How long an attempt may be silent and may last, and what follows when it fails."""
+    """How long an attempt may be silent and may last, and what follows when it fails.
+
+    Args:
+        lease_s: Seconds of silence.
+        attempt_max_s: Seconds in all.
+        policy: How steps are tried again.
+        policies: The same for kinds of steps that have a policy of their own.
+        budgets: How fast steps are tried again, by service; without a bound where none is named.
+    """
 
     lease_s: float
     attempt_max_s: float
     policy: retry.Policy = dataclasses.field(default_factory=retry.Policy)
+    policies: Mapping[jobs.Kind, retry.Policy] = dataclasses.field(default_factory=dict)
+    budgets: Mapping[str, retry.Budget] = dataclasses.field(default_factory=dict)
+
+    def decide(self, step: jobs.Step, failure: jobs.Failure, hint_s: float, now_s: float) -> retry.Decision:
+        """What becomes of a step after a failed attempt.
+
+        Args:
+            step: The step with its counters before this failure.
+            failure: Why the attempt failed.
+            hint_s: Shortest wait that the server asked for, in seconds.
+            now_s: Monotonic time.
+        """
+        policy = self.policies.get(step.kind, self.policy)
+        decision = retry.decide(policy, step, failure, random.random, hint_s)  # jitter, not secrecy
+        budget = self.budgets.get(jobs.SERVICES[step.kind])
+        if budget is None or decision.state is not jobs.StepState.READY:
+            return decision
+        return dataclasses.replace(decision, delay_s=max(decision.delay_s, budget.wait_s(now_s)))
 
 
 class Attempts:
@@ -209,7 +235,7 @@ class Attempts:
         )
 
         def decide(step: jobs.Step, failure: jobs.Failure) -> retry.Decision:
-            return retry.decide(self._rules.policy, step, failure, random.random, hint_s)  # jitter, not secrecy
+            return self._rules.decide(step, failure, hint_s, time.monotonic())
 
         carrier = telemetry.carrier()
         with failpoints.around("jobs.attempt.fail"):

@@ -40,6 +40,7 @@ def spec(text: str) -> specs.Spec:
             "overlays": dressing.overlays(data.get("overlays")),
             "exclusions": tuple(specs.TimeRange(**one) for one in data.get("exclusions", ())),
             "timelines": tuple(data.get("timelines", ())),
+            "webhook": specs.Webhook(**data["webhook"]) if data.get("webhook") else None,
         }
     )
 

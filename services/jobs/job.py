@@ -54,6 +54,18 @@ class Kind(enum.StrEnum):
     FETCH = "FETCH"
 
 
+SERVICES: Mapping[Kind, str] = {
+    Kind.FETCH: "analyzer",
+    Kind.PROBE: "analyzer",
+    Kind.ANALYZE: "analyzer",
+    Kind.PROPOSE: "analyzer",
+    Kind.EXPORT: "exporter",
+    Kind.IMAGES: "exporter",
+    Kind.REPORT: "exporter",
+    Kind.TIMELINES: "exporter",
+}  # who does what
+
+
 class Role(enum.StrEnum):
     """What a file is for."""
 

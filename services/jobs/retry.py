@@ -6,11 +6,14 @@ Four kinds of failure are told apart, because they mean different things:
 - *death*: the attempt killed its worker; the third time it is taken for poison.
 - *outage*: the instance was gone, silent or busy; the step is not to blame and waits for better times.
 - *fault*: anything else; tried again a few times.
+
+How a kind of step is tried again is a policy. However many steps fail at once, a budget bounds how fast those of one
+service are tried again, so that a service that comes back is not met by all of them.
 """
 
 import dataclasses
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from services.jobs import job as jobs
 
@@ -28,7 +31,7 @@ FINAL_CODES = frozenset(
 )
 OUTAGE_CODES = frozenset({"UNAVAILABLE", "CANCELLED", "RESOURCE_EXHAUSTED"})
 DEATH_REASONS = frozenset({"CRASHED", "OUT_OF_MEMORY", "DEADLINE", "SILENT"})  # the reasons of a lost media worker
-DOUBLINGS_MAX = 16  # keeps the power small; every sensible cap is reached long before
+COUNT_MAX = 64  # keeps the numbers small; every sensible cap is reached long before
 
 
 class Cause(enum.Enum):
@@ -40,17 +43,50 @@ class Cause(enum.Enum):
     FAULT = enum.auto()
 
 
+class Growth(enum.StrEnum):
+    """How waits grow from one failure to the next."""
+
+    EXPONENTIAL = "exponential"
+    LINEAR = "linear"
+    FIBONACCI = "fibonacci"
+    FIXED = "fixed"
+
+
+def _fibonacci(count: int) -> int:
+    one, other = 0, 1
+    for _ in range(count):
+        one, other = other, one + other
+    return one
+
+
+FACTORS: Mapping[Growth, Callable[[int], int]] = {
+    Growth.EXPONENTIAL: lambda count: 2 ** (count - 1),
+    Growth.LINEAR: lambda count: count,
+    Growth.FIBONACCI: _fibonacci,
+    Growth.FIXED: lambda count: 1,
+}
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits that double from the first one up to a cap, each drawn from its upper half."""
+    """Waits that grow from the first one up to a cap.
+
+    Args:
+        first_s: Wait after the first failure, in seconds.
+        cap_s: Longest wait, in seconds.
+        growth: How they grow.
+        jitter: The part of each wait that is left to chance, from 0 to 1.
+    """
 
     first_s: float
     cap_s: float
+    growth: Growth = Growth.EXPONENTIAL
+    jitter: float = 0.5
 
     def delay_s(self, count: int, random: Callable[[], float]) -> float:
         """The wait after the `count`-th failure, in seconds; `random` gives numbers from 0 to 1."""
-        full = min(self.cap_s, self.first_s * 2 ** min(max(count, 1) - 1, DOUBLINGS_MAX))
-        return full * (0.5 + 0.5 * random())
+        full = min(self.cap_s, self.first_s * FACTORS[self.growth](min(max(count, 1), COUNT_MAX)))
+        return full * (1.0 - self.jitter + self.jitter * random())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,6 +100,14 @@ class Policy:
     death_backoff: Backoff = Backoff(first_s=1.0, cap_s=10.0)
     outage_backoff: Backoff = Backoff(first_s=0.2, cap_s=10.0)
     hint_max_s: float = 60.0  # no server may park a step for longer by its RetryInfo
+    codes: frozenset[str] | None = None  # what is tried again as a fault; None for all but the final ones
+
+    def cause(self, failure: jobs.Failure) -> Cause:
+        """What a failure says about the step that failed, where some codes are tried again and others are not."""
+        kind = cause(failure)
+        if self.codes is None or kind not in (Cause.FINAL, Cause.FAULT):
+            return kind
+        return Cause.FAULT if failure.code in self.codes else Cause.FINAL
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,7 +142,7 @@ def decide(
         random: Gives numbers from 0 to 1, for the jitter.
         hint_s: Shortest wait that the server asked for, in seconds.
     """
-    kind = cause(failure)
+    kind = policy.cause(failure)
     failures = step.failures + (kind in (Cause.FINAL, Cause.FAULT))
     deaths = step.worker_deaths + (kind is Cause.DEATH)
     outages = step.outages + (kind is Cause.OUTAGE)
@@ -113,3 +157,27 @@ def decide(
     }[kind]
     delay_s = max(wait.delay_s(count, random), min(hint_s, policy.hint_max_s))
     return Decision(jobs.StepState.READY, failures, deaths, outages, delay_s)
+
+
+class Budget:
+    """How fast steps of one service may be tried again: a bucket of tokens, of which each try takes one.
+
+    Args:
+        per_s: Tokens that come back in a second.
+        burst: Tokens that it holds.
+    """
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._per_s, self._burst = per_s, burst
+        self._tokens, self._then_s = float(burst), float("-inf")
+
+    def wait_s(self, now_s: float) -> float:
+        """Takes a token and says how long to wait until it is there, in seconds: no longer than all waiting steps take.
+
+        Args:
+            now_s: Monotonic time.
+        """
+        self._tokens = min(self._burst, self._tokens + max(0.0, now_s - self._then_s) * self._per_s)
+        self._then_s = max(self._then_s, now_s)
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens) / self._per_s

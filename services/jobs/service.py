@@ -18,7 +18,7 @@ from media import errors as media_errors
 from media import sessions
 from media.ingest import rules
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, flow, paging, room, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, notice, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -34,6 +34,16 @@ OVERLAY_FIELDS = ("title", "title_s", "hook", "hook_s", "progress_bar", "logo_ur
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Limits:
+    """What is taken: how many unfinished jobs, how much of them, which webhooks, and sources from where."""
+
+    jobs: int
+    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
+    targets: notice.Targets = dataclasses.field(default_factory=notice.Targets)
+    sources: rules.Rules = dataclasses.field(default_factory=lambda: rules.Rules.of(""))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Parts:
     """What the service stands on."""
 
@@ -43,9 +53,7 @@ class Parts:
     sweeper: sweep.Sweeper
     disks: disk.Disks
     clock: clock.Clock
-    job_limit: int
-    allowed: rules.Rules
-    bounds: room.Bounds = dataclasses.field(default_factory=room.Bounds)
+    limits: Limits
 
 
 class JobService(rpc.JobServiceServicer):
@@ -88,20 +96,22 @@ class JobService(rpc.JobServiceServicer):
         violations = [
             (f"{prefix}{name}", text)
             for prefix, item in zip(prefixes, submissions, strict=True)
-            for name, text in (*_submission_violations(item), *self._fetch_violations(item.spec))
+            for name, text in (*_submission_violations(item), *self._refused(item.spec))
         ]
         if violations:
             raise _invalid(violations)
         with failpoints.around("jobs.accept"):
-            accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.job_limit)
+            accepted = await self._store.submit(submissions, telemetry.carrier(), self._parts.limits.jobs)
         self._parts.scheduler.wake()
         return accepted
 
-    def _fetch_violations(self, spec: specs.Spec) -> Iterator[specs.Violation]:
-        """What is wrong with a source that has to be fetched: said at once, not by a step that fails."""
+    def _refused(self, spec: specs.Spec) -> Iterator[specs.Violation]:
+        """What this job manager does not allow, and another one might: said at once, not by a step that fails."""
+        limits = self._parts.limits
+        yield from ((f"spec.{name}", text) for name, text in limits.targets.violations(spec.webhook))
         if specs.fetched(spec.source_uri):
             try:
-                self._parts.allowed.checked(spec.source_uri)
+                limits.sources.checked(spec.source_uri)
             except media_errors.Refused as refusal:
                 yield "spec.source_uri", f"cannot be fetched: {refusal.message}"
 
@@ -146,7 +156,7 @@ class JobService(rpc.JobServiceServicer):
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Runs again what did not succeed."""
         with failpoints.around("jobs.retry"):
-            job = await self._store.retry(_checked_id(request.id), self._parts.job_limit)
+            job = await self._store.retry(_checked_id(request.id), self._parts.limits.jobs)
         self._parts.scheduler.wake()
         return self._message(job)
 
@@ -180,13 +190,15 @@ class JobService(rpc.JobServiceServicer):
             jobs=[pb.StateCount(state=f"STATE_{state}", count=count) for state, count in stats.jobs.items()],
             ready_steps=stats.ready_steps,
             running_steps=stats.running_steps,
-            job_limit=self._parts.job_limit,
+            job_limit=self._parts.limits.jobs,
             version=importlib.metadata.version("reelsmith"),
             flow=f"FLOW_{stats.flow.state}",
             pause_reason=stats.flow.reason,
             pause_time=_timestamp(stats.flow.since_us),
             spec_bytes=sum(load.spec_bytes for load in stats.loads),
-            spec_bytes_limit=self._parts.bounds.spec_bytes,
+            spec_bytes_limit=self._parts.limits.bounds.spec_bytes,
+            notices_waiting=stats.notices_waiting,
+            notices_given_up=stats.notices_given_up,
             tenants=[self._load(load) for load in sorted(stats.loads, key=lambda one: -one.jobs)[:TENANTS_MAX]],
         )
         if stats.oldest_ready_us is not None:
@@ -195,7 +207,7 @@ class JobService(rpc.JobServiceServicer):
         return message
 
     def _load(self, load: room.Load) -> pb.TenantLoad:
-        limit = self._parts.bounds.limit(load.tenant)
+        limit = self._parts.limits.bounds.limit(load.tenant)
         return pb.TenantLoad(tenant=load.tenant, jobs=load.jobs, spec_bytes=load.spec_bytes, job_limit=limit)
 
     def _message(self, job: jobs.Job) -> pb.Job:
@@ -297,7 +309,12 @@ def _spec(message: pb.JobSpec) -> specs.Spec:
         ),
         start_us=_time_us(message.start_time) if message.HasField("start_time") else 0,
         deadline_us=_time_us(message.deadline) if message.HasField("deadline") else 0,
+        webhook=_webhook(message.webhook) if message.HasField("webhook") else None,
     )
+
+
+def _webhook(message: pb.Webhook) -> specs.Webhook:
+    return specs.Webhook(message.url, message.secret) if message.secret else specs.Webhook(message.url)
 
 
 def _time_us(time: timestamp_pb2.Timestamp) -> int:
@@ -359,6 +376,7 @@ def _spec_message(spec: specs.Spec) -> pb.JobSpec:
         timelines=[f"FORMAT_{name}" for name in spec.timelines],
         start_time=_timestamp(spec.start_us or None),
         deadline=_timestamp(spec.deadline_us or None),
+        webhook=pb.Webhook(url=spec.webhook.url, secret=spec.webhook.secret) if spec.webhook else None,
     )
 
 

@@ -3,22 +3,54 @@
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
+import pydantic_settings
 
 from chassis import settings
-from services.jobs import dispatch, room
+from services.jobs import attempt, dispatch, notice, retry, room
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
-KindName = Literal["probe", "analyze", "propose", "export", "images", "report", "timelines"]
+SECRET_BYTES_MIN = 16  # what is shorter can be guessed
+KindName = Literal["fetch", "probe", "analyze", "propose", "export", "images", "report", "timelines"]
 TenantName = Annotated[str, pydantic.StringConstraints(pattern=f"^{specs.TENANT.pattern}$")]
+CodeName = Literal[
+    "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
+    "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "DATA_LOSS", "UNAUTHENTICATED",
+]  # fmt: skip
 Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
 Weight = Annotated[float, pydantic.Field(ge=0.01, le=1000)]  # beyond that one would wait for days for the other
+
+
+class Retry(pydantic.BaseModel):
+    """How a kind of step is tried again after faults; deaths of workers and outages keep their own rules."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    attempts: int = pydantic.Field(default=5, ge=1, le=100, description="Faults after which the step fails.")
+    growth: retry.Growth = pydantic.Field(
+        default=retry.Growth.EXPONENTIAL, description="How waits grow: exponential, linear, fibonacci or fixed."
+    )
+    first_s: float = pydantic.Field(default=1.0, gt=0, le=3600, description="Wait after the first fault, in seconds.")
+    cap_s: float = pydantic.Field(default=60.0, gt=0, le=86400, description="Longest wait, in seconds.")
+    jitter: float = pydantic.Field(default=0.5, ge=0, le=1, description="Part of each wait that is left to chance.")
+    codes: frozenset[CodeName] | None = pydantic.Field(
+        default=None, description="gRPC codes that are tried again; by default all but those of a wrong request."
+    )
+
+    @property
+    def policy(self) -> retry.Policy:
+        """The policy that says so."""
+        backoff = retry.Backoff(self.first_s, self.cap_s, self.growth, self.jitter)
+        return retry.Policy(faults_max=self.attempts, fault_backoff=backoff, codes=self.codes)
 
 
 class Settings(settings.Settings):
     """Values of the job manager: `REELSMITH_JOBS_<FIELD>`."""
 
-    model_config = settings.config("jobs")
+    model_config = pydantic_settings.SettingsConfigDict(
+        **settings.config("jobs"),
+        hide_input_in_errors=True,  # secrets may be among it
+    )
     name: ClassVar[str] = "jobs"
 
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -67,6 +99,20 @@ class Settings(settings.Settings):
         default=2, ge=1, le=1000, description="Reports, and timelines, that one exporter runs at once."
     )
 
+    retries: dict[KindName, Retry] = pydantic.Field(
+        default={},
+        description="How kinds of steps are tried again after faults, as JSON: "
+        '{"export": {"growth": "fibonacci", "attempts": 3, "first_s": 2}}.',
+    )
+    retries_per_s: float = pydantic.Field(
+        default=20.0,
+        gt=0,
+        le=10_000,
+        description="Steps of one service that are tried again in a second, on average.",
+    )
+    retries_burst: int = pydantic.Field(
+        default=100, ge=1, le=100_000, description="Steps of one service that are tried again without waiting for that."
+    )
     kind_limits: dict[KindName, Count] = pydantic.Field(
         default={}, description='Steps of a kind that run at once over all instances, as JSON: {"export": 8}.'
     )
@@ -93,6 +139,50 @@ class Settings(settings.Settings):
             kinds={jobs.Kind(name.upper()): count for name, count in self.kind_limits.items()},
             tenant=self.tenant_limit,
             tenants=self.tenant_limits,
+        )
+
+    webhook_origins: frozenset[str] = pydantic.Field(
+        default=frozenset(),
+        description='Origins that may be told about jobs, as JSON: ["https://hooks.example.com"]; empty for none, and '
+        "then jobs with a webhook are refused.",
+    )
+    webhook_secrets: dict[str, pydantic.SecretStr] = pydantic.Field(
+        default={},
+        description='What news is signed with, by name, as JSON: {"default": "whsec_..."}; base64 after `whsec_`, else '
+        "the text itself; at least 16 bytes.",
+    )
+
+    @pydantic.field_validator("webhook_origins")
+    @classmethod
+    def _origins(cls, found: frozenset[str]) -> frozenset[str]:
+        if wrong := [one for one in found if notice.origin(one) != one]:
+            raise ValueError(
+                f"{wrong[0]!r} is not an origin such as https://hooks.example.com or http://127.0.0.1:9000"
+            )
+        return found
+
+    @pydantic.field_validator("webhook_secrets")
+    @classmethod
+    def _secrets(cls, found: dict[str, pydantic.SecretStr]) -> dict[str, pydantic.SecretStr]:
+        for name, secret in found.items():
+            if not specs.NAME.fullmatch(name) or len(notice.key(secret.get_secret_value())) < SECRET_BYTES_MIN:
+                raise ValueError(f"{name!r}: 1 to 64 of `a-z 0-9 _ -`, and {SECRET_BYTES_MIN} bytes at least")
+        return found
+
+    @property
+    def targets(self) -> notice.Targets:
+        """Where news of jobs may go."""
+        secrets = {name: secret.get_secret_value() for name, secret in self.webhook_secrets.items()}
+        return notice.Targets(self.webhook_origins, secrets)
+
+    @property
+    def attempts(self) -> attempt.Rules:
+        """How long attempts may last, and what follows when they fail."""
+        return attempt.Rules(
+            self.lease_s,
+            self.attempt_max_s,
+            policies={jobs.Kind(name.upper()): one.policy for name, one in self.retries.items()},
+            budgets={name: retry.Budget(self.retries_per_s, self.retries_burst) for name in jobs.SERVICES.values()},
         )
 
     @property

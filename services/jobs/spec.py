@@ -53,6 +53,14 @@ class Duration:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told when the state of the job changes: a URL, and the name of the secret that signs the news."""
+
+    url: str
+    secret: str = "default"  # noqa: S105 - the name of one
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Spec:
     """What a job is to do. Zeros and empty texts mean the default until `resolved`.
 
@@ -101,6 +109,7 @@ class Spec:
     timelines: tuple[str, ...] = ()
     start_us: int = 0
     deadline_us: int = 0
+    webhook: Webhook | None = None
 
 
 def resolved(spec: Spec) -> Spec:
@@ -130,6 +139,7 @@ def violations(spec: Spec) -> list[Violation]:
         *dressing.overlay_violations(spec.overlays),
         *_edit_violations(spec),
         *_time_violations(spec),
+        *_webhook_violations(spec),
     ]
 
 
@@ -288,6 +298,16 @@ def _time_violations(spec: Spec) -> Iterator[Violation]:
             yield name, "must be a time after 1970 and before the year 10000"
     if 0 < spec.deadline_us <= spec.start_us:
         yield "deadline", "must be after start_time"
+
+
+def _webhook_violations(spec: Spec) -> Iterator[Violation]:
+    if spec.webhook is None:
+        return
+    url = spec.webhook.url
+    if len(url) > URI_LENGTH_MAX or not url.isprintable() or not url.startswith(("http://", "https://")):
+        yield "webhook.url", f"must be an http or https URL of at most {URI_LENGTH_MAX} printable characters"
+    if not NAME.fullmatch(spec.webhook.secret):
+        yield "webhook.secret", "must have 1 to 64 of `a-z 0-9 _ -`"
 
 
 def _range_violations(name: str, stretch: TimeRange) -> Iterator[Violation]:

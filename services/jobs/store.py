@@ -24,7 +24,7 @@ from typing import Any, Protocol, Self
 import failpoints
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, dispatch, lifecycle, lock, plan, retry, room
+from services.jobs import codec, dispatch, lifecycle, lock, notice, plan, retry, room
 from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -94,6 +94,8 @@ class Stats:
     oldest_ready_us: int | None
     flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
     loads: tuple[room.Load, ...] = ()
+    notices_waiting: int = 0
+    notices_given_up: int = 0
 
 
 class Database:
@@ -691,6 +693,7 @@ class Store:
                 f"job {job_id} is {job.state}: cancel it before deleting it", reason="JOB_NOT_ENDED"
             )
         db.all("delete_job", number=job.number)
+        db.all("delete_notices_of_job", job_id=job_id)
         db.all("insert_deletion", job_id=job_id, time_us=self._clock.wall_us())
         db.touched.append(job_id)
 
@@ -701,6 +704,42 @@ class Store:
     async def swept(self, job_id: str) -> None:
         """Records that the session of a deleted job is gone."""
         await self._write(functools.partial(_run, "set_swept", job_id=job_id))
+
+    # News for webhooks
+
+    async def outbox_due(self, limit: int) -> list[notice.Notice]:
+        """News that is to be delivered now, the oldest first."""
+
+        def run(db: Database) -> list[notice.Notice]:
+            rows = db.all("outbox_due", now_us=self._clock.monotonic_us(), limit=limit)
+            return [notice.Notice(**dict(row)) for row in rows]
+
+        return await self._read(run)
+
+    async def outbox_done(self, number: int) -> None:
+        """Records that news was delivered."""
+        await self._write(functools.partial(_run, "delete_notice", number=number))
+
+    async def outbox_failed(self, number: int, error: str, delay_s: float | None) -> None:
+        """Records that news was not delivered, and when the next try is; never again where there is no delay."""
+        not_before_us = self._clock.monotonic_us() + round((delay_s or 0.0) * lifecycle.SECOND_US)
+        values = {"error": error, "not_before_us": not_before_us, "given_up": int(delay_s is None)}
+        await self._write(functools.partial(_run, "delay_notice", number=number, **values))
+
+    def _notify(self, db: Database, change: lifecycle.Change) -> None:
+        """Puts news into the outbox for every event that changes the state of a job that names a webhook."""
+        job, hook = change.job, change.job.spec.webhook
+        row = db.one("job_state", number=job.number) if hook else None
+        if hook is None or row is None:
+            return
+        state = row["state"]
+        for event in change.events:
+            if event.delta.state.value != state:
+                db.all(
+                    "insert_notice", job_id=job.id, notice_id=notice.notice_id(job, event), url=hook.url,
+                    secret=hook.secret, body=notice.body(job, event),
+                )  # fmt: skip
+            state = event.delta.state.value
 
     # Reading
 
@@ -757,6 +796,7 @@ class Store:
 
     def _save(self, db: Database, change: lifecycle.Change) -> jobs.Job:
         job = change.job
+        self._notify(db, change)
         for event in change.events:
             db.all(
                 "insert_event", job_number=job.number, sequence=event.sequence, time_us=event.time_us,
@@ -801,6 +841,7 @@ class Store:
             left_us = min(max(end_us - now_us, 0), max(end_us - row["create_us"], 0))
             db.all("set_due", number=row["number"], due_us=monotonic_us + left_us)
         self._free(db, frozenset())
+        db.all("release_notices")
         for row in db.all("steps_in_back_off"):
             step = codec.step(row["body"])
             left_us = min(max((step.retry_us or 0) - now_us, 0), step.retry_delay_us)
@@ -861,6 +902,7 @@ def _event(row: sqlite3.Row) -> jobs.Event:
 def _stats(db: Database) -> Stats:
     steps = {row["state"]: row["count"] for row in db.all("step_counts")}
     oldest = db.one("oldest_ready")
+    news = {row["given_up"]: row["count"] for row in db.all("outbox_counts")}
     return Stats(
         jobs={jobs.JobState(row["state"]): row["count"] for row in db.all("job_counts")},
         ready_steps=steps.get(jobs.StepState.READY.value, 0),
@@ -868,4 +910,6 @@ def _stats(db: Database) -> Stats:
         oldest_ready_us=oldest["ready_us"] if oldest else None,
         flow=_flow(db),
         loads=_loads(db),
+        notices_waiting=news.get(0, 0),
+        notices_given_up=news.get(1, 0),
     )

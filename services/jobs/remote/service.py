@@ -23,16 +23,6 @@ from services.jobs import attempt, dressing, publication
 from services.jobs import job as jobs
 
 ANALYZER, EXPORTER = "analyzer", "exporter"
-SERVICES = {
-    jobs.Kind.FETCH: ANALYZER,
-    jobs.Kind.PROBE: ANALYZER,
-    jobs.Kind.ANALYZE: ANALYZER,
-    jobs.Kind.PROPOSE: ANALYZER,
-    jobs.Kind.EXPORT: EXPORTER,
-    jobs.Kind.IMAGES: EXPORTER,
-    jobs.Kind.REPORT: EXPORTER,
-    jobs.Kind.TIMELINES: EXPORTER,
-}
 NAMES = {
     ANALYZER: analyzer_pb2.DESCRIPTOR.services_by_name["AnalyzerService"].full_name,
     EXPORTER: exporter_pb2.DESCRIPTOR.services_by_name["ExporterService"].full_name,
@@ -71,7 +61,7 @@ class RemoteExecutor:
 
     def instances(self, kind: jobs.Kind) -> Sequence[str]:
         """Ids of the instances that can take a step of a kind now."""
-        return self._healthy[SERVICES[kind]]
+        return self._healthy[jobs.SERVICES[kind]]
 
     async def run(self) -> None:
         """Looks after the health of all instances until it is cancelled."""
@@ -90,7 +80,7 @@ class RemoteExecutor:
         Raises:
             errors.Error: The attempt failed.
         """
-        channel = self._channel(SERVICES[task.step.kind], instance)
+        channel = self._channel(jobs.SERVICES[task.step.kind], instance)
         place = f"jobs.call.{task.step.kind.lower()}"
         async with _pinging(channel, self._ping_s, report) as pings:
             with failpoints.around(place):

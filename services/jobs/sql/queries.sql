@@ -173,5 +173,31 @@ SELECT job_id FROM deletions WHERE swept = 0 LIMIT :limit;
 -- name: set_swept
 UPDATE deletions SET swept = 1 WHERE job_id = :job_id;
 
+-- name: job_state
+SELECT state FROM jobs WHERE number = :number;
+
+-- name: insert_notice
+INSERT INTO outbox (job_id, notice_id, url, secret, body) VALUES (:job_id, :notice_id, :url, :secret, :body);
+
+-- name: outbox_due
+SELECT number, job_id, notice_id, url, secret, body, attempts FROM outbox
+WHERE given_up = 0 AND not_before_us <= :now_us ORDER BY not_before_us, number LIMIT :limit;
+
+-- name: delete_notice
+DELETE FROM outbox WHERE number = :number;
+
+-- name: delay_notice
+UPDATE outbox SET attempts = attempts + 1, error = :error, not_before_us = :not_before_us, given_up = :given_up
+WHERE number = :number;
+
+-- name: release_notices
+UPDATE outbox SET not_before_us = 0 WHERE given_up = 0 AND not_before_us > 0;
+
+-- name: delete_notices_of_job
+DELETE FROM outbox WHERE job_id = :job_id AND given_up = 1;
+
+-- name: outbox_counts
+SELECT given_up, count(*) AS count FROM outbox GROUP BY given_up;
+
 -- name: write_pulse
 UPDATE pulse SET time_us = :time_us WHERE id = 1;

@@ -17,7 +17,7 @@ from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import server, testing
 from media import sessions
-from services.jobs import attempt, clock, deadline, disk, dispatch, room, scheduler, service, store, sweep
+from services.jobs import attempt, clock, deadline, disk, dispatch, notice, room, scheduler, service, store, sweep
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -71,6 +71,7 @@ async def serving(
     rules: dispatch.Rules | None = None,
     limit: int = 1,
     bounds: room.Bounds | None = None,
+    targets: notice.Targets | None = None,
 ) -> AsyncIterator[Desk]:
     """Runs a job manager, put together as `python -m services.jobs` does."""
     board, folder, executor = boards.Board(), sessions.Sessions(home), WaitingExecutor()
@@ -78,8 +79,9 @@ async def serving(
         attempts = attempt.Attempts(kept, folder, executor, board, attempt.Rules(5.0, 60.0))
         planner = scheduler.Scheduler(kept, executor, attempts, folder, dict.fromkeys(jobs.Kind, limit))
         parts = service.Parts(
-            kept, planner, board, sweep.Sweeper(kept, folder), disk.Disks((home,), 0), clock.Clock(), 100
-        )
+            kept, planner, board, sweep.Sweeper(kept, folder), disk.Disks((home,), 0), clock.Clock(),
+            service.Limits(100, bounds or room.Bounds(), targets or notice.Targets()),
+        )  # fmt: skip
         add = rpc.add_JobServiceServicer_to_server
         tasks = [asyncio.create_task(part.run()) for part in (planner, deadline.Deadlines(kept, planner))]
         try:
@@ -188,6 +190,21 @@ async def test_job_fails_at_its_deadline(tmp_path) -> None:
         await testing.wait_until(lambda: len(desk.executor.began) > 1)
         await asyncio.sleep(deadline.LOOK_S)
         assert pb.Job.STATE_SUCCEEDED == (await desk.ended(job.id)).state
+
+
+async def test_webhook_is_taken_only_where_it_is_allowed(tmp_path) -> None:
+    """With no origin allowed a job that names a webhook is refused; with one it says whom it tells."""
+    hook = pb.Webhook(url="https://hooks.example/x")
+    async with serving(tmp_path) as desk:
+        with pytest.raises(grpc.aio.AioRpcError, match="allows no webhooks") as refusal:
+            await desk.submit(webhook=hook)
+        assert grpc.StatusCode.INVALID_ARGUMENT is refusal.value.code()
+    targets = notice.Targets(frozenset({"https://hooks.example"}), {"default": "a secret that is long"})
+    async with serving(tmp_path, targets=targets) as desk:
+        job = await desk.submit(webhook=hook)
+        assert pb.Webhook(url=hook.url, secret="default") == job.spec.webhook
+        await desk.stub.CancelJob(pb.CancelJobRequest(id=job.id))
+        assert 1 <= (await desk.stub.GetQueueStats(pb.GetQueueStatsRequest())).notices_waiting
 
 
 async def test_times_that_make_no_sense_are_refused(tmp_path) -> None:

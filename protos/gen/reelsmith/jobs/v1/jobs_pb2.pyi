@@ -65,7 +65,7 @@ class Job(_message.Message):
     def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ..., fraction: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., trace_id: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "captions", "overlays", "mode", "video_codec", "edit", "manifest_uri", "language", "timelines", "start_time", "deadline")
+    __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "captions", "overlays", "mode", "video_codec", "edit", "manifest_uri", "language", "timelines", "start_time", "deadline", "webhook")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,7 @@ class JobSpec(_message.Message):
     TIMELINES_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
+    WEBHOOK_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     title: str
     count: int
@@ -148,7 +149,16 @@ class JobSpec(_message.Message):
     timelines: _containers.RepeatedScalarFieldContainer[_exporter_pb2.ExportTimelineRequest.Format]
     start_time: _timestamp_pb2.Timestamp
     deadline: _timestamp_pb2.Timestamp
-    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., captions: _Optional[_Union[_exporter_pb2.CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[_exporter_pb2.Overlays, _Mapping]] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., video_codec: _Optional[_Union[_exporter_pb2.VideoCodec, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., language: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    webhook: Webhook
+    def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., captions: _Optional[_Union[_exporter_pb2.CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[_exporter_pb2.Overlays, _Mapping]] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., video_codec: _Optional[_Union[_exporter_pb2.VideoCodec, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., language: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., deadline: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., webhook: _Optional[_Union[Webhook, _Mapping]] = ...) -> None: ...
+
+class Webhook(_message.Message):
+    __slots__ = ("url", "secret")
+    URL_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
+    url: str
+    secret: str
+    def __init__(self, url: _Optional[str] = ..., secret: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths")
@@ -360,7 +370,7 @@ class ResumeQueueRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class QueueStats(_message.Message):
-    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time", "spec_bytes", "spec_bytes_limit", "tenants")
+    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time", "spec_bytes", "spec_bytes_limit", "tenants", "notices_waiting", "notices_given_up")
     class Flow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         FLOW_UNSPECIFIED: _ClassVar[QueueStats.Flow]
@@ -383,6 +393,8 @@ class QueueStats(_message.Message):
     SPEC_BYTES_FIELD_NUMBER: _ClassVar[int]
     SPEC_BYTES_LIMIT_FIELD_NUMBER: _ClassVar[int]
     TENANTS_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_WAITING_FIELD_NUMBER: _ClassVar[int]
+    NOTICES_GIVEN_UP_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[StateCount]
     ready_steps: int
     running_steps: int
@@ -395,7 +407,9 @@ class QueueStats(_message.Message):
     spec_bytes: int
     spec_bytes_limit: int
     tenants: _containers.RepeatedCompositeFieldContainer[TenantLoad]
-    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spec_bytes: _Optional[int] = ..., spec_bytes_limit: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[TenantLoad, _Mapping]]] = ...) -> None: ...
+    notices_waiting: int
+    notices_given_up: int
+    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spec_bytes: _Optional[int] = ..., spec_bytes_limit: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[TenantLoad, _Mapping]]] = ..., notices_waiting: _Optional[int] = ..., notices_given_up: _Optional[int] = ...) -> None: ...
 
 class TenantLoad(_message.Message):
     __slots__ = ("tenant", "jobs", "spec_bytes", "job_limit")
