@@ -626,6 +626,10 @@ class Store:
         """Ids of deleted jobs whose sessions are still on disk."""
         return await self._read(lambda db: [row["job_id"] for row in db.all("unswept", limit=limit)])
 
+    async def deleted(self, job_id: str) -> bool:
+        """Whether a job of that id has been deleted."""
+        return await self._read(lambda db: db.one("deletion", job_id=job_id) is not None)
+
     async def swept(self, job_id: str) -> None:
         """Records that the session of a deleted job is gone."""
         await self._write(functools.partial(_run, "set_swept", job_id=job_id))

@@ -314,7 +314,8 @@ async def loaded(
             await asyncio.gather(keeper, return_exceptions=True)
         result.wrong.extend(load.wrong)
         result.wrong.extend(await settled(lane))
-        result.figures |= {"jobs": load.done + load.cancelled, "cancelled and run again": load.cancelled}
+        for name, count in {"jobs": load.done + load.cancelled, "cancelled and run again": load.cancelled}.items():
+            result.figures[name] = result.figures.get(name, 0) + count
 
 
 async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
