@@ -297,8 +297,7 @@ class Writer(threading.Thread):
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:  # the engine may have rolled back by itself
-            with failpoints.around("jobs.store.rollback"):
-                self._database.all("rollback")
+            self._database.all("rollback")
 
     def _deliver(self, batch: Sequence[Write]) -> None:
         for write in batch:
