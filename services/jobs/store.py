@@ -480,12 +480,12 @@ class Store:
 
     def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
-        for row in db.all("jobs_with_running_steps"):
-            job = _job_of(db, row["job_number"])
-            strays = [step.name for step in job.steps if step.state is jobs.StepState.RUNNING]
-            strays = [name for name in strays if (job.id, name) not in busy]
-            if strays:
-                self._save(db, lifecycle.interrupted(job, strays, self._clock.wall_us()))
+        strays: dict[int, list[str]] = {}
+        for row in db.all("running_steps"):
+            if (row["id"], row["name"]) not in busy:
+                strays.setdefault(row["job_number"], []).append(row["name"])
+        for number, names in strays.items():
+            self._save(db, lifecycle.interrupted(_job_of(db, number), names, self._clock.wall_us()))
 
     def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
