@@ -6,10 +6,10 @@ STAMP := $(VENV)/.setup
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check protos bench clean
+.PHONY: help setup demo up down test check chaos chaos-full protos bench clean
 
 help:  ## Print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP)  ## Install everything into .venv, from the lock file
 
@@ -40,6 +40,12 @@ check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packag
 
 protos: setup  ## Generate the stubs from the protos
 	@sh protos/generate.sh
+
+chaos: setup  ## Kill, freeze and fail the job manager for five minutes; the report is out/chaos/report.md
+	@python -m tests.chaos.harness
+
+chaos-full: setup  ## The same for half an hour
+	@python -m tests.chaos.harness --full
 
 bench: setup  ## Measure every figure of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; python "$$script"; done

@@ -34,7 +34,6 @@ PLACES = {
     "jobs.store.migrate": "the layout of the store is brought up to date",
     "jobs.store.write": "one write runs inside the common transaction",
     "jobs.store.commit": "the transaction is committed: one fsync",
-    "jobs.store.rollback": "a transaction that the disk refused is undone",
     "jobs.store.deliver": "those who wait hear that their write is on disk",
     # services/jobs: the way of an attempt
     "jobs.accept": "a submission is stored",

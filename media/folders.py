@@ -208,12 +208,13 @@ def sweep(root: str | os.PathLike[str], age_min_s: float, now_s: float) -> int:
         How many were removed.
     """
     removed = 0
-    for _, _, files, folder in os.fwalk(root, follow_symlinks=False):
-        for name in files:
-            if name.startswith(TEMPORARY_PREFIX) and now_s - _modified_s(name, folder, now_s) >= age_min_s:
-                with contextlib.suppress(FileNotFoundError), failpoints.around("media.sweep.unlink"):
-                    os.unlink(name, dir_fd=folder)
-                    removed += 1
+    with contextlib.suppress(FileNotFoundError):  # the folder itself is gone already, or goes meanwhile
+        for _, _, files, folder in os.fwalk(root, follow_symlinks=False):
+            for name in files:
+                if name.startswith(TEMPORARY_PREFIX) and now_s - _modified_s(name, folder, now_s) >= age_min_s:
+                    with contextlib.suppress(FileNotFoundError), failpoints.around("media.sweep.unlink"):
+                        os.unlink(name, dir_fd=folder)
+                        removed += 1
     return removed
 
 

@@ -1,6 +1,7 @@
 """Jobs as JSON text, as the store keeps them: stable, readable, and equal for equal values."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Any
@@ -9,11 +10,27 @@ from services.jobs import dressing
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
+SPECS_KEPT = 256  # a job is read at each of its steps, and has one specification: some megabytes at most
+
 
 def dumps(value: Any) -> str:
     """A dataclass of this package, or plain data, as canonical JSON."""
-    data = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return ENCODER.encode(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are: the encoder comes back for what is in them. `asdict` would copy it all."""
+    return {name: getattr(value, name) for name in _names(type(value))}
+
+
+@functools.cache  # as many as there are classes
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_fields
+)  # made once: it costs as much as a small document
 
 
 def digest(spec: specs.Spec) -> str:
@@ -21,10 +38,11 @@ def digest(spec: specs.Spec) -> str:
 
     What is not said does not count: a field that a later version adds leaves the keys of accepted requests as they are.
     """
-    said = {name: value for name, value in dataclasses.asdict(spec).items() if value}
+    said = {name: value for name, value in _fields(spec).items() if value}
     return hashlib.sha256(dumps(said).encode()).hexdigest()
 
 
+@functools.lru_cache(SPECS_KEPT)
 def spec(text: str) -> specs.Spec:
     """The specification of a text that `dumps` made."""
     data = json.loads(text)

@@ -308,8 +308,7 @@ class Writer(threading.Thread):
 
     def _roll_back(self) -> None:
         if self._database.in_transaction:  # the engine may have rolled back by itself
-            with failpoints.around("jobs.store.rollback"):
-                self._database.all("rollback")
+            self._database.all("rollback")
 
     def _deliver(self, batch: Sequence[Write]) -> None:
         for write in batch:
@@ -532,12 +531,12 @@ class Store:
 
     def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
-        for row in db.all("jobs_with_running_steps"):
-            job = _job_of(db, row["job_number"])
-            strays = [step.name for step in job.steps if step.state is jobs.StepState.RUNNING]
-            strays = [name for name in strays if (job.id, name) not in busy]
-            if strays:
-                self._save(db, lifecycle.interrupted(job, strays, self._clock.wall_us()))
+        strays: dict[int, list[str]] = {}
+        for row in db.all("running_steps"):
+            if (row["id"], row["name"]) not in busy:
+                strays.setdefault(row["job_number"], []).append(row["name"])
+        for number, names in strays.items():
+            self._save(db, lifecycle.interrupted(_job_of(db, number), names, self._clock.wall_us()))
 
     def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
@@ -700,6 +699,10 @@ class Store:
     async def unswept(self, limit: int) -> list[str]:
         """Ids of deleted jobs whose sessions are still on disk."""
         return await self._read(lambda db: [row["job_id"] for row in db.all("unswept", limit=limit)])
+
+    async def deleted(self, job_id: str) -> bool:
+        """Whether a job of that id has been deleted."""
+        return await self._read(lambda db: db.one("deletion", job_id=job_id) is not None)
 
     async def swept(self, job_id: str) -> None:
         """Records that the session of a deleted job is gone."""

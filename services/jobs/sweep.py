@@ -11,6 +11,7 @@ from services.jobs import publication
 from services.jobs import store as stores
 
 BATCH = 100  # deleted jobs per look into the store: bounds the memory, not the work
+TRIES, PAUSE_S = 5, 0.2  # an attempt that is being stopped may still write into the session for a moment
 TEMPORARY_AGE_S = 3600.0  # no honest write takes an hour; a younger file may still be written
 
 logger = logging.getLogger(__name__)
@@ -34,12 +35,16 @@ class Sweeper:
         Returns:
             Whether it is gone.
         """
-        try:
-            with failpoints.around("jobs.sweep.delete"):
-                await asyncio.to_thread(self._sessions.delete, job_id)
-        except (media_errors.MediaError, OSError) as error:
-            logger.warning("session %s of a deleted job stays for now: %s", job_id, error)
-            return False
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                with failpoints.around("jobs.sweep.delete"):
+                    await asyncio.to_thread(self._sessions.delete, job_id)
+                break
+            except (media_errors.MediaError, OSError) as error:
+                if not left:
+                    logger.warning("session %s of a deleted job stays for now: %s", job_id, error)
+                    return False
+            await asyncio.sleep(PAUSE_S)
         with failpoints.around("jobs.sweep.record"):
             await self._store.swept(job_id)
         return True
@@ -49,7 +54,7 @@ class Sweeper:
         try:
             await self._deleted()
             for session_id in await asyncio.to_thread(self._sessions.list):
-                await self._attempts(session_id)
+                await self._session(session_id)
             await asyncio.to_thread(self._sessions.sweep, TEMPORARY_AGE_S)
         except (errors.Error, media_errors.MediaError, OSError) as error:
             logger.warning("the sweep ended early, the next start goes on: %s", error)
@@ -59,10 +64,15 @@ class Sweeper:
         while done and (found := await self._store.unswept(BATCH)):  # each turn leaves fewer, or ends it
             done = all([await self.delete(job_id) for job_id in found])
 
-    async def _attempts(self, session_id: str) -> None:
+    async def _session(self, session_id: str) -> None:
         try:
             job = await self._store.get(session_id)
         except errors.NotFound:
-            return  # not a session of ours
-        with failpoints.around("jobs.sweep.clear"):
-            await asyncio.to_thread(publication.clear, self._sessions, job)
+            if await self._store.deleted(session_id):  # an attempt that was being stopped has made it anew
+                await self.delete(session_id)
+            return
+        try:
+            with failpoints.around("jobs.sweep.clear"):
+                await asyncio.to_thread(publication.clear, self._sessions, job)
+        except (media_errors.MediaError, OSError) as error:  # such as a session that is deleted meanwhile
+            logger.warning("session %s is not swept now: %s", session_id, error)

@@ -32,6 +32,7 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "pairs": at_pairs,
         "kills": lambda: phases.kills(bench, 40 * k, many),
         "stops": lambda: phases.stops(bench, 20 * k, many),
+        "late-results": lambda: phases.late_results(bench, 20 * k),
         "disk-errors": lambda: phases.disk_errors(bench, 25 * k, many),
         "full-disk": lambda: phases.full_disk(bench, 3 * k),
         "power-cuts": lambda: phases.power_cuts(bench, 4.0, 200 * k),
@@ -40,7 +41,7 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "poison": lambda: phases.poison(bench, 40 * k),
         "overload": lambda: phases.overload(bench, 3.0 * k),
         "no-rename": lambda: phases.in_place(bench, 15),
-        "no-token": lambda: phases.stops(bench, 10 * k, 20 * k, "no_token"),
+        "no-token": lambda: phases.late_results(bench, 20 * k, "no_token"),
         "no-fsync": lambda: phases.power_cuts(bench, 3.0, 50 * k, "no_fsync", "control: synchronous NORMAL"),
         "no-file-sync": lambda: phases.power_cuts(bench, 3.0, 50 * k, "no_file_sync", "control: no fsync of files"),
     }

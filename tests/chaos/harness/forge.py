@@ -51,6 +51,8 @@ def main() -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
                 become(json.loads(line))
+            except SystemExit as end:  # says why it cannot run
+                print(end.code, file=sys.stderr, flush=True)
             finally:
                 os._exit(0)
         print(pid, flush=True)

@@ -160,9 +160,10 @@ def _write(folder: Folder, target: pathlib.Path, chance: Callable[[], float], kn
         (target / name).write_bytes(known[id(node)])
 
 
-def moments(changes: list[Record], count: int, draw: random.Random) -> list[int]:
-    """Moments between the changes, more where there are more of them."""
-    return sorted(draw.choice(changes).end_ns + draw.randrange(2000) for _ in range(count))
+def moments(changes: list[Record], accepted: list[int], count: int, draw: random.Random) -> list[int]:
+    """Moments of a power cut: half of them anywhere between two changes, half just after something was accepted."""
+    anywhere = [draw.choice(changes).end_ns + draw.randrange(2000) for _ in range(count - count // 2)]
+    return sorted([*anywhere, *(draw.choice(accepted) for _ in range(count // 2))])
 
 
 def played(
@@ -180,8 +181,8 @@ def played(
 
 
 def chances(draw: random.Random) -> Callable[[], float]:
-    """How much of what no fsync covers survives: nothing, everything, or some of it."""
-    return draw.choice([lambda: 0.0, lambda: 1.0, draw.random, draw.random])
+    """How much of what no fsync covers survives: nothing, or some of it."""
+    return draw.choice([lambda: 0.0, draw.random])
 
 
 def remove(folder: pathlib.Path) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import random
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
@@ -26,11 +27,12 @@ from tests.chaos.harness.lane import WHOLE, Fault, Lane
 
 ROUNDS_PER_FOLDER = 20  # a store is used for some rounds, checked, and thrown away: starts sweep every session
 LEASE_S = 0.5
+MEMORY = pathlib.Path("/dev/shm")  # images are written and thrown away by the hundred
 CLEAN_S = 20.0  # until the last sweep has removed what the dead left
+SABOTAGED_S = 2.0  # a control does not become right by waiting
 WRITES, SYNCS, NAMES, CUTS = 1, 2, 4, 8
 KINDS = {"write": WRITES, "fsync": SYNCS, "name": NAMES, "truncate": CUTS}
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
-BY_FAKES = ("media.folder.", "media.replace.")
 BY_DOCUMENTS = ("media.upload.", "live.", "media.replace.", "media.folder.")
 BY_CONFIG = ("config.",)
 
@@ -91,6 +93,10 @@ class Bench:
         home.mkdir(parents=True)
         return home
 
+    def scratch(self) -> pathlib.Path:
+        """A fresh folder in memory, where there is one."""
+        return pathlib.Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else self.folder))
+
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that so many are not above; 0 where there is none."""
@@ -108,10 +114,10 @@ def torn(lane: Lane) -> list[str]:
     return [str(path.relative_to(lane.disk)) for path in lane.finals() if not history.whole(path)]
 
 
-async def settled(lane: Lane) -> list[str]:
+async def settled(lane: Lane, patience_s: float = CLEAN_S) -> list[str]:
     """What is wrong with a lane that is left in peace, after the sweep of a last start."""
     wrong = ["never looked at"]
-    end = time.monotonic() + CLEAN_S
+    end = time.monotonic() + patience_s
     async with lane.kept():
         while wrong and time.monotonic() < end:
             await asyncio.sleep(0.05)
@@ -131,24 +137,24 @@ async def rounds(
 ) -> None:  # fmt: skip
     """Runs cases, some lanes side by side, until all are done or the time is up."""
     end = time.monotonic() + budget_s
-    waiting = collections.deque(enumerate(cases))
+    waiting, skipped = collections.deque(enumerate(cases)), []
 
     async def lane_of_rounds() -> None:
         while waiting and time.monotonic() < end:
+            mine = [waiting.popleft() for _ in range(min(per_folder, math.ceil(len(waiting) / bench.lanes)))]
             home = bench.home()
             async with Lane(bench.forge, home, 2, sabotage) as lane:
                 lane.on_death.append(lambda lane=lane: result.wrong.extend(f"torn: {path}" for path in torn(lane)))
-                for _ in range(per_folder):
-                    if not waiting or time.monotonic() > end:
-                        break
-                    number, (label, case) = waiting.popleft()
+                while mine and time.monotonic() < end:
+                    number, (label, case) = mine.pop(0)
                     await one_round(lane, result, f"round-{number}", label, case, job)
-                result.wrong.extend(await settled(lane))
+                result.wrong.extend(await settled(lane, SABOTAGED_S if sabotage else CLEAN_S))
+            skipped.extend(mine)
             if not result.wrong:
                 shutil.rmtree(home)
 
     await asyncio.gather(*(lane_of_rounds() for _ in range(bench.lanes)))
-    result.figures["left out for want of time"] = len(waiting)
+    result.figures["left out for want of time"] = len(waiting) + len(skipped)
 
 
 async def one_round(
@@ -218,16 +224,13 @@ async def points(bench: Bench, counts: collections.Counter[str], budget_s: float
 
 
 async def first_starts(bench: Bench) -> Result:
-    """kill -9 at the failpoints of a start that finds no store yet, and of a transaction that the disk refuses."""
+    """kill -9 at the failpoints of a start that finds no store yet."""
     result = Result("first starts")
     cases = [
         (point, Case((rules(point, 1),)))
         for place in ("jobs.lock", "jobs.store.migrate", "jobs.store.write", "jobs.store.commit", "media.folder.make")
         for point in (f"{place}.before", f"{place}.after")
     ]
-    refusal = ("disk_fail", "LOG", "ROOT", WRITES, 20, errno.EIO, "", "jobs.sqlite3-wal")
-    for side in ("before", "after"):
-        cases.append((f"rollback {side}", Case((Fault(f"jobs.store.rollback.{side}=kill", refusal),))))
     await rounds(bench, result, cases, 120, per_folder=1)
     return result
 
@@ -296,12 +299,10 @@ class Load:
 
 
 @contextlib.asynccontextmanager
-async def loaded(
-    bench: Bench, result: Result, fault: Fault = WHOLE, sabotage: str = "", callers: int = 3
-) -> AsyncIterator[Lane]:
+async def loaded(bench: Bench, result: Result, fault: Fault = WHOLE, callers: int = 3) -> AsyncIterator[Lane]:
     """A lane under load inside the block; after it every job has to end, and all is looked at."""
     settings = {"REELSMITH_JOBS_LEASE_S": str(LEASE_S)}
-    async with Lane(bench.forge, bench.home(), 2, sabotage, settings) as lane:
+    async with Lane(bench.forge, bench.home(), 2, settings=settings) as lane:
         load = Load(lane, bench.draw(result.name), callers)
         lane.on_death.append(lambda: result.wrong.extend(f"torn: {path}" for path in torn(lane)))
         async with lane.kept([fault] * 10_000 if fault != WHOLE else []):
@@ -314,7 +315,8 @@ async def loaded(
             await asyncio.gather(keeper, return_exceptions=True)
         result.wrong.extend(load.wrong)
         result.wrong.extend(await settled(lane))
-        result.figures |= {"jobs": load.done + load.cancelled, "cancelled and run again": load.cancelled}
+        for name, count in {"jobs": load.done + load.cancelled, "cancelled and run again": load.cancelled}.items():
+            result.figures[name] = result.figures.get(name, 0) + count
 
 
 async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
@@ -343,13 +345,35 @@ async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
     return result
 
 
-async def stops(bench: Bench, budget_s: float, limit: int, sabotage: str = "") -> Result:
+async def late_results(bench: Bench, count: int, sabotage: str = "") -> Result:
+    """Jobs are cancelled while a result is on its way to the store: it comes too late, and is not recorded."""
+    result = Result("control: no token check" if sabotage else "late results")
+    slow = Fault("media.link.rename.before=delay(0.3)@1+")
+
+    async def one(lane: Lane, number: int) -> None:
+        job = await lane.submit(f"late-{number}")
+        published = lane.disk / "sessions" / job.id / "metadata"
+        await testing.wait_until(lambda: any(published.glob(".tmp-*")), 30, "a result is being published")
+        await lane.ask(lane.stub.CancelJob, pb.CancelJobRequest(id=job.id))
+        result.tried += 1
+
+    async with Lane(bench.forge, bench.home(), 2, sabotage) as lane:
+        async with lane.kept([slow]):
+            await asyncio.gather(*(one(lane, number) for number in range(count)))
+            await asyncio.sleep(1.0)  # for results that are on their way
+        result.wrong.extend(await settled(lane, SABOTAGED_S if sabotage else CLEAN_S))
+        result.fired = (lane.home / "jobs.log").read_text().count("comes too late")
+        result.figures["refused as too late"] = result.fired
+    return result
+
+
+async def stops(bench: Bench, budget_s: float, limit: int) -> Result:
     """SIGSTOP of the manager or a fake for longer than a lease, while publishing is slow and jobs are cancelled."""
-    result, draw = Result("control: no token check" if sabotage else "stops"), bench.draw("stops at")
+    result, draw = Result("stops"), bench.draw("stops at")
     end = time.monotonic() + budget_s
     while time.monotonic() < end and result.tried < limit:
         slow = Fault("media.link.rename.before=delay(0.05)@1+")
-        async with loaded(bench, result, slow, sabotage, callers=4) as lane:
+        async with loaded(bench, result, slow, callers=4) as lane:
             lane.log.unlink(missing_ok=True)
             for _ in range(min(25, limit)):
                 if time.monotonic() > end or result.tried >= limit:
@@ -453,9 +477,9 @@ async def power_cuts(bench: Bench, seconds: float, count: int, sabotage: str = "
     """Images of the disk at moments of chance: what was accepted is there, what is recorded has its file."""
     result, draw = Result(name), bench.draw("power cuts")
     recording = await recorded(bench, seconds, sabotage)
-    at = images.moments(recording.changes, count, draw)
+    at = images.moments(recording.changes, [when for when, _ in recording.accepted], count, draw)
     red = 0
-    target = bench.home() / "image"
+    target = bench.scratch() / "image"
     for moment, disk in images.played(recording.lane.disk, ("sessions", "state"), recording.changes, at):
         disk.write(target, images.chances(draw))
         wrong = list(_cut(target, [job for when, job in recording.accepted if when <= moment]))
@@ -464,6 +488,7 @@ async def power_cuts(bench: Bench, seconds: float, count: int, sabotage: str = "
         result.tried, result.fired = result.tried + 1, result.fired + 1
         images.remove(target)
         await asyncio.sleep(0)
+    target.parent.rmdir()
     result.figures = {"red images": red, "changes of the disk": len(recording.changes), "jobs": len(recording.accepted)}
     return result
 
@@ -502,14 +527,19 @@ async def _documents_round(bench: Bench, result: Result, home: pathlib.Path, fau
         await asyncio.wait_for(process.ended.wait(), lanes.PATIENCE_S)
         if not work.live_document_whole(home / "live.json"):
             result.wrong.append(f"{fault.failpoints}: the document is torn")
-    fired = log.exists()
-    result.tried, result.fired = result.tried + fired, result.fired + fired
-    if fired:
-        result.reached[fault.failpoints.partition("=")[0]] += 1
+    fired = _note(result, log)
     good = (home / "done").exists() and expected == (home / "upload-done").read_text()
     if not good or json.loads((home / "live.json").read_text())["version"] != 5:
         result.wrong.append(f"{fault.failpoints}: {(home / 'log').read_text()[-500:]}")
     return fired
+
+
+def _note(result: Result, log: pathlib.Path) -> bool:
+    """Counts what a log says; returns whether it says anything."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    result.tried, result.fired = result.tried + bool(lines), result.fired + bool(lines)
+    result.reached.update(line.split()[0] for line in lines)
+    return bool(lines)
 
 
 async def configuration_killed(bench: Bench, budget_s: float) -> Result:
@@ -560,11 +590,16 @@ async def _configuration_round(bench: Bench, result: Result, fault: Fault) -> bo
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await process.kill()
-    fired = log.exists()
-    result.tried, result.fired = result.tried + fired, result.fired + fired
-    if fired:
-        result.reached[fault.failpoints.partition("=")[0]] += 1
-    return fired
+    return _note(result, log)
+
+
+async def counted(bench: Bench, result: Result, what: str) -> None:
+    """Which failpoints the work of a process passes that has no manager: `documents` or `config`."""
+    everything = Fault("*=count")
+    if what == "documents":
+        await _documents_round(bench, result, bench.home(), everything, documents.expected())
+    else:
+        await _configuration_round(bench, result, everything)
 
 
 async def poison(bench: Bench, jobs: int) -> Result:

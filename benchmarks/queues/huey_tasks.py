@@ -1,0 +1,24 @@
+"""A no-op of Huey on SQLite with fsync; run with a count it enqueues so many and prints the seconds."""
+
+import os
+import sys
+import time
+
+import huey as hueys
+from stamp import stamp
+
+huey = hueys.SqliteHuey(filename=os.environ["HUEY"], fsync=True, results=False)
+
+
+@huey.task(name="noop")
+def noop() -> None:
+    """Nothing."""
+    stamp()
+
+
+if __name__ == "__main__":
+    noop()
+    begin = time.monotonic()
+    for _ in range(int(sys.argv[1]) - 1):
+        noop()
+    print(time.monotonic() - begin)
