@@ -6,6 +6,8 @@ import re
 import weakref
 
 from chassis import errors
+from gateway import tenants
+from media import errors as media_errors
 from media import sessions
 
 PIECE_BYTES_MAX = 1 << 20  # as the API says
@@ -54,15 +56,18 @@ class Uploads:
             raise invalid("file_name", f"has {len(file_name)} characters, {FILE_NAME_LENGTH_MAX} are allowed")
         if upload_id:
             return await self.get(upload_id)
-        return await asyncio.to_thread(self._store.create)
+        return await asyncio.to_thread(self._store.create, tenants.mine())
 
     async def get(self, upload_id: str) -> sessions.Upload:
         """How far an upload is.
 
         Raises:
-            media.errors.NotThere: There is no such upload.
+            media.errors.NotThere: There is no such upload, or it is another tenant's.
         """
-        return await asyncio.to_thread(self._store.get, upload_id)
+        found = await asyncio.to_thread(self._store.get, upload_id)
+        if tenants.mine() and not tenants.owned(await asyncio.to_thread(self._store.owner, upload_id)):
+            raise media_errors.NotThere(f"there is no upload {upload_id}", metadata={"path": f"upload {upload_id}"})
+        return found
 
     async def take(self, upload_id: str, piece: Piece) -> sessions.Upload:
         """Adds a piece; it is on disk when this returns.
