@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, render, suite
+from client.commands import analyze, certificates, clip, config, demo, jobs, keys, render, suite
 
 app = typer.Typer(
     name="reelsmith",
@@ -16,6 +16,8 @@ app.command()(render.render)
 app.command()(analyze.analyze)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
+app.add_typer(certificates.app, name="certificates")
 app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)

@@ -20,12 +20,14 @@ class Place:
         config: Host and port of the configuration service.
         named: Whether someone named it; else it is only where a suite would be.
         passing: Whether the suite ends with this run.
+        certificates: Folder of its certificates; empty where it has none, or where they are not known.
     """
 
     gateway: str
     config: str
     named: bool
     passing: bool = False
+    certificates: str = ""
 
 
 def find(gateway: str = "", config: str = "") -> Place:
@@ -39,10 +41,12 @@ def find(gateway: str = "", config: str = "") -> Place:
     config = config or os.environ.get("REELSMITH_CONFIG", "")
     written = state(home())
     processes = {process["service"]: process["address"] for process in written.get("processes", [])}
+    own = {written.get("gateway"), processes.get("config")}
     return Place(
         gateway=gateway or written.get("gateway") or GATEWAY,
         config=config or processes.get("config") or CONFIG,
         named=bool(gateway),
+        certificates=written.get("certificates", "") if {gateway, config} - {""} <= own else "",
     )
 
 

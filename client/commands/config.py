@@ -41,7 +41,7 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}  # of the lines of a difference
 
 
 def _connected(service: str, environment: str) -> contextlib.AbstractAsyncContextManager[config.Config]:
-    return config.connect(session.config_address(service), environment)
+    return session.configuration(service, environment)
 
 
 def _describe(version: pb.Config) -> str:

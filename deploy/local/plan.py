@@ -5,6 +5,7 @@ import pathlib
 import sys
 from collections.abc import Mapping, Sequence
 
+from chassis.identity import transport
 from deploy.local import ports
 
 # Service, standard port, module. The order is that of starting.
@@ -29,6 +30,7 @@ class Options:
     Attributes:
         home: Folder of everything that it keeps.
         instances: How many instances of a service; one where it is not named.
+        tls: Whether connections between the processes are encrypted and proven, with certificates of the home.
         ephemeral: Whether ports are chosen freely instead of the standard ones.
         grace_s: How long a process may take to stop before it is killed.
         start_timeout_s: How long all processes may take until they serve.
@@ -37,8 +39,14 @@ class Options:
     home: pathlib.Path
     instances: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ephemeral: bool = False
+    tls: bool = False
     grace_s: float = 10.0
     start_timeout_s: float = 90.0
+
+    @property
+    def certificates(self) -> pathlib.Path | None:
+        """Where the certificates are; None without."""
+        return self.home / "certificates" if self.tls else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Program:
         command: Program and arguments.
         port: Port of its gRPC server.
         metrics_port: Port of its metrics; 0 where it has none.
+        health_port: Port that answers health checks without a certificate; 0 where its own port does.
         environment: What is set on top of the launcher's own environment.
     """
 
@@ -59,12 +68,18 @@ class Program:
     command: tuple[str, ...]
     port: int
     metrics_port: int = 0
+    health_port: int = 0
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def address(self) -> str:
         """Host and port of the server."""
         return f"{ports.HOST}:{self.port}"
+
+    @property
+    def health_address(self) -> str:
+        """Host and port that health checks are answered at."""
+        return f"{ports.HOST}:{self.health_port or self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +104,7 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
     ]
     chosen = _ports(named, options.ephemeral)
     shared = _shared(options, discovery, named, chosen)
+    health = ports.free(len(named)) if options.tls else [0] * len(named)
     return tuple(
         Program(
             name=name,
@@ -96,9 +112,14 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
             command=(sys.executable, "-m", module),
             port=port,
             metrics_port=metrics_port,
-            environment={**shared, **_own(options, name, service, port, metrics_port)},
+            health_port=health_port,
+            environment={
+                **shared,
+                **_own(options, name, service, port, metrics_port),
+                **_proven(options, service, health_port),
+            },
         )
-        for (name, service, _, module), (port, metrics_port) in zip(named, chosen, strict=True)
+        for (name, service, _, module), (port, metrics_port), health_port in zip(named, chosen, health, strict=True)
     )
 
 
@@ -142,4 +163,17 @@ def _own(options: Options, name: str, service: str, port: int, metrics_port: int
         f"{prefix}_PORT": str(port),
         f"{prefix}_METRICS_PORT": str(metrics_port),
         f"{prefix}_STATE_DIR": str(options.home / "state" / name),
+    }
+
+
+def _proven(options: Options, service: str, health_port: int) -> dict[str, str]:
+    """Where a process finds its certificate, and how it is asked by whoever has none."""
+    if options.certificates is None:
+        return {}
+    files, prefix = transport.of(options.certificates, service), f"REELSMITH_{service.upper()}"
+    return {
+        f"{prefix}_TLS_CA": str(files.ca),
+        f"{prefix}_TLS_CERTIFICATE": str(files.certificate),
+        f"{prefix}_TLS_KEY": str(files.key),
+        f"{prefix}_HEALTH_PORT": str(health_port),
     }

@@ -30,6 +30,7 @@ class Process:
     metrics_address: str
     log: str
     restarts: int = 0
+    health_address: str = ""
 
     @property
     def identity(self) -> identity.Identity:
@@ -49,6 +50,7 @@ class Suite:
         launcher: The process that supervises the others.
         processes: The others.
         error: Why the suite failed; empty otherwise.
+        certificates: Folder of the certificates of its processes; empty without.
     """
 
     phase: str
@@ -58,6 +60,7 @@ class Suite:
     launcher: identity.Identity
     processes: tuple[Process, ...] = ()
     error: str = ""
+    certificates: str = ""
 
 
 def write(home: pathlib.Path, suite: Suite) -> None:
@@ -93,7 +96,8 @@ def parse(document: dict[str, Any]) -> Suite:
     """A suite from its document."""
     fields = {name: document[name] for name in ("phase", "gateway", "discovery", "consul", "error")}
     processes = tuple(Process(**process) for process in document["processes"])
-    return Suite(launcher=identity.Identity(**document["launcher"]), processes=processes, **fields)
+    launcher, certificates = identity.Identity(**document["launcher"]), document.get("certificates", "")
+    return Suite(launcher=launcher, processes=processes, certificates=certificates, **fields)
 
 
 def forget(home: pathlib.Path) -> None:
