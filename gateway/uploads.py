@@ -64,9 +64,9 @@ class Uploads:
         Raises:
             media.errors.NotThere: There is no such upload, or it is another tenant's.
         """
-        found = await asyncio.to_thread(self._store.get, upload_id)
-        if tenants.mine() and not tenants.owned(await asyncio.to_thread(self._store.owner, upload_id)):
-            raise media_errors.NotThere(f"there is no upload {upload_id}", metadata={"path": f"upload {upload_id}"})
+        found, owner = await asyncio.to_thread(self._found, upload_id)
+        if found is None or not tenants.owned(owner):  # in the same words: nobody learns what others have
+            raise media_errors.NotThere(f"there is no upload {upload_id}", metadata={"upload_id": upload_id})
         return found
 
     async def take(self, upload_id: str, piece: Piece) -> sessions.Upload:
@@ -90,6 +90,12 @@ class Uploads:
         lock = self._locks.setdefault(upload_id, asyncio.Lock())
         async with lock:
             return await asyncio.to_thread(self._write, upload_id, piece)
+
+    def _found(self, upload_id: str) -> tuple[sessions.Upload | None, str]:
+        try:
+            return self._store.get(upload_id), self._store.owner(upload_id)
+        except media_errors.NotThere:
+            return None, ""
 
     def _write(self, upload_id: str, piece: Piece) -> sessions.Upload:
         upload = self._store.get(upload_id)
