@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, certificates, clip, config, demo, jobs, keys, render, suite
+from client.commands import analyze, certificates, clip, config, demo, jobs, keys, login, render, suite
 
 app = typer.Typer(
     name="reelsmith",
@@ -18,6 +18,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(certificates.app, name="certificates")
+app.command()(login.login)
+app.command()(login.logout)
 app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)

@@ -86,16 +86,20 @@ def secure(where: place.Place) -> transport.Transport | None:
     return None
 
 
-def metadata(where: place.Place, encrypted: bool) -> tuple[tuple[str, str], ...]:
+def metadata(where: place.Place, sent: str, *, encrypted: bool) -> tuple[tuple[str, str], ...]:
     """What is sent with every call to the gateway of a suite.
+
+    Args:
+        where: The suite.
+        sent: The key or token; empty for none.
+        encrypted: Whether the connection is.
 
     Raises:
         errors.FailedPrecondition: There is a key, and it would travel where others can read it.
     """
-    sent = token()
     if sent and not (encrypted or place.local(where.gateway) or os.environ.get(INSECURE) == "1"):
         raise errors.FailedPrecondition(
-            f"the API key is not sent to {where.gateway} without encryption: name the authority of its certificate in "
+            f"no key or token is sent to {where.gateway} without encryption: name the authority of its certificate in "
             f"{CA}, or set {INSECURE}=1 where nobody listens on the way",
             reason="KEY_IN_THE_OPEN",
         )

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from chassis import errors
-from client import config, credentials, follow, gateway, place, suite
+from client import config, credentials, follow, gateway, login, place, suite
 
 
 @contextlib.asynccontextmanager
@@ -16,7 +16,7 @@ async def running(address: str) -> AsyncIterator[gateway.Gateway]:
     """
     where = place.find(address)
     _check(where.gateway, "gateway", "--gateway")
-    async with _connected(where) as connection:
+    async with await _connected(where) as connection:
         yield connection
 
 
@@ -30,7 +30,7 @@ async def any_suite(address: str, display: follow.Display) -> AsyncIterator[tupl
     where = place.find(address)
     if where.named or place.listening(where.gateway):
         _check(where.gateway, "gateway", "--gateway")
-        async with _connected(where) as connection:
+        async with await _connected(where) as connection:
             yield connection, where
         return
     async with private(display) as (connection, where):
@@ -52,9 +52,9 @@ async def private(
             display.note("stopping the suite")
 
 
-def _connected(where: place.Place) -> contextlib.AbstractAsyncContextManager[gateway.Gateway]:
-    secure = credentials.secure(where)
-    return gateway.connect(where.gateway, secure, credentials.metadata(where, secure is not None))
+async def _connected(where: place.Place) -> contextlib.AbstractAsyncContextManager[gateway.Gateway]:
+    secure, sent = credentials.secure(where), credentials.token() or await login.token()
+    return gateway.connect(where.gateway, secure, credentials.metadata(where, sent, encrypted=secure is not None))
 
 
 def _check(address: str, what: str, option: str) -> None:
