@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, render, suite, verify
+from client.commands import analyze, certificates, clip, config, demo, jobs, keys, login, render, suite, verify
 
 app = typer.Typer(
     name="reelsmith",
@@ -17,6 +17,10 @@ app.command()(verify.verify)
 app.command()(analyze.analyze)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
+app.add_typer(certificates.app, name="certificates")
+app.command()(login.login)
+app.command()(login.logout)
 app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)

@@ -11,6 +11,7 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import client, discovery, errors
+from chassis.identity import transport
 
 CALL_TIMEOUT_S = 10.0  # the service touches one small database
 LONG_TIMEOUT_S = 300.0  # for calls that go through everything there is
@@ -209,13 +210,16 @@ class Config:
 
 
 @contextlib.asynccontextmanager
-async def connect(address: str, environment: str = "", layer: str = "") -> AsyncIterator[Config]:
+async def connect(
+    address: str, environment: str = "", layer: str = "", secure: transport.Transport | None = None
+) -> AsyncIterator[Config]:
     """A connection to the configuration service at an address.
 
     Args:
         address: Host and port.
         environment: Which document; the service's own by default.
         layer: A layer over it, `SERVICE` or `SERVICE/INSTANCE`; none by default.
+        secure: What it is encrypted and proven with; None for a plain one.
 
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
@@ -224,5 +228,5 @@ async def connect(address: str, environment: str = "", layer: str = "") -> Async
         registry = discovery.StaticRegistry({"config": [address]})
     except ValueError as error:
         raise errors.InvalidArgument(f"config address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry) as clients:
+    async with client.Clients(registry, secure=secure) as clients:
         yield Config(rpc.ConfigServiceStub(clients.channel("config")), environment, layer)

@@ -15,7 +15,8 @@ from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 from reelsmith.media.v1 import media_pb2 as media
 
-from chassis import client, discovery, errors
+from chassis import channels, client, discovery, errors
+from chassis.identity import transport
 
 CALL_TIMEOUT_S = 15.0  # a unary call of the gateway touches disks, not pictures
 TRANSFER_TIMEOUT_S = 6 * 3600.0  # a large source over a slow line
@@ -247,8 +248,15 @@ def _whole(target: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.asynccontextmanager
-async def connect(address: str) -> AsyncIterator[Gateway]:
+async def connect(
+    address: str, secure: transport.Transport | None = None, metadata: channels.Metadata = ()
+) -> AsyncIterator[Gateway]:
     """A connection to the gateway at an address, `host:port`; nothing is sent before the first call.
+
+    Args:
+        address: Host and port.
+        secure: What it is encrypted with; None for a plain one.
+        metadata: Sent with every call: what proves who calls.
 
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
@@ -257,5 +265,5 @@ async def connect(address: str) -> AsyncIterator[Gateway]:
         registry = discovery.StaticRegistry({"gateway": [address]})
     except ValueError as error:
         raise errors.InvalidArgument(f"gateway address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry) as clients:
+    async with client.Clients(registry, secure=secure, metadata=metadata) as clients:
         yield Gateway(rpc.ClipServiceStub(clients.channel("gateway")))

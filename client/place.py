@@ -21,6 +21,7 @@ class Place:
         named: Whether someone named it; else it is only where a suite would be.
         passing: Whether the suite ends with this run.
         jobs: Host and port of the job manager.
+        certificates: Folder of its certificates; empty where it has none, or where they are not known.
     """
 
     gateway: str
@@ -28,6 +29,7 @@ class Place:
     named: bool
     passing: bool = False
     jobs: str = JOBS
+    certificates: str = ""
 
 
 def find(gateway: str = "", config: str = "", jobs: str = "") -> Place:
@@ -43,11 +45,13 @@ def find(gateway: str = "", config: str = "", jobs: str = "") -> Place:
     jobs = jobs or os.environ.get("REELSMITH_JOBS", "")
     written = state(home())
     processes = {process["service"]: process["address"] for process in written.get("processes", [])}
+    own = {written.get("gateway"), processes.get("config"), processes.get("jobs")}
     return Place(
         gateway=gateway or written.get("gateway") or GATEWAY,
         config=config or processes.get("config") or CONFIG,
         named=bool(gateway),
         jobs=jobs or processes.get("jobs") or JOBS,
+        certificates=written.get("certificates", "") if {gateway, config, jobs} - {""} <= own else "",
     )
 
 

@@ -7,6 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import client, discovery, errors
+from chassis.identity import transport
 
 CALL_TIMEOUT_S = 10.0  # the job manager writes one row
 
@@ -31,8 +32,12 @@ class Queue:
 
 
 @contextlib.asynccontextmanager
-async def connect(address: str) -> AsyncIterator[Queue]:
+async def connect(address: str, secure: transport.Transport | None = None) -> AsyncIterator[Queue]:
     """A connection to the job manager at an address.
+
+    Args:
+        address: Host and port.
+        secure: What it is encrypted and proven with; None for a plain one.
 
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
@@ -41,5 +46,5 @@ async def connect(address: str) -> AsyncIterator[Queue]:
         registry = discovery.StaticRegistry({"jobs": [address]})
     except ValueError as error:
         raise errors.InvalidArgument(f"jobs address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry) as clients:
+    async with client.Clients(registry, secure=secure) as clients:
         yield Queue(rpc.JobServiceStub(clients.channel("jobs")))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from chassis import errors
 from client import place
 
 LAUNCHER = (sys.executable, "-m", "deploy.local")
+# What is meant for a suite that others use: its agent, and how it finds out who they are.
+NOT_PRIVATE = re.compile(r"CONSUL_HTTP_ADDR|REELSMITH_(\w+_)?TLS_\w+|REELSMITH_(GATEWAY_)?IDENTITY")
 POLL_S = 0.1  # how often the state file is looked at
 GRACE_S = 5.0  # of each stage of the stop; nothing that is worth waiting for runs any more
 STOP_TIMEOUT_S = 30.0  # four stages of grace, and some
@@ -77,7 +80,7 @@ async def _start(home: pathlib.Path, discovery: str) -> asyncio.subprocess.Proce
 
 def _environment(discovery: str) -> dict[str, str]:
     # An agent that others use would mix their processes with ours, and theirs do not know our files.
-    alone = {name: value for name, value in os.environ.items() if name != "CONSUL_HTTP_ADDR"}
+    alone = {name: value for name, value in os.environ.items() if not NOT_PRIVATE.fullmatch(name)}
     # Nobody is left to look elsewhere when it stops.
     return {"REELSMITH_DISCOVERY": discovery, "REELSMITH_LAME_DUCK_S": "0", **alone}
 

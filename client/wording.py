@@ -9,6 +9,11 @@ from reelsmith.media.v1 import media_pb2 as media
 
 from chassis import errors
 
+HINTS = {
+    "NO_CREDENTIALS": " (set REELSMITH_API_KEY, or keep a key of this suite: `reelsmith keys create --save`)",
+    "KEY_EXPIRED": " (`reelsmith keys create --save` makes a new one)",
+    "TOKEN_EXPIRED": " (`reelsmith login` fetches a new one)",
+}
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 KINDS = {
     jobs.Step.KIND_FETCH: "fetch",
@@ -97,5 +102,5 @@ def explain(error: errors.Error) -> str:
     # What the message says already is not said again; rules stand in brackets behind a description.
     news = [field for field in error.fields if field.description.partition(" [")[0] not in error.message]
     fields = "".join(f"; {field.name}: {field.description}" for field in news)
-    hint = f" (try again in {error.retry_after_s:.0f} s)" if error.retry_after_s else ""
+    hint = f" (try again in {error.retry_after_s:.0f} s)" if error.retry_after_s else HINTS.get(error.reason, "")
     return f"{error.message}{fields}{hint}"

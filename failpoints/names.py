@@ -43,6 +43,7 @@ PLACES = {
     "jobs.attempt.commit": "the result is recorded",
     "jobs.attempt.fail": "a failure is recorded",
     "jobs.attempt.tidy": "what the attempt left is removed",
+    "jobs.call.fetch": "the call to an analyzer",
     "jobs.call.probe": "the call to an analyzer",
     "jobs.call.analyze": "the call to an analyzer",
     "jobs.call.propose": "the call to an analyzer",

@@ -3,10 +3,11 @@
 import asyncio
 import sys
 
+from reelsmith.config.v1 import config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
 from chassis import client, discovery, errors, server, telemetry
-from gateway import service, suite, uploads
+from gateway import access, policy, service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
 
@@ -19,17 +20,29 @@ async def serve(settings: settings_module.Settings) -> None:
         sessions.Sessions(settings.sessions_root),
         uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes)),
     )
-    async with client.Clients(registry, settings) as clients:
-        servicer = service.ClipService(clients, storage, suite.Suite(clients, how), settings)
-        served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME)
+    if settings.exposed:
+        raise errors.FailedPrecondition(
+            f"it would listen on {settings.host} for everybody: set REELSMITH_GATEWAY_IDENTITY=1 and give callers keys "
+            "(`reelsmith keys create`), or REELSMITH_GATEWAY_INSECURE=1 where that is meant",
+            reason="NO_IDENTITY",
+        )
+    async with (
+        client.Clients(registry, settings) as clients,
+        access.opened(settings, config_pb2_grpc.ConfigServiceStub(clients.channel("config"))) as callers,
+    ):
+        status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
+        servicer = service.ClipService(clients, storage, status, settings, callers)
+        served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME, policy.RULES)
         if not settings.http_port:
-            await server.run(settings, [served], registry=registry)
+            await server.run(settings, [served], registry=registry, callers=callers)
             return
         from gateway.http import door, loopback  # a gateway without HTTP loads none of it
 
         with loopback.socket() as address:
             async with door.Door(settings, address) as http:
-                await server.run(settings, [served], registry=registry, on_drain=http.drain, inside=address)
+                await server.run(
+                    settings, [served], registry=registry, on_drain=http.drain, callers=callers, inside=address
+                )
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import client, errors
-from gateway import downloads, suite, uploads, watch
+from gateway import access, downloads, suite, tenants, uploads, watch
 from gateway import settings as settings_module
 from media import artifacts, sessions
 
@@ -47,16 +47,23 @@ class ClipService(rpc.ClipServiceServicer):
         storage: The files that it reads and takes.
         status: Knows every instance of the suite.
         settings: How patient it is.
+        callers: Counts what callers upload; None where they need not prove who they are.
     """
 
     def __init__(
-        self, clients: client.Clients, storage: Storage, status: suite.Suite, settings: settings_module.Settings
+        self,
+        clients: client.Clients,
+        storage: Storage,
+        status: suite.Suite,
+        settings: settings_module.Settings,
+        callers: access.Callers | None = None,
     ) -> None:
         channel = clients.channel("jobs")
         self._jobs = jobs_pb2_grpc.JobServiceStub(channel)
         self._health = health_pb2_grpc.HealthStub(channel)
         self._storage = storage
         self._suite = status
+        self._callers = callers
         self._idle_max_s = settings.upload_idle_max_s
         self._patience = watch.Patience(settings.watch_outage_max_s)
         # A job manager that is being restarted is worth a wait: there is one, and no other to turn to.
@@ -74,13 +81,15 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CreateClips(self, request: pb.CreateClipsRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Starts to make clips."""
-        return await self._jobs.SubmitJob(_submission(request, "spec"), **self._options)
+        return await self._jobs.SubmitJob(await self._submission(request, "spec"), **self._options)
 
     async def CreateClipsBatch(
         self, request: pb.CreateClipsBatchRequest, context: aio.ServicerContext
     ) -> pb.CreateClipsBatchResponse:
         """Starts several jobs, all or none."""
-        submissions = [_submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)]
+        submissions = [
+            await self._submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)
+        ]
         answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions), **self._options)
         return pb.CreateClipsBatchResponse(jobs=answer.jobs)
 
@@ -91,10 +100,15 @@ class ClipService(rpc.ClipServiceServicer):
     async def ListJobs(self, request: pb.ListJobsRequest, context: aio.ServicerContext) -> pb.ListJobsResponse:
         """Lists jobs, the newest first."""
         wanted = jobs_pb2.ListJobsRequest(
-            page_size=request.page_size, page_token=request.page_token, states=request.states, labels=request.labels
+            page_size=request.page_size,
+            page_token=request.page_token,
+            states=request.states,
+            labels=request.labels,
+            tenant=tenants.mine(),
         )
         answer = await self._jobs.ListJobs(wanted, **self._options)
-        return pb.ListJobsResponse(jobs=answer.jobs, next_page_token=answer.next_page_token)
+        jobs = [job for job in answer.jobs if tenants.owned(job.tenant)]  # again here: nothing may slip through
+        return pb.ListJobsResponse(jobs=jobs, next_page_token=answer.next_page_token)
 
     async def WatchJob(
         self, request: pb.WatchJobRequest, context: aio.ServicerContext
@@ -102,6 +116,7 @@ class ClipService(rpc.ClipServiceServicer):
         """Streams what happens to a job, also while the job manager is restarted."""
 
         async def open_stream(after: int) -> AsyncGenerator[jobs_pb2.JobEvent, None]:
+            await self._check_owned(request.id)
             call = self._jobs.WatchJob(jobs_pb2.WatchJobRequest(id=request.id, after_sequence=after))
             try:
                 async for event in call:
@@ -115,12 +130,14 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Cancels a job."""
+        await self._check_owned(request.id)
         return await self._jobs.CancelJob(
             jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason), **self._options
         )
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Runs again what failed or was cancelled, and nothing else."""
+        await self._check_owned(request.id)
         return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id), **self._options)
 
     async def ListClips(self, request: pb.ListClipsRequest, context: aio.ServicerContext) -> pb.ListClipsResponse:
@@ -156,6 +173,8 @@ class ClipService(rpc.ClipServiceServicer):
                 await context.send_initial_metadata(((UPLOAD_ID_KEY, upload.id),))
             elif message.upload_id not in ("", upload.id):
                 raise uploads.invalid("upload_id", "is another one than in the first message")
+            if self._callers:
+                await self._callers.uploaded(len(message.data))
             piece = uploads.Piece(message.offset, message.data, message.finish, message.sha256)
             upload = await self._storage.uploads.take(upload.id, piece)
         if upload is None:
@@ -169,13 +188,14 @@ class ClipService(rpc.ClipServiceServicer):
     async def RenderClip(self, request: pb.RenderClipRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Renders one clip of a job again, as a job of its own."""
         job = await self._job(request.job_id)
+        await self._check_sources(jobs_pb2.JobSpec(overlays=request.overlays))  # the others were checked before
         spec = _render_spec(job.spec, _clip(job, request.rank), request)
-        return await self._jobs.SubmitJob(
-            jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id)), **self._options
-        )
+        again = jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id), tenant=tenants.mine())
+        return await self._jobs.SubmitJob(again, **self._options)
 
     async def DeleteSession(self, request: pb.DeleteSessionRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
         """Deletes a job that has ended, with its session and all files."""
+        await self._check_owned(request.id)
         return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
 
     async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
@@ -186,7 +206,25 @@ class ClipService(rpc.ClipServiceServicer):
         return await self._suite.status(patience_s)
 
     async def _job(self, job_id: str) -> jobs_pb2.Job:
-        return await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id), **self._options)
+        return tenants.check_job(await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id), **self._options))
+
+    async def _check_owned(self, job_id: str) -> None:
+        """Looks whether a job may be touched, where it could be another's."""
+        if tenants.mine():
+            await self._job(job_id)
+
+    async def _check_sources(self, spec: jobs_pb2.JobSpec) -> None:
+        """Looks whether everything that a job would read may be read."""
+        tenants.check_files(spec)
+        if tenants.mine():
+            for upload_id in tenants.uploads(spec):
+                await self._storage.uploads.get(upload_id)
+
+    async def _submission(self, request: pb.CreateClipsRequest, field: str) -> jobs_pb2.SubmitJobRequest:
+        if not request.spec.source_uri:
+            raise uploads.invalid(f"{field}.source_uri", "is required")
+        await self._check_sources(request.spec)
+        return jobs_pb2.SubmitJobRequest(spec=request.spec, request_id=_key(request.request_id), tenant=tenants.mine())
 
     async def _next(self, messages: AsyncIterator[pb.UploadSourceRequest]) -> pb.UploadSourceRequest | None:
         """The next message; None at the end."""
@@ -197,12 +235,6 @@ class ClipService(rpc.ClipServiceServicer):
             raise errors.DeadlineExceeded(
                 f"no piece came for {self._idle_max_s:g} s; the upload can go on where it stands", reason="UPLOAD_IDLE"
             ) from silence
-
-
-def _submission(request: pb.CreateClipsRequest, field: str) -> jobs_pb2.SubmitJobRequest:
-    if not request.spec.source_uri:
-        raise uploads.invalid(f"{field}.source_uri", "is required")
-    return jobs_pb2.SubmitJobRequest(spec=request.spec, request_id=_key(request.request_id))
 
 
 def _key(request_id: str) -> str:

@@ -1,10 +1,12 @@
 """What the gateway is told by its environment."""
 
+import ipaddress
 from typing import ClassVar
 
 import pydantic
 
 from chassis import settings
+from chassis.identity import caller, tokens
 
 
 class Settings(settings.Settings):
@@ -60,3 +62,96 @@ class Settings(settings.Settings):
     def origins(self) -> tuple[str, ...]:
         """Origins that are listed."""
         return tuple(part.strip() for part in self.http_origins.split(",") if part.strip())
+
+    identity: bool = pydantic.Field(
+        default=False,
+        description="Whether callers must prove who they are, by an API key or a token. Off is for one machine of one "
+        "person: then the gateway listens on loopback only.",
+    )
+    insecure: bool = pydantic.Field(
+        default=False,
+        description="Lets a gateway without `identity` listen beyond loopback: whoever reaches it may do everything. "
+        "For networks that nobody else reaches, or behind a proxy that asks callers itself.",
+    )
+    environment: str = pydantic.Field(
+        default="", description="Environment of the configuration; the one of the configuration service by default."
+    )
+    jwt_issuer: str = pydantic.Field(
+        default="", description="Issuer whose tokens (JWT) are taken, its claim `iss`; empty to take API keys only."
+    )
+    jwt_audience: str = pydantic.Field(
+        default="reelsmith", description="Whom tokens must be meant for, their claim `aud`."
+    )
+    jwt_keys: str = pydantic.Field(
+        default="", description="File or address (JWKS) of the keys that tokens are checked with."
+    )
+    jwt_algorithms: str = pydantic.Field(
+        default="RS256,ES256,EdDSA", description="How tokens may be signed, separated by commas."
+    )
+    jwt_leeway_s: float = pydantic.Field(
+        default=30.0, ge=0, le=300, description="Seconds by which the clocks of issuer and gateway may differ."
+    )
+    jwt_role_claim: str = pydantic.Field(
+        default="reelsmith_role",
+        description="Claim with the role or a list of groups, such as `realm_access.roles`; the highest role counts.",
+    )
+    jwt_roles: str = pydantic.Field(
+        default="", description="Roles of groups that are not called like roles: `media=editor,media-leads=operator`."
+    )
+    jwt_tenant_claim: str = pydantic.Field(default="reelsmith_tenant", description="Claim with the tenant.")
+    jwt_tenant: str = pydantic.Field(
+        default="", description="Tenant of tokens without that claim; empty to refuse such tokens."
+    )
+    redis_url: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""),
+        description="Redis in which several gateways count calls and bytes together; each counts alone by default.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _jwt_is_whole(self) -> "Settings":
+        if self.jwt_issuer and not self.jwt_keys:
+            raise ValueError("jwt_issuer needs jwt_keys: what are its tokens checked with?")
+        if self.jwt_keys and not self.jwt_issuer:
+            raise ValueError("jwt_keys needs jwt_issuer: whose tokens are taken?")
+        return self
+
+    @property
+    def exposed(self) -> bool:
+        """Whether whoever can reach this machine may do everything, though nobody has said that this is meant."""
+        return not (self.identity or self.insecure or _loopback(self.host))
+
+    @property
+    def terms(self) -> tokens.Terms | None:
+        """Which tokens are taken; None for none.
+
+        Raises:
+            errors.InvalidArgument: An algorithm is none that can be taken.
+            ValueError: The roles of groups cannot be read.
+        """
+        if not self.jwt_issuer:
+            return None
+        return tokens.Terms(
+            issuer=self.jwt_issuer,
+            audience=self.jwt_audience,
+            algorithms=tuple(name.strip() for name in self.jwt_algorithms.split(",")),
+            leeway_s=self.jwt_leeway_s,
+            role_claim=self.jwt_role_claim,
+            roles=_roles(self.jwt_roles),
+            tenant_claim=self.jwt_tenant_claim,
+            tenant=self.jwt_tenant,
+        )
+
+
+def _roles(text: str) -> dict[str, caller.Role]:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    try:
+        return {group.strip(): caller.Role[word.strip().upper()] for group, _, word in pairs}
+    except KeyError as wrong:
+        raise ValueError(f"jwt_roles: {wrong} is none of {', '.join(role.word for role in caller.Role)}") from wrong
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -40,6 +40,19 @@ CAPABILITIES: dict[str, Capabilities] = {"analyzer": _analyzer, "exporter": _exp
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Trust:
+    """Who has to prove who it is.
+
+    Args:
+        callers: Whether callers of the gateway do.
+        services: Whether services do.
+    """
+
+    callers: bool = False
+    services: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Answer:
     """What one instance said."""
 
@@ -53,11 +66,13 @@ class Suite:
     Args:
         clients: Channels to every instance.
         how: How instances are found: `consul` or `static`.
+        trust: Who has to prove who it is.
     """
 
-    def __init__(self, clients: client.Clients, how: str) -> None:
+    def __init__(self, clients: client.Clients, how: str, trust: Trust | None = None) -> None:
         self._clients = clients
         self._how = how
+        self._trust = trust or Trust()
         self._version = importlib.metadata.version("reelsmith")
         for name in SERVICES:
             clients.instances(name)  # from now on it is known who there is: the first question has an answer
@@ -79,6 +94,7 @@ class Suite:
             discovery=self._how,
             serving=all(any(_serves(answer) for answer in service) for service in answers),
             version=self._version,
+            identity=pb.IdentityStatus(callers=self._trust.callers, services=self._trust.services),
         )
         if queues:
             status.queue.CopyFrom(queues[0])

@@ -6,6 +6,8 @@ import re
 import weakref
 
 from chassis import errors
+from gateway import tenants
+from media import errors as media_errors
 from media import sessions
 
 PIECE_BYTES_MAX = 1 << 20  # as the API says
@@ -54,15 +56,18 @@ class Uploads:
             raise invalid("file_name", f"has {len(file_name)} characters, {FILE_NAME_LENGTH_MAX} are allowed")
         if upload_id:
             return await self.get(upload_id)
-        return await asyncio.to_thread(self._store.create)
+        return await asyncio.to_thread(self._store.create, tenants.mine())
 
     async def get(self, upload_id: str) -> sessions.Upload:
         """How far an upload is.
 
         Raises:
-            media.errors.NotThere: There is no such upload.
+            media.errors.NotThere: There is no such upload, or it is another tenant's.
         """
-        return await asyncio.to_thread(self._store.get, upload_id)
+        found, owner = await asyncio.to_thread(self._found, upload_id)
+        if found is None or not tenants.owned(owner):  # in the same words: nobody learns what others have
+            raise media_errors.NotThere(f"there is no upload {upload_id}", metadata={"upload_id": upload_id})
+        return found
 
     async def take(self, upload_id: str, piece: Piece) -> sessions.Upload:
         """Adds a piece; it is on disk when this returns.
@@ -85,6 +90,12 @@ class Uploads:
         lock = self._locks.setdefault(upload_id, asyncio.Lock())
         async with lock:
             return await asyncio.to_thread(self._write, upload_id, piece)
+
+    def _found(self, upload_id: str) -> tuple[sessions.Upload | None, str]:
+        try:
+            return self._store.get(upload_id), self._store.owner(upload_id)
+        except media_errors.NotThere:
+            return None, ""
 
     def _write(self, upload_id: str, piece: Piece) -> sessions.Upload:
         upload = self._store.get(upload_id)

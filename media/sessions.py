@@ -25,6 +25,7 @@ ID = re.compile(r"[0-9a-f]{32}")
 LANGUAGE = "[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}"  # a tag as BCP 47 writes it
 BESIDE_MAX = 100_000  # names in a folder that are looked at; in larger ones only the plain names are tried
 UPLOAD_PART, UPLOAD_WHOLE = "part", "source"
+OWNER_BYTES_MAX = 256  # names of tenants have 63 characters at most
 
 
 def new_id() -> str:
@@ -195,9 +196,16 @@ class Uploads:
         self._root = _made(root, "uploads")
         self._size_max_bytes = size_max_bytes
 
-    def create(self) -> Upload:
-        """Starts an upload."""
+    def create(self, owner: str = "") -> Upload:
+        """Starts an upload.
+
+        Args:
+            owner: Whose it is; empty for nobody's.
+        """
         upload_id = new_id()
+        if owner:
+            with folders.replacing(self._root, f"{upload_id}/owner") as file:
+                file.write(owner.encode("ascii"))
         with folders.opened(self._root, [upload_id], create=True) as folder:
             os.close(os.open(UPLOAD_PART, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640, dir_fd=folder))
             with failpoints.around("media.upload.make"):
@@ -219,6 +227,19 @@ class Uploads:
             return Upload(upload_id, os.fstat(file.fileno()).st_size, True, digest.read(64).decode("ascii"))
         with folders.open_file(self._root, f"{upload_id}/{UPLOAD_PART}") as file:
             return Upload(upload_id, os.fstat(file.fileno()).st_size)
+
+    def owner(self, upload_id: str) -> str:
+        """Whose an upload is; empty for nobody's.
+
+        Raises:
+            errors.NotThere: There is no such upload.
+        """
+        self.get(upload_id)
+        try:
+            with folders.open_file(self._root, f"{upload_id}/owner") as file:
+                return file.read(OWNER_BYTES_MAX).decode("ascii")
+        except errors.NotThere:
+            return ""
 
     def append(self, upload_id: str, offset: int, chunk: bytes) -> Upload:
         """Adds a piece at the end; it is on disk when this returns.

@@ -121,6 +121,11 @@ class Transport:
         return grpc.ssl_server_certificate_configuration(pairs, material.ca if clients else None)
 
 
+def of(folder: pathlib.Path, name: str) -> Files:
+    """The files of one service or person in a folder that `reelsmith certificates create` made."""
+    return Files(folder / "ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
+
+
 def named(service: str) -> tuple[tuple[str, str], ...]:
     """Options of a channel to a service: its certificate must name the service, wherever it runs."""
     return (("grpc.ssl_target_name_override", service),)

@@ -9,7 +9,7 @@ import rich.table
 import typer
 from google.protobuf import json_format
 
-from client import config, terminal, wording
+from client import terminal, wording
 from client.commands import options, session
 
 app = typer.Typer(no_args_is_help=True, help="Read the record of changes, accesses and refusals, and check it.")
@@ -27,7 +27,7 @@ def list_events(
 
 
 async def _list(count: int, as_json: bool, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         found = [event async for event in connection.events(count)]
     if as_json:
         terminal.write([json_format.MessageToDict(event, preserving_proto_field_name=True) for event in found])
@@ -51,7 +51,7 @@ def export(
 
 async def _export(file: pathlib.Path, service: str) -> terminal.Code:
     count = 0
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         with file.open("w", encoding="utf-8") as lines:
             async for event in connection.events():
                 document = json_format.MessageToDict(event, preserving_proto_field_name=True)
@@ -72,7 +72,7 @@ def verify(
 
 
 async def _verify(head: str, as_json: bool, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         found = await connection.verify(head)
     code = terminal.Code.DONE if found.intact else terminal.Code.FAILED
     if as_json:

@@ -9,7 +9,7 @@ import pathlib
 import shlex
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import rich.markup
@@ -45,10 +45,10 @@ Connecting = contextlib.AbstractAsyncContextManager[config.Config]
 COLORS = {"+": "green", "-": "red", "@": "cyan"}  # of the lines of a difference
 
 
-@contextlib.asynccontextmanager
-async def _connected(service: str, environment: str, layer: str = "") -> AsyncIterator[config.Config]:
-    async with config.connect(session.config_address(service), environment, layer) as connection:
-        yield connection
+def _connected(
+    service: str, environment: str, layer: str = ""
+) -> contextlib.AbstractAsyncContextManager[config.Config]:
+    return session.configuration(service, environment, layer)
 
 
 def _describe(version: pb.Config) -> str:

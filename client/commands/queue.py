@@ -35,7 +35,7 @@ def show(as_json: options.Json = False, manager: Manager = "") -> None:
 
 
 async def _told(call: Callable[[queue.Queue], Awaitable[pb.QueueStats]], address: str, as_json: bool) -> terminal.Code:
-    async with queue.connect(session.jobs_address(address)) as one:
+    async with session.jobs_queue(address) as one:
         stats = await call(one)
     if as_json:
         terminal.write(json_format.MessageToDict(stats, preserving_proto_field_name=True))

@@ -9,7 +9,7 @@ import rich.table
 import typer
 from google.protobuf import json_format
 
-from client import config, terminal, wording
+from client import terminal, wording
 from client.commands import options, session
 
 app = typer.Typer(no_args_is_help=True, help="Store and read secrets; every access is recorded.")
@@ -36,7 +36,7 @@ def _value(file: pathlib.Path | None) -> bytes:
 
 
 async def _set(name: str, value: bytes, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         made = await connection.set_secret(name, value)
     terminal.say(f"version {made.version} of {made.name}")
     return terminal.Code.DONE
@@ -53,7 +53,7 @@ def get_secret(
 
 
 async def _get(name: str, version: int, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         sys.stdout.buffer.write(await connection.secret(name, version))
     sys.stdout.flush()
     return terminal.Code.DONE
@@ -66,7 +66,7 @@ def list_secrets(as_json: options.Json = False, service: Service = "") -> None:
 
 
 async def _list(as_json: bool, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         found = await connection.secrets()
     if as_json:
         terminal.write([json_format.MessageToDict(secret, preserving_proto_field_name=True) for secret in found])
@@ -86,7 +86,7 @@ def delete(name: Name, service: Service = "") -> None:
 
 
 async def _delete(name: str, service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         await connection.delete_secret(name)
     terminal.say(f"{name} is deleted")
     return terminal.Code.DONE
@@ -99,7 +99,7 @@ def rotate(service: Service = "") -> None:
 
 
 async def _rotate(service: str) -> terminal.Code:
-    async with config.connect(session.config_address(service)) as connection:
+    async with session.configuration(service) as connection:
         done = await connection.rotate_keys()
     terminal.say(f"key {done.key_id}: {done.rotated_secrets} versions encrypted anew")
     return terminal.Code.DONE

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from chassis import errors
-from client import follow, gateway, place, suite
+from client import config, credentials, follow, gateway, login, place, queue, suite
 
 
 @contextlib.asynccontextmanager
@@ -16,7 +16,7 @@ async def running(address: str) -> AsyncIterator[gateway.Gateway]:
     """
     where = place.find(address)
     _check(where.gateway, "gateway", "--gateway")
-    async with gateway.connect(where.gateway) as connection:
+    async with await _connected(where) as connection:
         yield connection
 
 
@@ -30,7 +30,7 @@ async def any_suite(address: str, display: follow.Display) -> AsyncIterator[tupl
     where = place.find(address)
     if where.named or place.listening(where.gateway):
         _check(where.gateway, "gateway", "--gateway")
-        async with gateway.connect(where.gateway) as connection:
+        async with await _connected(where) as connection:
             yield connection, where
         return
     async with private(display) as (connection, where):
@@ -52,6 +52,11 @@ async def private(
             display.note("stopping the suite")
 
 
+async def _connected(where: place.Place) -> contextlib.AbstractAsyncContextManager[gateway.Gateway]:
+    secure, sent = credentials.secure(where), credentials.token() or await login.token()
+    return gateway.connect(where.gateway, secure, credentials.metadata(where, sent, encrypted=secure is not None))
+
+
 def _check(address: str, what: str, option: str) -> None:
     if not place.listening(address):
         raise errors.FailedPrecondition(
@@ -60,23 +65,30 @@ def _check(address: str, what: str, option: str) -> None:
         )
 
 
-def config_address(address: str) -> str:
-    """Where the configuration service is.
+def configuration(
+    address: str, environment: str = "", layer: str = ""
+) -> contextlib.AbstractAsyncContextManager[config.Config]:
+    """A connection to the configuration service.
+
+    Args:
+        address: Where it is; that of this user's suite by default.
+        environment: Which document; the service's own by default.
+        layer: A layer over it, `SERVICE` or `SERVICE/INSTANCE`; none by default.
 
     Raises:
         errors.FailedPrecondition: There is none.
     """
-    found = place.find(config=address).config
-    _check(found, "configuration service", "--service")
-    return found
+    where = place.find(config=address)
+    _check(where.config, "configuration service", "--service")
+    return config.connect(where.config, environment, layer, credentials.secure(where))
 
 
-def jobs_address(address: str) -> str:
-    """Where the job manager is.
+def jobs_queue(address: str) -> contextlib.AbstractAsyncContextManager[queue.Queue]:
+    """A connection to the job manager.
 
     Raises:
         errors.FailedPrecondition: There is none.
     """
-    found = place.find(jobs=address).jobs
-    _check(found, "job manager", "--jobs")
-    return found
+    where = place.find(jobs=address)
+    _check(where.jobs, "job manager", "--jobs")
+    return queue.connect(where.jobs, credentials.secure(where))

@@ -22,11 +22,15 @@ def up(
     analyzers: Annotated[int, typer.Option(min=1, max=64, help="How many analyzers.")] = 1,
     exporters: Annotated[int, typer.Option(min=1, max=64, help="How many exporters.")] = 1,
     ephemeral_ports: Annotated[bool, typer.Option("--ephemeral-ports", help="Choose free ports.")] = False,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt connections; each process proves which one it is.")
+    ] = False,
     foreground: Annotated[bool, typer.Option("--foreground", help="Stay until Ctrl-C.")] = False,
 ) -> None:
     """Start the suite and keep it running: five kinds of processes, restarted when they die."""
     arguments = ["up", *_home(home), "--analyzers", str(analyzers), "--exporters", str(exporters)]
     arguments += ["--ephemeral-ports"] if ephemeral_ports else []
+    arguments += ["--tls"] if tls else []
     raise typer.Exit(suite.launch(arguments if foreground else [*arguments, "--detach"]))
 
 
@@ -68,8 +72,15 @@ def _show(found: pb.SuiteStatus) -> None:
         terminal.say(f"{instance.id}: {instance.detail}")
     serving = "serving" if found.serving else "NOT serving"
     terminal.say(f"{serving}, discovery {found.discovery}, gateway version {found.version}")
+    terminal.say(_identity(found.identity))
     if found.HasField("queue"):
         terminal.say(_queue(found.queue))
+
+
+def _identity(found: pb.IdentityStatus) -> str:
+    callers = "callers need a key or token" if found.callers else "identity OFF: whoever reaches the gateway may do all"
+    services = "services prove who they are (TLS)" if found.services else "services do not (no TLS)"
+    return f"{callers}; {services}"
 
 
 def _row(instance: pb.InstanceStatus) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--detach", action="store_true", help="run in the background; return when everything serves")
     up.add_argument("--ephemeral-ports", action="store_true", help="choose free ports instead of the standard ones")
     up.add_argument("--http-port", type=int, metavar="N", help="port of HTTP, 0 for none [8080 or the next free one]")
+    up.add_argument("--tls", action="store_true", help="encrypt connections; each process proves which one it is")
     up.add_argument("--leash", type=int, metavar="PID", help="stop when this process, the parent, ends (Linux)")
     for service, *_ in plan.SERVICES[1:3]:
         up.add_argument(f"--{service}s", type=instances, default=1, metavar="N", help=f"how many run the {service}")
@@ -79,7 +80,12 @@ def run(arguments: Sequence[str]) -> int:
 def _up(given: argparse.Namespace, arguments: Sequence[str]) -> int:
     counts = {"analyzer": given.analyzers, "exporter": given.exporters}
     options = plan.Options(
-        given.home, counts, ephemeral=given.ephemeral_ports, grace_s=given.grace, http_port=_http_port(given)
+        given.home,
+        counts,
+        ephemeral=given.ephemeral_ports,
+        tls=given.tls,
+        grace_s=given.grace,
+        http_port=_http_port(given),
     )
     running = state.read(options.home)
     if running is not None and running.launcher.alive():

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from chassis import errors
-from deploy.local import consul, health, identity, log, plan, state, supervisor
+from deploy.local import certificates, consul, health, identity, log, plan, state, supervisor
 
 LOGGER = logging.getLogger(__name__)
 POLL_S = 0.1  # how often the end or the start of another process is looked for
@@ -45,6 +45,8 @@ async def up(options: plan.Options, on_serving: Callable[[state.Suite], None]) -
     options.home.mkdir(parents=True, exist_ok=True)
     with state.lock(options.home):
         await sweep(options.home, options.grace_s)
+        if options.certificates:
+            certificates.provide(options.certificates)
         suite = assemble(options, await consul.noticed(os.environ) if not options.ephemeral else os.environ)
         try:
             await _supervise(suite, stopping, on_serving)
@@ -180,4 +182,4 @@ async def _condition(process: state.Process) -> str:
     if not process.identity.alive():
         return "dead"
     asks = consul.leading if process.service == "consul" else health.serving
-    return "serving" if await asks(process.address) else "not serving"
+    return "serving" if await asks(process.health_address or process.address) else "not serving"

@@ -5,6 +5,7 @@ import pathlib
 import sys
 from collections.abc import Mapping, Sequence, Set
 
+from chassis.identity import transport
 from deploy.local import ports
 
 # Service, standard port, module. The order is that of starting.
@@ -30,6 +31,7 @@ class Options:
     Attributes:
         home: Folder of everything that it keeps.
         instances: How many instances of a service; one where it is not named.
+        tls: Whether connections between the processes are encrypted and proven, with certificates of the home.
         ephemeral: Whether ports are chosen freely instead of the standard ones.
         grace_s: How long a process may take to stop before it is killed.
         start_timeout_s: How long all processes may take until they serve.
@@ -39,9 +41,15 @@ class Options:
     home: pathlib.Path
     instances: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ephemeral: bool = False
+    tls: bool = False
     grace_s: float = 10.0
     start_timeout_s: float = 90.0
     http_port: int | None = None
+
+    @property
+    def certificates(self) -> pathlib.Path | None:
+        """Where the certificates are; None without."""
+        return self.home / "certificates" if self.tls else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,6 +63,7 @@ class Program:
         port: Port of its gRPC server.
         metrics_port: Port of its metrics; 0 where it has none.
         http_port: Port of its HTTP server; 0 where it has none.
+        health_port: Port that answers health checks without a certificate; 0 where its own port does.
         environment: What is set on top of the launcher's own environment.
     """
 
@@ -64,12 +73,18 @@ class Program:
     port: int
     metrics_port: int = 0
     http_port: int = 0
+    health_port: int = 0
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def address(self) -> str:
         """Host and port of the server."""
         return f"{ports.HOST}:{self.port}"
+
+    @property
+    def health_address(self) -> str:
+        """Host and port that health checks are answered at."""
+        return f"{ports.HOST}:{self.health_port or self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,8 +108,10 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
         for number in range(1, options.instances.get(service, 1) + 1)
     ]
     chosen = _ports(named, options.ephemeral)
-    http_port = _http_port(options, {port for pair in chosen for port in pair})
+    taken = {port for pair in chosen for port in pair}
+    http_port = _http_port(options, taken)
     shared = _shared(options, discovery, named, chosen)
+    health = _others(len(named), {http_port, *taken}) if options.tls else [0] * len(named)
     return tuple(
         Program(
             name=name,
@@ -103,13 +120,15 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
             port=port,
             metrics_port=metrics_port,
             http_port=http_port if name == "gateway" else 0,
+            health_port=health_port,
             environment={
                 **shared,
                 **_own(options, name, service, port, metrics_port),
+                **_proven(options, service, health_port),
                 **({"REELSMITH_GATEWAY_HTTP_PORT": str(http_port)} if name == "gateway" else {}),
             },
         )
-        for (name, service, _, module), (port, metrics_port) in zip(named, chosen, strict=True)
+        for (name, service, _, module), (port, metrics_port), health_port in zip(named, chosen, health, strict=True)
     )
 
 
@@ -128,7 +147,12 @@ def _http_port(options: Options, taken: Set[int]) -> int:
         return options.http_port
     if not options.ephemeral:
         return ports.from_on(HTTP_PORT)
-    return next(port for port in ports.free(len(taken) + 1) if port not in taken)
+    return _others(1, taken)[0]
+
+
+def _others(count: int, taken: Set[int]) -> list[int]:
+    """Free ports that are none of those that are given already."""
+    return [port for port in ports.free(len(taken) + count) if port not in taken][:count]
 
 
 def _shared(
@@ -161,4 +185,17 @@ def _own(options: Options, name: str, service: str, port: int, metrics_port: int
         f"{prefix}_PORT": str(port),
         f"{prefix}_METRICS_PORT": str(metrics_port),
         f"{prefix}_STATE_DIR": str(options.home / "state" / name),
+    }
+
+
+def _proven(options: Options, service: str, health_port: int) -> dict[str, str]:
+    """Where a process finds its certificate, and how it is asked by whoever has none."""
+    if options.certificates is None:
+        return {}
+    files, prefix = transport.of(options.certificates, service), f"REELSMITH_{service.upper()}"
+    return {
+        f"{prefix}_TLS_CA": str(files.ca),
+        f"{prefix}_TLS_CERTIFICATE": str(files.certificate),
+        f"{prefix}_TLS_KEY": str(files.key),
+        f"{prefix}_HEALTH_PORT": str(health_port),
     }

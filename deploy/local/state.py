@@ -30,6 +30,7 @@ class Process:
     metrics_address: str
     log: str
     restarts: int = 0
+    health_address: str = ""
 
     @property
     def identity(self) -> identity.Identity:
@@ -50,6 +51,7 @@ class Suite:
         processes: The others.
         error: Why the suite failed; empty otherwise.
         http: URL of the gateway's HTTP server; empty without.
+        certificates: Folder of the certificates of its processes; empty without.
     """
 
     phase: str
@@ -60,6 +62,7 @@ class Suite:
     processes: tuple[Process, ...] = ()
     error: str = ""
     http: str = ""
+    certificates: str = ""
 
 
 def write(home: pathlib.Path, suite: Suite) -> None:
@@ -96,7 +99,8 @@ def parse(document: dict[str, Any]) -> Suite:
     fields = {name: document[name] for name in ("phase", "gateway", "discovery", "consul", "error")}
     fields["http"] = document.get("http", "")  # absent in what an older launcher wrote
     processes = tuple(Process(**process) for process in document["processes"])
-    return Suite(launcher=identity.Identity(**document["launcher"]), processes=processes, **fields)
+    launcher, certificates = identity.Identity(**document["launcher"]), document.get("certificates", "")
+    return Suite(launcher=launcher, processes=processes, certificates=certificates, **fields)
 
 
 def forget(home: pathlib.Path) -> None:

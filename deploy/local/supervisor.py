@@ -91,6 +91,7 @@ class Supervisor:
             processes=tuple(self._described(member) for member in self.members),
             error=error,
             http=f"http://{ports.HOST}:{doors[0]}/" if doors else "",
+            certificates=str(self.options.certificates or ""),
         )
 
     def _described(self, member: Member) -> state.Process:
@@ -106,6 +107,7 @@ class Supervisor:
             metrics_address=metrics,
             log=str(self._log_path(member)),
             restarts=member.restarts,
+            health_address=program.health_address,
         )
 
     async def _start(self, members: Sequence[Member]) -> None:
@@ -155,7 +157,7 @@ class Supervisor:
 
     def _asks(self, program: plan.Program) -> Callable[[], Awaitable[bool]]:
         question = consul.leading if program.service == "consul" else health.serving
-        return lambda: question(program.address)
+        return lambda: question(program.health_address)
 
     def _failure(self, member: Member, what: str) -> errors.Unavailable:
         path = self._log_path(member)

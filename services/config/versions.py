@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from chassis import errors
-from services.config import document, layers, mask, schema
+from services.config import document, lasting, layers, mask, schema
 from services.config import store as store_module
 
 ENVIRONMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -188,7 +188,7 @@ class Versions:
     async def rollback(
         self, environment: str, number: int, expected: int, *, actor: str = "", comment: str = ""
     ) -> store_module.Version:
-        """Makes a new version with the content of an old one.
+        """Makes a new version with the content of an old one, but for what is lasting.
 
         Raises:
             errors.NotFound: There is no such version.
@@ -199,7 +199,12 @@ class Versions:
         self.check(old.content, errors.FailedPrecondition)
         said = comment or f"back to version {number}"
         return await self.rewrite(
-            environment, lambda _: old.content, expected, actor=actor, comment=said, action="RollbackConfig"
+            environment,
+            lambda now: lasting.kept(old.content, now),
+            expected,
+            actor=actor,
+            comment=said,
+            action="RollbackConfig",
         )
 
     async def watch(self, environment: str, after: int) -> AsyncIterator[tuple[store_module.Version, bool]]:

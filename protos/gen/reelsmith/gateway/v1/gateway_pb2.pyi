@@ -211,18 +211,28 @@ class GetSuiteStatusRequest(_message.Message):
     def __init__(self, patience: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SuiteStatus(_message.Message):
-    __slots__ = ("services", "discovery", "serving", "version", "queue")
+    __slots__ = ("services", "discovery", "serving", "version", "queue", "identity")
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
     services: _containers.RepeatedCompositeFieldContainer[ServiceStatus]
     discovery: str
     serving: bool
     version: str
     queue: _jobs_pb2.QueueStats
-    def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., discovery: _Optional[str] = ..., serving: _Optional[bool] = ..., version: _Optional[str] = ..., queue: _Optional[_Union[_jobs_pb2.QueueStats, _Mapping]] = ...) -> None: ...
+    identity: IdentityStatus
+    def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., discovery: _Optional[str] = ..., serving: _Optional[bool] = ..., version: _Optional[str] = ..., queue: _Optional[_Union[_jobs_pb2.QueueStats, _Mapping]] = ..., identity: _Optional[_Union[IdentityStatus, _Mapping]] = ...) -> None: ...
+
+class IdentityStatus(_message.Message):
+    __slots__ = ("callers", "services")
+    CALLERS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    callers: bool
+    services: bool
+    def __init__(self, callers: _Optional[bool] = ..., services: _Optional[bool] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("name", "instances")

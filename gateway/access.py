@@ -1,0 +1,123 @@
+"""The callers of the gateway: by API keys of the shared configuration, and by tokens of an identity provider."""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
+
+from chassis import live
+from chassis.identity import bearer, caller, jwks, keys, ledger, limiter, tokens
+from gateway import settings as settings_module
+
+SECTION = "access"
+
+
+class Callers:
+    """Knows callers, and how much they may ask for.
+
+    Args:
+        document: The configuration, followed as it changes.
+        checked: What tokens are checked by; None where only keys are taken.
+        counted: Where it is kept how much was asked for.
+    """
+
+    def __init__(self, document: live.LiveDocument, checked: tokens.Tokens | None, counted: ledger.Ledger) -> None:
+        self._document, self._tokens = document, checked
+        self._limiter = limiter.Limiter(counted)
+        self._read: Mapping[str, Any] | None = None  # the document that keys and limits were read from
+        self._keys, self._rules = keys.Keys({}), limiter.Rules({})
+
+    async def identify(self, authorizations: tuple[str, ...]) -> caller.Caller:
+        """Whoever sent these headers.
+
+        Raises:
+            errors.Unauthenticated: They prove nothing.
+        """
+        sent = bearer.read(authorizations)
+        if self._tokens is None or keys.TOKEN.fullmatch(sent):
+            self._take_over()
+            return self._keys.identify(sent)
+        return await self._tokens.identify(sent)
+
+    @contextlib.asynccontextmanager
+    async def admitted(self, who: caller.Caller) -> AsyncIterator[None]:
+        """Holds the caller's place for the time of a call.
+
+        Raises:
+            errors.ResourceExhausted: It has no place left, or calls too often.
+        """
+        self._take_over()
+        async with self._limiter.admitted(who, self._rules):
+            yield
+
+    async def uploaded(self, size_bytes: int) -> None:
+        """Counts bytes that whoever is behind this call uploads.
+
+        Raises:
+            errors.ResourceExhausted: They are more than its tenant may upload in a day.
+        """
+        who = caller.current()
+        if who is not None:
+            await self._limiter.uploaded(who, self._rules, size_bytes)
+
+    def _take_over(self) -> None:
+        """Reads the newest version of keys and limits, once."""
+        document = self._document.value
+        if document is self._read:
+            return
+        section = document.get(SECTION, {})
+        self._keys, self._rules = keys.Keys(section.get("keys", {})), limiter.Rules(section)
+        self._read = document
+
+
+def accept(document: Mapping[str, Any]) -> None:
+    """Refuses a configuration whose keys or limits cannot be read; the one before it stays in force.
+
+    Raises:
+        ValueError: It is such a one.
+    """
+    section = document.get(SECTION, {})
+    keys.Keys(section.get("keys", {}))
+    limiter.Rules(section)
+
+
+def following(stub: config_pb2_grpc.ConfigServiceStub, environment: str) -> live.Watch:
+    """Revisions of the shared configuration.
+
+    Args:
+        stub: Client of the configuration service.
+        environment: Which document; empty for the service's own.
+    """
+
+    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
+        request = config_pb2.WatchConfigRequest(environment=environment, after_version=after)
+        async for message in stub.WatchConfig(request):
+            yield live.Revision(message.config.version, json_format.MessageToDict(message.config.document))
+
+    return watch
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    settings: settings_module.Settings, stub: config_pb2_grpc.ConfigServiceStub
+) -> AsyncIterator[Callers | None]:
+    """What the settings ask for; None where callers need not prove who they are.
+
+    Raises:
+        errors.InvalidArgument: The settings about tokens cannot be used.
+    """
+    if not settings.identity:
+        yield None
+        return
+    checked = tokens.Tokens(settings.terms, jwks.KeySet(settings.jwt_keys)) if settings.terms else None
+    url = settings.redis_url.get_secret_value()
+    counted: ledger.Ledger = ledger.Shared(url) if url else ledger.Local()
+    path = settings.state_dir / "gateway.config.json"
+    watch = following(stub, settings.environment)
+    try:
+        async with live.LiveDocument(path, watch, accept=accept) as document:
+            yield Callers(document, checked, counted)
+    finally:
+        await counted.close()
