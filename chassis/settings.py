@@ -84,6 +84,24 @@ class Settings(pydantic_settings.BaseSettings):
     stream_timeout_s: float = pydantic.Field(
         default=6 * 3600.0, gt=0, le=86400, description="Deadline in seconds of outgoing streams that name none."
     )
+    breaker_calls_min: int = pydantic.Field(
+        default=20,
+        ge=0,
+        le=100_000,
+        description="Outgoing calls of a method within the window from which on its breaker judges; 0 for no breakers.",
+    )
+    breaker_failure_share: float = pydantic.Field(
+        default=0.5, gt=0, le=1, description="Share of failed calls in the window that opens a breaker."
+    )
+    breaker_window_s: float = pydantic.Field(
+        default=10.0, gt=0, le=3600, description="Window in seconds in which calls are counted."
+    )
+    breaker_open_s: float = pydantic.Field(
+        default=5.0, gt=0, le=3600, description="Seconds for which an open breaker refuses every call."
+    )
+    breaker_trials: int = pydantic.Field(
+        default=3, ge=1, le=1000, description="Calls that are let through after that; all must succeed to close it."
+    )
     concurrent_calls_max: int = pydantic.Field(
         default=1000, ge=1, le=100_000, description="Calls served at once; more are refused, never queued."
     )

@@ -1,6 +1,6 @@
 """What happens around every served call, one concern per file, and the one place that orders them."""
 
-from chassis.interceptors import around, deadlines, drain, errors, limits, logging, metrics, tracing
+from chassis.interceptors import around, attempts, deadlines, drain, errors, limits, logging, metrics, tracing
 
 
 def chain(limit: limits.Limit, draining: drain.Drain) -> around.Interceptor:
@@ -19,5 +19,6 @@ def chain(limit: limits.Limit, draining: drain.Drain) -> around.Interceptor:
             draining.around,
             errors.Around,  # from here outward every failure is one of ours
             deadlines.around,
+            attempts.around,
         )
     )
