@@ -11,7 +11,7 @@ import prometheus_client
 from opentelemetry import propagate, trace
 from opentelemetry.semconv._incubating.attributes import rpc_attributes
 
-from chassis import attempts, deadlines, errors, methods, telemetry
+from chassis import attempts, deadlines, errors, methods, priority, telemetry
 
 BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
 
@@ -95,7 +95,8 @@ class Outgoing:
         self._span = _span(method)
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(self._span))
-        self._metadata = (*(options.metadata or ()), *carrier.items())
+        marks = ((priority.KEY, priority.BATCH),) if priority.batch() else ()
+        self._metadata = (*(options.metadata or ()), *carrier.items(), *marks)
 
     @property
     def elapsed_s(self) -> float:

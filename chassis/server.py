@@ -109,7 +109,8 @@ class Server:
         await self.drain()
 
     def _build(self) -> aio.Server:
-        chain = interceptors.chain(limits.Limit(self._settings.concurrent_calls_max), self._draining)
+        limit = limits.Limit(self._settings.concurrent_calls_max, self._settings.shedding)
+        chain = interceptors.chain(limit, self._draining)
         server = aio.server(interceptors=[chain], options=OPTIONS)
         for service in self._services:
             service.add_to_server(service.servicer, server)

@@ -12,6 +12,8 @@ from typing import ClassVar, Literal
 import pydantic
 import pydantic_settings
 
+from chassis import shedding
+
 PREFIX = "REELSMITH_"
 WILDCARD_HOSTS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104  compared with, not bound to
 
@@ -105,12 +107,30 @@ class Settings(pydantic_settings.BaseSettings):
     concurrent_calls_max: int = pydantic.Field(
         default=1000, ge=1, le=100_000, description="Calls served at once; more are refused, never queued."
     )
+    shed_calls_min: int = pydantic.Field(
+        default=64,
+        ge=0,
+        le=100_000,
+        description="Calls of one method at once that are always let in; beyond them, as many as are answered about as "
+        "fast as usual. 0 lets all of them in.",
+    )
+    shed_tolerance: float = pydantic.Field(
+        default=1.5, ge=1, le=100, description="Times the usual time that answers may take before fewer are let in."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = pydantic.Field(
         default="INFO", description="Least severe log line that is written."
     )
     log_format: Literal["json", "text"] = pydantic.Field(
         default="json", description="One JSON object per line, or lines for a person."
     )
+
+    @property
+    def shedding(self) -> shedding.Rules | None:
+        """How many calls of a method are let in; None for all."""
+        if not self.shed_calls_min:
+            return None
+        most = max(self.shed_calls_min, self.concurrent_calls_max)
+        return shedding.Rules(self.shed_calls_min, most, self.shed_tolerance)
 
     @property
     def advertised_host(self) -> str:

@@ -7,6 +7,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, server, telemetry
 from media import sessions
+from media.ingest import rules as ingest
 from services.jobs import attempt, board, clock, disk, scheduler, service, store, sweep
 from services.jobs import settings as settings_module
 from services.jobs.remote import service as remote
@@ -28,7 +29,7 @@ async def serve(settings: settings_module.Settings) -> None:
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
-        allowed = rules.Rules.of(settings.fetch_allow)
+        allowed = ingest.Rules.of(settings.fetch_allow)
         parts = service.Parts(jobs, planner, live, sweeper, disks, now, settings.job_limit, allowed)
         servicer = service.JobService(parts)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name

@@ -40,6 +40,7 @@ class Product:
 
     files: tuple[publication.File, ...] = ()
     clips: tuple[jobs.Clip, ...] = ()
+    note: str = ""
 
 
 class Executor(Protocol):
@@ -159,7 +160,7 @@ class Attempts:
             if await self._recorded(grant, lambda: self._store.confirm(grant.lease)) is None:
                 return
             files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
-            outcome = lifecycle.Outcome(files, product.clips)
+            outcome = lifecycle.Outcome(files, product.clips, product.note)
             job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
             await self._tidy(grant, job, files)
         finally:

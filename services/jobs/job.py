@@ -130,6 +130,7 @@ class Step:
         retry_us: Wall time of the next attempt, kept so that a restart keeps the back-off.
         retry_delay_us: Length of that back-off, so that a jump of the wall clock cannot stretch it.
         carrier: Trace context of the last attempt that failed, for the link to it.
+        note: What is worth knowing about how it was done.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Step:
     retry_us: int | None = None
     retry_delay_us: int = 0
     carrier: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
 from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import channels, client, errors
+from chassis import channels, client, errors, priority
 from services.jobs import attempt, dressing, publication
 from services.jobs import job as jobs
 
@@ -40,6 +40,7 @@ LOOK_S = 1.0  # between two looks at the health of all instances
 LOOK_SOON_S = 0.1  # while a service has no healthy instance: its first one is found at once
 LOOK_TIMEOUT_S = 1.0  # a health check takes milliseconds; an instance that needs longer gets no new step
 ONE_TRY = client.Policy(tries_max=1, hedging=False)  # a second try would write into the folder of the first
+KNOWN = "the analysis was known before"
 PINGS_PER_LEASE = 4  # one lost answer does not end a lease
 
 
@@ -91,7 +92,8 @@ class RemoteExecutor:
         """
         channel = self._channel(SERVICES[task.step.kind], instance)
         async with _pinging(channel, self._ping_s, report) as pings:
-            return await self._calls[task.step.kind](channel, task, report, pings)
+            with priority.within(True):  # a step that is refused runs later: people who ask directly go first
+                return await self._calls[task.step.kind](channel, task, report, pings)
 
     def _channel(self, service: str, instance: str) -> channels.Channel:
         for known, channel in self._clients.each(service):
@@ -129,7 +131,7 @@ class RemoteExecutor:
         if spec.range is not None:
             request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s
         result = await _result(stub.Analyze(request, timeout=self._timeout_s), report, pings)
-        return attempt.Product(_files((result.artifact, jobs.Role.ANALYSIS)))
+        return attempt.Product(_files((result.artifact, jobs.Role.ANALYSIS)), note=KNOWN if result.cached else "")
 
     async def _propose(
         self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]

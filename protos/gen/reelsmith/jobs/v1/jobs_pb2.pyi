@@ -145,7 +145,7 @@ class JobSpec(_message.Message):
     def __init__(self, source_uri: _Optional[str] = ..., title: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., aspect_ratio: _Optional[_Union[_exporter_pb2.AspectRatio, str]] = ..., layout: _Optional[_Union[_exporter_pb2.Layout, str]] = ..., preset: _Optional[str] = ..., range: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., keywords: _Optional[_Iterable[str]] = ..., weights: _Optional[_Mapping[str, float]] = ..., analyze_only: _Optional[bool] = ..., priority: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., clips: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., transcript_uri: _Optional[str] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., gap_min_s: _Optional[float] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., explain: _Optional[int] = ..., evidence: _Optional[bool] = ..., captions: _Optional[_Union[_exporter_pb2.CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[_exporter_pb2.Overlays, _Mapping]] = ..., mode: _Optional[_Union[_exporter_pb2.ExportMode, str]] = ..., video_codec: _Optional[_Union[_exporter_pb2.VideoCodec, str]] = ..., edit: _Optional[_Union[_exporter_pb2.Edit, _Mapping]] = ..., manifest_uri: _Optional[str] = ..., timelines: _Optional[_Iterable[_Union[_exporter_pb2.ExportTimelineRequest.Format, str]]] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths")
+    __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths", "note")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Step.Kind]
@@ -199,6 +199,7 @@ class Step(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     RETRY_TIME_FIELD_NUMBER: _ClassVar[int]
     WORKER_DEATHS_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: Step.Kind
     state: Step.State
@@ -212,7 +213,8 @@ class Step(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     retry_time: _timestamp_pb2.Timestamp
     worker_deaths: int
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Step.Kind, str]] = ..., state: _Optional[_Union[Step.State, str]] = ..., attempts: _Optional[int] = ..., fencing_token: _Optional[int] = ..., progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., instance: _Optional[str] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_deaths: _Optional[int] = ...) -> None: ...
+    note: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Step.Kind, str]] = ..., state: _Optional[_Union[Step.State, str]] = ..., attempts: _Optional[int] = ..., fencing_token: _Optional[int] = ..., progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., instance: _Optional[str] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_deaths: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
 
 class Clip(_message.Message):
     __slots__ = ("rank", "time", "score", "state", "video", "manifest", "thumbnail", "error", "step", "captions")
