@@ -1,7 +1,7 @@
 """How many calls of a method a process takes at once: as many as it answers about as fast as when it is idle. Pure.
 
 A server that takes more calls than it can answer answers none of them in time. Where answers take longer than usual,
-the limit shrinks in proportion; where they do not and the places are used, it grows by the square root of itself.
+the limit shrinks in proportion; where they do not and the places are used, it grows by half the square root of itself.
 What is over the limit is refused at once, calls that nobody waits for before those that somebody does.
 
 What is usual is the fastest window of the last seconds. Where none was as fast lately, the limit is halved for a
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 WINDOW_S = 0.1  # fast enough for a flood, slow enough for a mean
 SAMPLES_MIN = 10  # in a window: fewer say nothing
-SMOOTHING = 0.3  # weight of a window against what was before
+SMOOTHING = 0.5  # weight of a window against what was before
 SHRINK_MIN = 0.5  # no window halves the limit more than once
 FRESH_S = 10.0  # how long the usual time holds; finding it anew costs a fiftieth of that
 SAME = 1.1  # times the usual time that still confirm it
@@ -103,6 +103,6 @@ class Limiter:
         used = self._peak >= USED * self.limit
         # Places that nobody used say nothing about what they would cost: the limit follows the use down.
         base = self.limit if used or gradient >= 1 else min(self.limit, max(self._peak / USED, self._rules.calls_min))
-        wanted = base * gradient + (math.sqrt(base) if used else 0.0)
+        wanted = base * gradient + (max(1.0, math.sqrt(base) / 2) if used else 0.0)
         limit = (1 - SMOOTHING) * base + SMOOTHING * wanted
         self.limit = min(float(self._rules.calls_max), max(float(self._rules.calls_min), limit))

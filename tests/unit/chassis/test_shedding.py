@@ -101,7 +101,7 @@ def test_limit_comes_back_when_the_flood_is_over() -> None:
     for _ in range(100):
         window(0.01)
     assert low < 15
-    assert 80 < limiter.limit
+    assert 50 < limiter.limit
 
 
 class Chained(echo.EchoServicer):
