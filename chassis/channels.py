@@ -138,7 +138,9 @@ class StreamCall:
         return await asyncio.shield(self._code)
 
     async def _read_all(self) -> AsyncIterator[Any]:
-        with self._finishing():
+        with self._finishing() as ending:
+            permit = await self._way.admit(self._call)
+            ending.push(lambda kind, failure, traceback: permit.end(route.broken(failure)))
             tried: list[Any] = []
             while True:  # bounded by `may_retry`: by count, budget and deadline
                 chosen = await self._way.pick(self._call, tried)
@@ -149,6 +151,7 @@ class StreamCall:
                         first = True
                         async for message in messages:
                             first = False
+                            permit.end(route.broken(None))  # how long the rest takes says nothing
                             yield message
                         self._way.policy.picking.succeeded(chosen)
                         return
@@ -185,11 +188,11 @@ class StreamCall:
                 self._current.cancel()
 
     @contextlib.contextmanager
-    def _finishing(self) -> Generator[None, None, None]:
-        """Ends the span and the code with the outcome of the block."""
+    def _finishing(self) -> Generator[contextlib.ExitStack, None, None]:
+        """Ends the span and the code with the outcome of the block; gives what else is told of it."""
         with contextlib.ExitStack() as stack:
             stack.push(lambda kind, failure, traceback: self._finish(failure))
-            yield
+            yield stack
 
     def _finish(self, failure: BaseException | None) -> None:
         self._call.finish(failure)

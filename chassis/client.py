@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from chassis import channels, discovery, errors, membership, route
+from chassis import breaker, channels, discovery, errors, membership, route
 from chassis import settings as settings_module
 from chassis.identity import transport
 
@@ -44,7 +44,10 @@ class Clients:
         self._policy = policy or Policy()
         if settings:
             self._policy = dataclasses.replace(
-                self._policy, call_timeout_s=settings.call_timeout_s, stream_timeout_s=settings.stream_timeout_s
+                self._policy,
+                call_timeout_s=settings.call_timeout_s,
+                stream_timeout_s=settings.stream_timeout_s,
+                breaking=self._policy.breaking and _breaking(settings),
             )
         self._memberships: dict[str, membership.Membership] = {}
         self._routes: dict[str, route.Route] = {}
@@ -75,10 +78,18 @@ class Clients:
 
         A call on such a channel is tried once: a second try belongs to whoever chose the instance.
         """
-        alone = dataclasses.replace(self._policy, tries_max=1, hedging=False)
+        alone = dataclasses.replace(self._policy, tries_max=1, hedging=False, breaking=None)
         members = self._membership(service).members
         return [
             (item.instance, channels.Channel(route.Route(route.Fixed(item), alone), self._metadata)) for item in members
+        ]
+
+    def breakers(self) -> list[tuple[str, str, breaker.Breaker]]:
+        """Every breaker with the service and the method that it stands before."""
+        return [
+            (service, method, one)
+            for service, way in sorted(self._routes.items())
+            for method, one in sorted(way.breakers.items())
         ]
 
     async def ready(self, service: str, timeout_s: float = route.KNOWN_TIMEOUT_S) -> None:
@@ -93,6 +104,18 @@ class Clients:
         if service not in self._memberships:
             self._memberships[service] = membership.Membership(service, self._registry, self._secure)
         return self._memberships[service]
+
+
+def _breaking(settings: settings_module.Settings) -> breaker.Rules | None:
+    if not settings.breaker_calls_min:
+        return None
+    return breaker.Rules(
+        calls_min=settings.breaker_calls_min,
+        failure_share=settings.breaker_failure_share,
+        window_s=settings.breaker_window_s,
+        open_s=settings.breaker_open_s,
+        trials=settings.breaker_trials,
+    )
 
 
 async def resume(

@@ -22,6 +22,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from grpc_status import rpc_status
 
+from chassis import attempts
+
 DOMAIN = "reelsmith"
 MESSAGE_LENGTH_MAX = 4096  # characters; details travel in an HTTP/2 header, which gRPC limits to 8 KiB by default
 
@@ -67,6 +69,7 @@ class Error(Exception):
         self.metadata = dict(metadata or {})
         self.fields = tuple(fields)
         self.retry_after_s = retry_after_s
+        self.spent = False  # whether second tries were made already, or cannot be afforded: nobody above makes more
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r}, reason={self.reason!r}, metadata={self.metadata!r})"
@@ -253,7 +256,8 @@ def from_rpc(failure: aio.AioRpcError) -> Error:
         status = rpc_status.from_call(failure)
     except (ValueError, message.DecodeError) as mismatch:
         # A proxy between us rewrote the code or the details: the code that gRPC reports is what counts.
-        return from_code(failure.code(), f"{failure.details()} (details unreadable: {mismatch})")
-    if status is None:
-        return from_code(failure.code(), failure.details() or failure.code().name)
-    return from_status(status)
+        error = from_code(failure.code(), f"{failure.details()} (details unreadable: {mismatch})")
+    else:
+        error = from_status(status) if status else from_code(failure.code(), failure.details() or failure.code().name)
+    error.spent = attempts.spent(failure.trailing_metadata())
+    return error

@@ -28,6 +28,21 @@ def name(path: str | bytes) -> str:
 
 
 @functools.cache
+def is_unary(method: str) -> bool:
+    """Whether a method has one request and one answer.
+
+    Args:
+        method: `pkg.Service/Method`; one whose proto is not loaded is none.
+    """
+    service, _, short = method.partition("/")
+    try:
+        found = descriptor_pool.Default().FindServiceByName(service).methods_by_name[short]
+    except KeyError:
+        return False
+    return not found.client_streaming and not found.server_streaming
+
+
+@functools.cache
 def effect(method: str) -> Effect:
     """The effect that the proto of a method promises with `idempotency_level`.
 

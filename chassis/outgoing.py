@@ -11,7 +11,7 @@ import prometheus_client
 from opentelemetry import propagate, trace
 from opentelemetry.semconv._incubating.attributes import rpc_attributes
 
-from chassis import deadlines, errors, methods, telemetry
+from chassis import attempts, deadlines, errors, methods, priority, telemetry
 
 BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
 
@@ -89,11 +89,14 @@ class Outgoing:
         self.options = options
         self.timeout_s = deadlines.cap(default_timeout_s if options.timeout is None else options.timeout)
         self.waits = 0  # tries that found no connection, of a caller that waits for one: they are no tries
+        self.again = attempts.again()  # whether it serves a second try: that one is tried again by whoever made it
         self._start_s = time.monotonic()
+        self._second = False
         self._span = _span(method)
         carrier: dict[str, str] = {}
         propagate.inject(carrier, trace.set_span_in_context(self._span))
-        self._metadata = (*(options.metadata or ()), *carrier.items())
+        marks = ((priority.KEY, priority.BATCH),) if priority.batch() else ()
+        self._metadata = (*(options.metadata or ()), *carrier.items(), *marks)
 
     @property
     def elapsed_s(self) -> float:
@@ -108,7 +111,8 @@ class Outgoing:
     @property
     def arguments(self) -> dict[str, Any]:
         """What one try passes to gRPC."""
-        return {"timeout": self.left_s, "metadata": self._metadata, "compression": self.options.compression}
+        metadata = (*self._metadata, (attempts.AGAIN, "1")) if self.again or self._second else self._metadata
+        return {"timeout": self.left_s, "metadata": metadata, "compression": self.options.compression}
 
     def tried(self, kind: str, address: str) -> None:
         """Notes one try.
@@ -117,6 +121,7 @@ class Outgoing:
             kind: `first`, `retry` or `hedge`.
             address: Where it goes.
         """
+        self._second = kind != "first"
         TRIES.labels(self.method.name, kind).inc()
         self._span.add_event(kind, {"server.address": address})
 

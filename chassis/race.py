@@ -48,6 +48,16 @@ class Race:
         Raises:
             errors.Error: No try brought an answer.
         """
+        permit = await self._way.admit(self._call)
+        try:
+            answer = await self._first_answer()
+        except BaseException as failure:
+            permit.end(route.broken(failure))
+            raise
+        permit.end(route.broken(None))
+        return answer
+
+    async def _first_answer(self) -> Any:
         try:
             await self._start("first")
             while True:  # bounded: every turn ends a try or starts one, and tries are bounded by count and deadline
@@ -69,7 +79,7 @@ class Race:
         while True:  # bounded: every try ends with the deadline of the call
             delay_s = self._way.hedge_delay_s(self._call, self._tried)
             done, _ = await asyncio.wait(self._running, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
-            if done or self._way.may_hedge([attempt.chosen for attempt in self._running.values()]):
+            if done or self._way.may_hedge(self._call, [attempt.chosen for attempt in self._running.values()]):
                 return done
 
     async def _start(self, kind: str) -> None:

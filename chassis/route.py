@@ -3,20 +3,23 @@
 import asyncio
 import collections
 import dataclasses
+import functools
+import logging
 import random
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import grpc
+import prometheus_client
 from grpc import aio
 
-from chassis import errors, member, methods, outgoing, picker, resilience
+from chassis import breaker, errors, member, methods, outgoing, picker, resilience
 
 HEDGE_PERCENTILE = 0.95  # one call in twenty is slower: those are worth a second try
 HEDGE_DELAY_MIN_S = 0.02  # below that the noise of a busy machine is mistaken for a slow instance
 HEDGE_DELAY_FIRST_S = 1.0  # while too few latencies are known
 HEDGE_RATIO, HEDGE_BURST = 0.1, 10.0  # a tenth more calls at most, in the long run
-RETRY_RATIO, RETRY_BURST = 0.1, 20.0  # total load on a failing service stays under 1.1 times the calls
+RETRY_RATIO, RETRY_BURST = 0.06, 20.0  # 500 calls to a failing service are 1.1 times as many tries, more are fewer
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0  # only where every instance was tried already
 LOOK_S = 0.05  # between two looks at connections that come back by themselves: a restart is noticed at once
 KNOWN_TIMEOUT_S = 5.0  # how long a call waits for the first instance of a service to appear
@@ -36,6 +39,16 @@ FAULTS = frozenset(
 )  # what speaks against the instance; every other code is an answer
 
 
+BREAKERS = prometheus_client.Gauge(
+    "reelsmith_breaker_state", "State of the breaker of an outgoing method: 0 closed, 1 half open, 2 open.", ["method"]
+)
+BREAKER_CHANGES = prometheus_client.Counter(
+    "reelsmith_breaker_changes_total", "Changes of a breaker, by method and new state.", ["method", "state"]
+)
+
+logger = logging.getLogger(__name__)
+
+
 class NeverSent(errors.Unavailable):
     """The request did not leave this process, so that another try is harmless."""
 
@@ -48,6 +61,8 @@ class Policy:
         picking: How instances are chosen.
         tries_max: Tries of one call, the first included; 1 switches retries off.
         hedging: Whether slow calls without side effects are sent to a second instance.
+        budget: Whether second tries are bounded, and left to one layer.
+        breaking: When a method that fails is left alone; None for never.
         call_timeout_s: Deadline of unary calls that name none.
         stream_timeout_s: Deadline of streams that name none.
     """
@@ -55,13 +70,15 @@ class Policy:
     picking: picker.Picking = dataclasses.field(default_factory=picker.TwoChoices)
     tries_max: int = 4
     hedging: bool = True
+    budget: bool = True
+    breaking: breaker.Rules | None = dataclasses.field(default_factory=breaker.Rules)
     call_timeout_s: float = 30.0
     stream_timeout_s: float = 6 * 3600.0
 
 
 def plain() -> Policy:
     """Round robin and nothing else: what a plain gRPC client does, kept as the control of every resilience test."""
-    return Policy(picking=picker.RoundRobin(), tries_max=1, hedging=False)
+    return Policy(picking=picker.RoundRobin(), tries_max=1, hedging=False, breaking=None)
 
 
 class Source(Protocol):
@@ -110,6 +127,27 @@ class Route:
         self._retries = resilience.Budget(RETRY_RATIO, RETRY_BURST)
         self._hedges = resilience.Budget(HEDGE_RATIO, HEDGE_BURST)
         self._latencies: dict[str, resilience.Latency] = collections.defaultdict(resilience.Latency)
+        self.breakers: dict[str, breaker.Breaker] = {}  # by method
+
+    async def admit(self, call: outgoing.Outgoing) -> breaker.Permit:
+        """The right to make a call; a caller that waits for a server waits for its breaker too.
+
+        Raises:
+            errors.Unavailable: The method failed too often lately and is left alone (CIRCUIT_OPEN).
+        """
+        rules, name = self.policy.breaking, call.method.name
+        if rules is None or methods.is_infrastructure(name):
+            return breaker.free()
+        if name not in self.breakers:
+            if len(self.breakers) >= METHODS_MAX:
+                return breaker.free()
+            self.breakers[name] = breaker.Breaker(rules, changed=functools.partial(_note, name))
+        one = self.breakers[name]
+        while (permit := one.admit()) is None:  # bounded by the deadline of the call
+            if not call.options.wait_for_ready or call.left_s <= 0:
+                raise _left_alone(name, max(one.rest_s, LOOK_S))
+            await asyncio.sleep(min(call.left_s, max(one.rest_s, LOOK_S)))
+        return permit
 
     async def pick(self, call: outgoing.Outgoing, tried: Collection[member.Member]) -> member.Member:
         """The member for the next try of a call.
@@ -119,7 +157,7 @@ class Route:
         """
         patience_s = call.left_s if call.options.wait_for_ready else min(KNOWN_TIMEOUT_S, call.left_s)
         members = self.source.members or await self.source.known(patience_s)
-        if not tried:
+        if not tried and not call.again:
             self._retries.earn()
             self._hedges.earn()
         return self.policy.picking.pick(members, tried)
@@ -157,22 +195,23 @@ class Route:
         usual_s = self._latencies[method.name].percentile(HEDGE_PERCENTILE) if method.name in self._latencies else None
         return min(HEDGE_DELAY_FIRST_S, call.timeout_s / 4) if usual_s is None else max(HEDGE_DELAY_MIN_S, usual_s)
 
-    def may_hedge(self, waiting_for: Sequence[member.Member]) -> bool:
+    def may_hedge(self, call: outgoing.Outgoing, waiting_for: Sequence[member.Member]) -> bool:
         """Whether a slow call may be sent once more: within the budget, or since nobody it waits for is trusted.
 
         An ejected instance is known to be bad, and the calls that it still holds are few: they are no wave of hedges.
 
         Args:
+            call: The call.
             waiting_for: Who has the call now.
         """
-        return all(item.ejected for item in waiting_for) or self._hedges.spend()
+        return all(item.ejected for item in waiting_for) or (not call.again and self._hedges.spend())
 
     def may_retry(self, call: outgoing.Outgoing, error: errors.Error, tries: int) -> bool:
         """Whether another try is harmless and affordable.
 
         Args:
             call: The call.
-            error: How the last try failed.
+            error: How the last try failed; where no further try can be afforded, it says so to whoever is above.
             tries: Tries so far.
         """
         never_sent = isinstance(error, NeverSent)
@@ -181,12 +220,20 @@ class Route:
         if never_sent and call.options.wait_for_ready:
             call.waits += 1
             return True
+        repeatable = call.method.effect is not methods.Effect.UNKNOWN and not call.method.kind.startswith("stream")
         if tries - call.waits >= self.policy.tries_max:
+            error.spent = error.spent or (tries > 1 and repeatable and not never_sent and self.policy.budget)
             return False
         if never_sent:  # burdens nobody, and so costs nothing: health checks of a dead service must not use up the rest
             return True
-        repeatable = call.method.effect is not methods.Effect.UNKNOWN and not call.method.kind.startswith("stream")
-        return repeatable and error.code in RETRIABLE and self._retries.spend()
+        if not repeatable or error.code not in RETRIABLE:
+            return False
+        if not self.policy.budget:
+            return True
+        if error.spent or call.again:
+            return False
+        error.spent = not self._retries.spend()
+        return not error.spent
 
     async def pause(self, call: outgoing.Outgoing, tried: Sequence[member.Member], error: errors.Error) -> None:
         """Waits before a retry where every member was tried already; goes on at once otherwise.
@@ -226,6 +273,37 @@ async def connect(chosen: member.Member, call: outgoing.Outgoing) -> None:
             reason="NOT_CONNECTED",
             metadata={"service": chosen.instance.service, "address": chosen.instance.address},
         )
+
+
+def _note(method: str, state: breaker.State) -> None:
+    """Tells a change of a breaker to people and to machines."""
+    BREAKERS.labels(method).set(state)
+    BREAKER_CHANGES.labels(method, state.name).inc()
+    level = logging.WARNING if state is breaker.State.OPEN else logging.INFO
+    logger.log(level, "the breaker of %s is %s", method, state.name)
+
+
+def _left_alone(method: str, rest_s: float) -> errors.Error:
+    error = errors.Unavailable(
+        f"{method} failed too often lately and is left alone for {rest_s:.1f} s",
+        reason="CIRCUIT_OPEN",
+        metadata={"method": method},
+        retry_after_s=rest_s,
+    )
+    error.spent = True  # a second try elsewhere would only be refused again
+    return error
+
+
+def broken(failure: BaseException | None) -> bool | None:
+    """What the end of a call says about the service: whether it failed; None where it says nothing.
+
+    What never left says nothing: connections look after themselves, and a caller that waits for one must find it.
+    """
+    if failure is None:
+        return False
+    if isinstance(failure, NeverSent) or not isinstance(failure, errors.Error):
+        return None
+    return failure.code in FAULTS
 
 
 def translate(failure: aio.AioRpcError, chosen: member.Member) -> errors.Error:

@@ -139,7 +139,8 @@ class Server:
         guard = None
         if self._transport or self._callers:
             guard = identity.Guard(self._rules, self._callers, peers=self._asks_peers)
-        chain = interceptors.chain(limits.Limit(self._settings.concurrent_calls_max), self._draining, guard)
+        limit = limits.Limit(self._settings.concurrent_calls_max, self._settings.shedding)
+        chain = interceptors.chain(limit, self._draining, guard)
         server = aio.server(interceptors=[chain], options=OPTIONS)
         for service in self._services:
             service.add_to_server(service.servicer, server)

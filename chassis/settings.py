@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import pydantic
 import pydantic_settings
 
+from chassis import shedding
 from chassis.identity import transport
 
 PREFIX = "REELSMITH_"
@@ -104,8 +105,36 @@ class Settings(pydantic_settings.BaseSettings):
     stream_timeout_s: float = pydantic.Field(
         default=6 * 3600.0, gt=0, le=86400, description="Deadline in seconds of outgoing streams that name none."
     )
+    breaker_calls_min: int = pydantic.Field(
+        default=20,
+        ge=0,
+        le=100_000,
+        description="Outgoing calls of a method within the window from which on its breaker judges; 0 for no breakers.",
+    )
+    breaker_failure_share: float = pydantic.Field(
+        default=0.5, gt=0, le=1, description="Share of failed calls in the window that opens a breaker."
+    )
+    breaker_window_s: float = pydantic.Field(
+        default=10.0, gt=0, le=3600, description="Window in seconds in which calls are counted."
+    )
+    breaker_open_s: float = pydantic.Field(
+        default=5.0, gt=0, le=3600, description="Seconds for which an open breaker refuses every call."
+    )
+    breaker_trials: int = pydantic.Field(
+        default=3, ge=1, le=1000, description="Calls that are let through after that; all must succeed to close it."
+    )
     concurrent_calls_max: int = pydantic.Field(
         default=1000, ge=1, le=100_000, description="Calls served at once; more are refused, never queued."
+    )
+    shed_calls_min: int = pydantic.Field(
+        default=64,
+        ge=0,
+        le=100_000,
+        description="Calls of one method at once that are always let in; beyond them, as many as are answered about as "
+        "fast as usual. 0 lets all of them in.",
+    )
+    shed_tolerance: float = pydantic.Field(
+        default=1.5, ge=1, le=100, description="Times the usual time that answers may take before fewer are let in."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = pydantic.Field(
         default="INFO", description="Least severe log line that is written."
@@ -125,6 +154,14 @@ class Settings(pydantic_settings.BaseSettings):
     def tls(self) -> transport.Files | None:
         """Where the certificates are; None without TLS."""
         return transport.Files(self.tls_ca, self.tls_certificate, self.tls_key) if self.tls_ca else None
+
+    @property
+    def shedding(self) -> shedding.Rules | None:
+        """How many calls of a method are let in; None for all."""
+        if not self.shed_calls_min:
+            return None
+        most = max(self.shed_calls_min, self.concurrent_calls_max)
+        return shedding.Rules(self.shed_calls_min, most, self.shed_tolerance)
 
     @property
     def advertised_host(self) -> str:

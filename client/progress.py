@@ -55,7 +55,8 @@ def ending(step: jobs.Step) -> str:
     what = wording.step(step.name, step.kind)
     if step.state in FAILED:
         return f"{what} failed{took}: {wording.failure(step.error)}"
-    return f"{what} {'done' if step.state == jobs.Step.STATE_SUCCEEDED else 'cancelled'}{took}"
+    note = f": {step.note}" if step.note else ""
+    return f"{what} {'done' if step.state == jobs.Step.STATE_SUCCEEDED else 'cancelled'}{took}{note}"
 
 
 def running(job: jobs.Job) -> list[jobs.Step]:

@@ -13,7 +13,7 @@ from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-from chassis import client, discovery, errors
+from chassis import breaker, client, discovery, errors
 
 SERVICES = ("analyzer", "config", "exporter", "gateway", "jobs")
 ASKED_AT_ONCE_MAX = 256  # calls; more instances than that are asked in turn
@@ -95,6 +95,7 @@ class Suite:
             serving=all(any(_serves(answer) for answer in service) for service in answers),
             version=self._version,
             identity=pb.IdentityStatus(callers=self._trust.callers, services=self._trust.services),
+            breakers=[_breaker(*one) for one in self._clients.breakers()],
         )
         if queues:
             status.queue.CopyFrom(queues[0])
@@ -103,6 +104,16 @@ class Suite:
     async def _service(self, name: str, patience_s: float, limit: asyncio.Semaphore) -> list[_Answer]:
         instances = sorted(self._clients.each(name), key=lambda pair: pair[0].id)
         return await asyncio.gather(*(_ask(name, *pair, patience_s, limit) for pair in instances))
+
+
+def _breaker(service: str, method: str, one: breaker.Breaker) -> pb.BreakerStatus:
+    calls, failures = one.counts
+    status = pb.BreakerStatus(
+        service=service, method=method, state=f"STATE_{one.state.name}", calls=calls, failures=failures
+    )
+    if one.rest_s:
+        status.rest.FromNanoseconds(round(one.rest_s * 1e9))
+    return status
 
 
 async def _ask(

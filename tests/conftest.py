@@ -16,6 +16,9 @@ from tests import suites
 hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("busy")
 
+# Analyses are made, not remembered, but where a test is about remembering them.
+os.environ["REELSMITH_ANALYZER_CACHE_BYTES_MAX"] = "0"
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MEDIA_DIR = pathlib.Path(os.environ.get("REELSMITH_TEST_MEDIA", ROOT.parent / "shared" / "media"))
 REQUIRE_TOOLS = os.environ.get("REELSMITH_REQUIRE_TOOLS") == "1"

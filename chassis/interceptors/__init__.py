@@ -1,6 +1,17 @@
 """What happens around every served call, one concern per file, and the one place that orders them."""
 
-from chassis.interceptors import around, deadlines, drain, errors, identity, limits, logging, metrics, tracing
+from chassis.interceptors import (
+    around,
+    attempts,
+    deadlines,
+    drain,
+    errors,
+    identity,
+    limits,
+    logging,
+    metrics,
+    tracing,
+)
 
 
 def chain(limit: limits.Limit, draining: drain.Drain, guard: identity.Guard | None = None) -> around.Interceptor:
@@ -21,5 +32,6 @@ def chain(limit: limits.Limit, draining: drain.Drain, guard: identity.Guard | No
             draining.around,
             errors.Around,  # from here outward every failure is one of ours
             deadlines.around,
+            attempts.around,
         )
     )

@@ -10,7 +10,7 @@ import grpc
 from grpc import aio
 from grpc_status import rpc_status
 
-from chassis import errors, methods
+from chassis import attempts, errors, methods
 
 Behavior = Callable[[Any, aio.ServicerContext], Any]
 
@@ -83,4 +83,8 @@ class Interceptor(aio.ServerInterceptor):
                     await stack.enter_async_context(around(method, context))
                 yield
         except errors.Error as error:
-            await context.abort_with_status(rpc_status.to_status(errors.to_status(error)))
+            status = rpc_status.to_status(errors.to_status(error))
+            if error.spent:
+                last = (*status.trailing_metadata, (attempts.PUSHBACK, attempts.NEVER))
+                status = status._replace(trailing_metadata=last)
+            await context.abort_with_status(status)

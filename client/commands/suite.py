@@ -70,6 +70,9 @@ def _show(found: pb.SuiteStatus) -> None:
     terminal.out.print(table)
     for instance in (instance for service in found.services for instance in service.instances if instance.detail):
         terminal.say(f"{instance.id}: {instance.detail}")
+    for one in (one for one in found.breakers if one.state != pb.BreakerStatus.STATE_CLOSED):
+        state = pb.BreakerStatus.State.Name(one.state).removeprefix("STATE_").replace("_", " ").lower()
+        terminal.say(f"breaker of {one.method}: {state}, calls are refused for {wording.seconds(one.rest):.1f} s")
     serving = "serving" if found.serving else "NOT serving"
     terminal.say(f"{serving}, discovery {found.discovery}, gateway version {found.version}")
     terminal.say(_identity(found.identity))

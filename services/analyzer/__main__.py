@@ -7,7 +7,7 @@ from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry, usage
-from media import pool, sessions
+from media import cache, pool, sessions
 from media.ingest import fetching, rules
 from services.analyzer import analyses, intake, placement, policy, service, tasks, weights
 from services.analyzer import settings as settings_module
@@ -39,7 +39,8 @@ async def main() -> None:
         watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
         path = settings.state_dir / "analyzer.config.json"
         async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
-            workers = analyses.Workers(measuring, recognizing)
+            known = cache.Cache("analyses", settings.kept) if settings.cache_bytes_max else None
+            workers = analyses.Workers(measuring, recognizing, known)
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )

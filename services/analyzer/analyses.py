@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from chassis import errors
-from media import artifacts, pool, sessions
+from media import artifacts, cache, pool, sessions
 from media import errors as media_errors
-from services.analyzer import document, measures, metrics, placement, progress, tasks, weights
+from services.analyzer import document, keeping, measures, metrics, placement, progress, tasks, weights
 from services.analyzer.proposals import genre, material, proposing
 from services.analyzer.recognition import recognizer
 
@@ -45,10 +45,14 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Workers:
-    """What tasks run on: `measuring` takes probes and analyses, `recognizing` writes down what is said."""
+    """What tasks run on: `measuring` takes probes and analyses, `recognizing` writes down what is said.
+
+    What was measured before is in `known`, and is not measured again.
+    """
 
     measuring: placement.Placement
     recognizing: recognizer.Recognizer
+    known: cache.Cache | None = None
 
     def pools(self) -> dict[str, pool.Pool]:
         """The pools that there are now, by name; that of a card may come later."""
@@ -95,12 +99,14 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Analysis:
-    """A finished analysis: the document, what the source is, the stored file, and where the time went."""
+    """A finished analysis: the document, what the source is, the stored file, where the time went, and whether it
+    was known before."""
 
     document: Mapping[str, Any]
     media: Mapping[str, Any]
     artifact: artifacts.Artifact
     timings: list[Mapping[str, Any]]
+    cached: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ class Analyzer:
         self._recognizer = workers.recognizing
         self._configuration, self._limits = configuration, limits
         self._shelf = material.Shelf()
+        self._known = workers.known
 
     def check(self) -> None:
         """Says whether the sessions are there.
@@ -193,16 +200,56 @@ class Analyzer:
             if found := await asyncio.to_thread(self._words, order):
                 inputs["transcript"] = stack.enter_context(found[1])
                 request |= {"transcript": found[0], "transcript_named": bool(order.transcript_uri)}
-            measured, sha256 = await self._with_hash(
-                order.source_uri, lambda file: self._measured(order, request, {"source": file, **inputs}, listener)
-            )
+            if self._known is None:
+                finding, cached = await self._found(order, request, inputs, listener), False
+            else:
+                finding, cached = await self._known_or_found(self._known, order, request, inputs, listener)
+        content = await asyncio.to_thread(document.encode, finding.document)
+        artifact = await asyncio.to_thread(session.write_bytes, order.target.path(ANALYSIS), content)
+        return Analysis(finding.document, finding.media, artifact, finding.timings, cached)
+
+    async def _found(
+        self, order: Order, request: Mapping[str, Any], inputs: Mapping[str, BinaryIO], listener: Listener
+    ) -> keeping.Finding:
+        """What measuring finds."""
+        measured, sha256 = await self._with_hash(
+            order.source_uri, lambda file: self._measured(order, request, {"source": file, **inputs}, listener)
+        )
         name = sessions.display_name(order.source_uri)
         found = await asyncio.to_thread(document.analysis, name, sha256, measured.value, measured.arrays)
-        content = await asyncio.to_thread(document.encode, found)
-        artifact = await asyncio.to_thread(session.write_bytes, order.target.path(ANALYSIS), content)
-        media = {**measured.value["media"], "sha256": sha256}
         metrics.analyzed(measured.value["duration_s"], found["video"])
-        return Analysis(found, media, artifact, measured.value["timings"])
+        return keeping.Finding(found, {**measured.value["media"], "sha256": sha256}, measured.value["timings"])
+
+    async def _known_or_found(
+        self,
+        known: cache.Cache,
+        order: Order,
+        request: Mapping[str, Any],
+        inputs: Mapping[str, BinaryIO],
+        listener: Listener,
+    ) -> tuple[keeping.Finding, bool]:
+        """What was found in the same bytes before, else what measuring finds; and which of both."""
+        with await asyncio.to_thread(self._sources.open, order.source_uri) as file:
+            sha256 = await asyncio.to_thread(artifacts.sha256, file)
+        words = await asyncio.to_thread(artifacts.sha256, inputs["transcript"]) if inputs else ""
+        status = self._recognizer.status
+        hears = [status.available, status.sha256, status.detail, order.language]
+        key = keeping.key(sha256, words, {**request, "hears": hears})
+        fresh: list[keeping.Finding] = []
+
+        async def make() -> bytes:
+            for file in inputs.values():
+                file.seek(0)  # the hash was taken from it
+            fresh.append(await self._found(order, request, inputs, listener))
+            if fresh[0].media["sha256"] != sha256:
+                raise errors.Aborted("the source changed while it was read", reason="SOURCE_CHANGED")
+            return await asyncio.to_thread(keeping.packed, fresh[0])
+
+        content, _ = await known.through(key, make)
+        if fresh:
+            return fresh[0], False
+        name = sessions.display_name(order.source_uri)
+        return await asyncio.to_thread(keeping.unpacked, content, name), True
 
     async def _measured(
         self, order: Order, request: Mapping[str, Any], inputs: Mapping[str, BinaryIO], listener: Listener

@@ -281,6 +281,7 @@ def _result(done: analyses.Analysis) -> pb.AnalyzeResult:
         analysis=_analysis(done),
         artifact=_artifact(done.artifact, media_pb2.ARTIFACT_ROLE_ANALYSIS),
         timings=[pb.Timing(**timing) for timing in done.timings],
+        cached=done.cached,
     )
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import pydantic
 
 from chassis import settings
+from media import cache
 from media.ingest import fetching
 from services.analyzer import analyses, placement
 from services.analyzer.recognition import recognizer
@@ -41,6 +42,27 @@ class Settings(settings.WorkerSettings):
     )
     fetch_idle_s: float = pydantic.Field(
         default=30.0, gt=0, le=3600, description="Longest silence in seconds of the server of a source."
+    )
+
+    cache_dir: pathlib.Path = pydantic.Field(
+        default_factory=lambda: (
+            pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "reelsmith" / "analyses"
+        ),
+        description="Folder of analyses that were made before, transcripts included; analyzers may share it.",
+    )
+    cache_bytes_max: int = pydantic.Field(
+        default=1 << 30, ge=0, description="Bytes of analyses that are kept on disk; 0 keeps none, also not in memory."
+    )
+    cache_memory_bytes_max: int = pydantic.Field(
+        default=64 << 20, ge=0, description="Bytes of analyses that are kept in memory as well."
+    )
+    cache_policy: cache.Policy = pydantic.Field(
+        default="lru",
+        description="Which analyses go first: those used least recently (`lru`) or least often (`lfu`), the oldest "
+        "(`fifo`), or the oldest and all beyond an age (`ttl`).",
+    )
+    cache_ttl_s: float = pydantic.Field(
+        default=30 * 86400.0, gt=0, description="Age in seconds at which an analysis goes under `ttl`."
     )
 
     backend: placement.Asked = pydantic.Field(
@@ -101,6 +123,13 @@ class Settings(settings.WorkerSettings):
             queue_limit=self.queue_limit,
             deadline_s=self.analyze_deadline_s,
             heartbeat_s=self.asr_heartbeat_s,
+        )
+
+    @property
+    def kept(self) -> cache.Settings:
+        """What is kept of analyses that were made before."""
+        return cache.Settings(
+            self.cache_dir, self.cache_bytes_max, self.cache_memory_bytes_max, self.cache_policy, self.cache_ttl_s
         )
 
     @property

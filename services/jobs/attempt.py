@@ -42,6 +42,7 @@ class Product:
 
     files: tuple[publication.File, ...] = ()
     clips: tuple[jobs.Clip, ...] = ()
+    note: str = ""
 
 
 class Executor(Protocol):
@@ -196,7 +197,7 @@ class Attempts:
                     return False
             with failpoints.around("jobs.attempt.publish"):
                 files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
-            outcome = lifecycle.Outcome(files, product.clips)
+            outcome = lifecycle.Outcome(files, product.clips, product.note)
             with failpoints.around("jobs.attempt.commit"):
                 job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
             metrics.recorded(job, grant.lease.step)

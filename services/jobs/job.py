@@ -142,6 +142,7 @@ class Step:
         retry_us: Wall time of the next attempt, kept so that a restart keeps the wait, be it back-off or a later start.
         retry_delay_us: Length of that wait, so that a jump of the wall clock cannot stretch it.
         carrier: Trace context of the last attempt that failed, for the link to it.
+        note: What is worth knowing about how it was done.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Step:
     retry_us: int | None = None
     retry_delay_us: int = 0
     carrier: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

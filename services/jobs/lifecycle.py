@@ -29,6 +29,7 @@ class Outcome:
 
     artifacts: tuple[jobs.Artifact, ...] = ()
     clips: tuple[jobs.Clip, ...] = ()
+    note: str = ""
 
 
 def accepted(
@@ -58,6 +59,7 @@ def started(job: jobs.Job, name: str, instance: str, now_us: int) -> Change:
         end_us=None,
         retry_us=None,
         retry_delay_us=0,
+        note="",
     )
     message = f"{name} started on {instance}, attempt {running.attempts}"
     return _advanced(job, [running], now_us, name, message)
@@ -66,13 +68,15 @@ def started(job: jobs.Job, name: str, instance: str, now_us: int) -> Change:
 def succeeded(job: jobs.Job, name: str, outcome: Outcome, now_us: int) -> Change:
     """A commit: the step is done, its files count, and the plan grows where it proposed clips."""
     step = job.step(name)
-    done = dataclasses.replace(step, state=jobs.StepState.SUCCEEDED, error=None, end_us=_end(step, now_us))
+    done = dataclasses.replace(
+        step, state=jobs.StepState.SUCCEEDED, error=None, end_us=_end(step, now_us), note=outcome.note
+    )
     files = {item.path: item for item in (*job.artifacts, *outcome.artifacts)}
     base = dataclasses.replace(job, artifacts=tuple(files[path] for path in sorted(files)))
     steps = _replaced(job.steps, [done])
     if step.kind is jobs.Kind.PROPOSE:
         steps = plan.grown(job.spec, steps, outcome.clips)
-    return _advanced(job, steps, now_us, name, f"{name} succeeded", base)
+    return _advanced(job, steps, now_us, name, ": ".join(filter(None, (f"{name} succeeded", outcome.note))), base)
 
 
 def failed(

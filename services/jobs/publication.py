@@ -122,6 +122,8 @@ def clear(store: sessions.Sessions, job: jobs.Job) -> None:
     withdraw(store, job.id, [f"{ATTEMPTS}/{name}" for name in names if _dead(name, tokens)])
     if job.state.ended:
         for folder in sorted(set(FOLDERS.values())):
+            if not (session.root / folder).is_dir():  # that of sources is there only where one was fetched
+                continue
             folders.sweep(session.root / folder, 0.0, math.inf)
 
 

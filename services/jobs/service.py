@@ -424,6 +424,7 @@ def _step(view: boards.View, step: jobs.Step) -> pb.Step:
         end_time=_timestamp(step.end_us),
         retry_time=_timestamp(step.retry_us),
         worker_deaths=step.worker_deaths,
+        note=step.note,
     )
 
 

@@ -1,4 +1,4 @@
-"""A real job manager and a real analyzer: a source comes from the web."""
+"""A real job manager and a real analyzer: a source comes from the web, and is analyzed once."""
 
 import asyncio
 import contextlib
@@ -46,6 +46,8 @@ async def suite(folder: pathlib.Path) -> AsyncIterator[jobs_pb2_grpc.JobServiceS
         "REELSMITH_SESSIONS_ROOT": str(folder / "storage"),
         "REELSMITH_DISCOVERY": "static",
         "REELSMITH_FETCH_ALLOW": f"http://{FRONT}/32:*",
+        "REELSMITH_ANALYZER_CACHE_DIR": str(folder / "cache"),
+        "REELSMITH_ANALYZER_CACHE_BYTES_MAX": "100000000",
     }
     async with contextlib.AsyncExitStack() as stack:
         (analyzer,) = await stack.enter_async_context(
@@ -90,3 +92,16 @@ async def test_job_takes_its_source_from_the_web(web: str, media_dir: pathlib.Pa
         for url in ("https://films.example/a.mp4", "http://127.0.0.1:80/a.mp4", "http://2130706434/a.mp4"):
             with pytest.raises(errors.InvalidArgument, match="source_uri cannot be fetched"):
                 await ended(stub, source_uri=url)
+
+        again = await ended(stub, source_uri=(media_dir / "real" / name).resolve().as_uri(), title="again")
+        assert ("", "the analysis was known before") == (job.steps[2].note, again.steps[1].note)
+        documents = [analysis_of(one) for one in (job, again)]
+        assert documents[0] == documents[1], "known or found, it is the same, byte for byte"
+        part = await ended(stub, source_uri=f"{web}/{name}", range=media_pb2.TimeRange(start_s=1, end_s=3))
+        assert "" == part.steps[2].note, "another part is another analysis"
+
+
+def analysis_of(job: jobs_pb2.Job) -> tuple[int, str]:
+    """Size and hash of the analysis of a job."""
+    (found,) = [one for one in job.artifacts if one.role == media_pb2.ARTIFACT_ROLE_ANALYSIS]
+    return found.size_bytes, found.sha256

@@ -139,7 +139,7 @@ async def test_calls_held_by_an_ejected_instance_are_sent_on_without_a_budget(
     monkeypatch.setattr(route, "HEDGE_RATIO", 0.0)
     monkeypatch.setattr(route, "HEDGE_BURST", 3.0)
     if not rescue:
-        monkeypatch.setattr(route.Route, "may_hedge", lambda self, waiting_for: self._hedges.spend())
+        monkeypatch.setattr(route.Route, "may_hedge", lambda self, call, waiting_for: self._hedges.spend())
     async with pair(connect, Slow(), echo.EchoServicer()) as stub:
         tries = (stub.Read(echo.Echo(), timeout=2) for _ in range(20))
         outcomes = await asyncio.gather(*tries, return_exceptions=True)

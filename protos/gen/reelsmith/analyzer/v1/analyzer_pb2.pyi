@@ -210,14 +210,16 @@ class AnalyzeResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., result: _Optional[_Union[AnalyzeResult, _Mapping]] = ...) -> None: ...
 
 class AnalyzeResult(_message.Message):
-    __slots__ = ("analysis", "artifact", "timings")
+    __slots__ = ("analysis", "artifact", "timings", "cached")
     ANALYSIS_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_FIELD_NUMBER: _ClassVar[int]
     analysis: Analysis
     artifact: _media_pb2.Artifact
     timings: _containers.RepeatedCompositeFieldContainer[Timing]
-    def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ...) -> None: ...
+    cached: bool
+    def __init__(self, analysis: _Optional[_Union[Analysis, _Mapping]] = ..., artifact: _Optional[_Union[_media_pb2.Artifact, _Mapping]] = ..., timings: _Optional[_Iterable[_Union[Timing, _Mapping]]] = ..., cached: _Optional[bool] = ...) -> None: ...
 
 class Analysis(_message.Message):
     __slots__ = ("media", "frame_count", "duration_s", "transitions", "shots", "speech", "silence", "loudness", "curve", "transcript", "tempo_bpm", "subjects", "black", "frozen")

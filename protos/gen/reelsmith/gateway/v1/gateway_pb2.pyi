@@ -211,20 +211,22 @@ class GetSuiteStatusRequest(_message.Message):
     def __init__(self, patience: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class SuiteStatus(_message.Message):
-    __slots__ = ("services", "discovery", "serving", "version", "queue", "identity")
+    __slots__ = ("services", "discovery", "serving", "version", "queue", "identity", "breakers")
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    BREAKERS_FIELD_NUMBER: _ClassVar[int]
     services: _containers.RepeatedCompositeFieldContainer[ServiceStatus]
     discovery: str
     serving: bool
     version: str
     queue: _jobs_pb2.QueueStats
     identity: IdentityStatus
-    def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., discovery: _Optional[str] = ..., serving: _Optional[bool] = ..., version: _Optional[str] = ..., queue: _Optional[_Union[_jobs_pb2.QueueStats, _Mapping]] = ..., identity: _Optional[_Union[IdentityStatus, _Mapping]] = ...) -> None: ...
+    breakers: _containers.RepeatedCompositeFieldContainer[BreakerStatus]
+    def __init__(self, services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., discovery: _Optional[str] = ..., serving: _Optional[bool] = ..., version: _Optional[str] = ..., queue: _Optional[_Union[_jobs_pb2.QueueStats, _Mapping]] = ..., identity: _Optional[_Union[IdentityStatus, _Mapping]] = ..., breakers: _Optional[_Iterable[_Union[BreakerStatus, _Mapping]]] = ...) -> None: ...
 
 class IdentityStatus(_message.Message):
     __slots__ = ("callers", "services")
@@ -233,6 +235,32 @@ class IdentityStatus(_message.Message):
     callers: bool
     services: bool
     def __init__(self, callers: _Optional[bool] = ..., services: _Optional[bool] = ...) -> None: ...
+
+class BreakerStatus(_message.Message):
+    __slots__ = ("service", "method", "state", "calls", "failures", "rest")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[BreakerStatus.State]
+        STATE_CLOSED: _ClassVar[BreakerStatus.State]
+        STATE_HALF_OPEN: _ClassVar[BreakerStatus.State]
+        STATE_OPEN: _ClassVar[BreakerStatus.State]
+    STATE_UNSPECIFIED: BreakerStatus.State
+    STATE_CLOSED: BreakerStatus.State
+    STATE_HALF_OPEN: BreakerStatus.State
+    STATE_OPEN: BreakerStatus.State
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    REST_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    method: str
+    state: BreakerStatus.State
+    calls: int
+    failures: int
+    rest: _duration_pb2.Duration
+    def __init__(self, service: _Optional[str] = ..., method: _Optional[str] = ..., state: _Optional[_Union[BreakerStatus.State, str]] = ..., calls: _Optional[int] = ..., failures: _Optional[int] = ..., rest: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("name", "instances")

@@ -161,7 +161,7 @@ class Webhook(_message.Message):
     def __init__(self, url: _Optional[str] = ..., secret: _Optional[str] = ...) -> None: ...
 
 class Step(_message.Message):
-    __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths")
+    __slots__ = ("name", "kind", "state", "attempts", "fencing_token", "progress", "instance", "error", "depends_on", "start_time", "end_time", "retry_time", "worker_deaths", "note")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Step.Kind]
@@ -215,6 +215,7 @@ class Step(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     RETRY_TIME_FIELD_NUMBER: _ClassVar[int]
     WORKER_DEATHS_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     name: str
     kind: Step.Kind
     state: Step.State
@@ -228,7 +229,8 @@ class Step(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     retry_time: _timestamp_pb2.Timestamp
     worker_deaths: int
-    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Step.Kind, str]] = ..., state: _Optional[_Union[Step.State, str]] = ..., attempts: _Optional[int] = ..., fencing_token: _Optional[int] = ..., progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., instance: _Optional[str] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_deaths: _Optional[int] = ...) -> None: ...
+    note: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[Step.Kind, str]] = ..., state: _Optional[_Union[Step.State, str]] = ..., attempts: _Optional[int] = ..., fencing_token: _Optional[int] = ..., progress: _Optional[_Union[_media_pb2.Progress, _Mapping]] = ..., instance: _Optional[str] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., depends_on: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., retry_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., worker_deaths: _Optional[int] = ..., note: _Optional[str] = ...) -> None: ...
 
 class Clip(_message.Message):
     __slots__ = ("rank", "time", "score", "state", "video", "manifest", "thumbnail", "error", "step", "captions")

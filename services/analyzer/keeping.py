@@ -1,0 +1,52 @@
+"""What was found in a source, as it is kept: by a key of all that it depends on, with the same bytes in the end."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from services.analyzer import document, edition
+
+UNIMPORTANT = frozenset({"threads", "every_frame"})  # what an analysis takes its time by, and not its content
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found: the document, what the source is, and where the time went."""
+
+    document: Mapping[str, Any]
+    media: Mapping[str, Any]
+    timings: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def key(source: str, words: str, request: Mapping[str, Any]) -> str:
+    """What a finding is known by.
+
+    Args:
+        source: Hash of the source.
+        words: Hash of the file with what is said; empty where there is none.
+        request: What was asked, and what answers.
+    """
+    asked = {name: value for name, value in request.items() if name not in UNIMPORTANT}
+    said = {"source": source, "words": words, "asked": asked, "edition": edition.digest()}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def packed(found: Finding) -> bytes:
+    """A finding as bytes."""
+    return (
+        b'{"document":' + document.encode(found.document) + b',"media":' + json.dumps(dict(found.media)).encode() + b"}"
+    )
+
+
+def unpacked(content: bytes, name: str) -> Finding:
+    """A finding from bytes.
+
+    Args:
+        content: What `packed` made.
+        name: Name of the source for people, which may be another one than before.
+    """
+    read = json.loads(content)
+    found = read["document"]
+    return Finding({**found, "source": {**found["source"], "name": name}}, read["media"])
