@@ -6,7 +6,7 @@ STAMP := $(VENV)/.setup
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check protos bench clean
+.PHONY: help setup demo up down test check protos docs bench clean
 
 help:  ## Print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packag
 
 protos: setup  ## Generate the stubs from the protos
 	@sh protos/generate.sh
+
+docs: setup  ## Write docs/reference from the protos, settings, metrics and errors
+	@python docs/generate.py
 
 bench: setup  ## Measure every figure of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; python "$$script"; done
