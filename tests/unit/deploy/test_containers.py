@@ -139,8 +139,8 @@ def compose() -> list[str] | None:
     """The command that reads compose files, where there is one; the first version of it cannot read ours."""
     for command in (["docker-compose"], ["docker", "compose"]):
         if shutil.which(command[0]):
-            said = subprocess.run([*command, "version", "--short"], capture_output=True, text=True).stdout.strip()
-            if re.match(r"v?(\d+)\.", said) and not said.lstrip("v").startswith("1."):
+            said = subprocess.run([*command, "version", "--short"], capture_output=True, text=True)
+            if said.returncode == 0 and not said.stdout.startswith("1."):
                 return command
     return None
 
