@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -142,3 +143,21 @@ def test_alerts_reach_whom_they_are_for(require_tool, severity: str, receiver: s
     routes = ("config", "routes", "test", f"--config.file={DEPLOY / 'alertmanager' / 'alertmanager.yml'}")
     ended = run(require_tool("amtool"), *routes, f"severity={severity}", "alertname=X")
     assert receiver == ended.stdout.strip()
+
+
+def test_names_follow_the_conventions_of_prometheus(require_tool) -> None:
+    """Units, endings and words of help, by Prometheus' own judgement; control: it finds a counter without an ending."""
+    code = (
+        "import importlib.util, prometheus_client\n"
+        "spec = importlib.util.spec_from_file_location('generate', 'docs/generate.py')\n"
+        "generate = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(generate)\n"
+        "generate.families()\n"
+        "print(prometheus_client.generate_latest().decode())\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=True).stdout
+    check = [require_tool("promtool"), "check", "metrics"]
+    ended = subprocess.run(check, input=shown, capture_output=True, timeout=60)
+    assert (0, b"") == (ended.returncode, ended.stderr)
+    bad = b"# HELP reelsmith_clips Clips.\n# TYPE reelsmith_clips counter\nreelsmith_clips 1\n"
+    assert 0 != subprocess.run(check, input=bad, capture_output=True, timeout=60).returncode
