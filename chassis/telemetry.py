@@ -214,8 +214,14 @@ def exemplar(span: trace.Span | None = None) -> dict[str, str] | None:
 
 @contextlib.contextmanager
 def attach(carrier: Mapping[str, str]) -> Iterator[None]:
-    """Continues, inside the block, the trace that a carrier came from."""
-    token = otel_context.attach(propagate.extract(dict(carrier)))
+    """Continues, inside the block, the trace that a carrier came from.
+
+    Of what callers send along with a trace only the subjects are taken over: the rest would be stored and passed on.
+    """
+    context = propagate.extract(dict(carrier))
+    for name in set(baggage.get_all(context)) - set(SUBJECTS):
+        context = baggage.remove_baggage(name, context)
+    token = otel_context.attach(context)
     try:
         yield
     finally:

@@ -57,6 +57,13 @@ def test_kept_trace_is_sent_once(sent: memory.InMemorySpanExporter) -> None:
     assert ["bad part", "call", "good part"] == sorted(span.name for span in sent.get_finished_spans())
 
 
+def test_other_baggage_of_callers_goes_no_further() -> None:
+    """What is stored with a job is its trace and what it is about."""
+    carrier = {"baggage": "job.id=7,secret=x,other=y", "traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+    with telemetry.attach(carrier):
+        assert {"baggage": "job.id=7", "traceparent": carrier["traceparent"]} == telemetry.carrier()
+
+
 def test_spans_below_say_what_the_work_is_about(sent: memory.InMemorySpanExporter) -> None:
     """In the same process and, through the carrier, in the next one; not after the block, and never too long."""
     tracer = provider(sent, sampling.ALWAYS_ON).get_tracer("test")
