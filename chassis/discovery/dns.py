@@ -1,5 +1,4 @@
-"""Instances by name: every address that a name has is one, as headless services of Kubernetes and networks of Compose
-give them."""
+"""Instances by name: every address behind one, as headless services of Kubernetes list them."""
 
 import asyncio
 import logging
