@@ -6,7 +6,7 @@ STAMP := $(VENV)/.setup
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check chaos chaos-full protos bench clean
+.PHONY: help setup demo up down test check chaos chaos-full protos docs bench clean
 
 help:  ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ chaos: setup  ## Kill, freeze and fail the job manager for five minutes; the rep
 
 chaos-full: setup  ## The same for half an hour
 	@python -m tests.chaos.harness --full
+
+docs: setup  ## Write docs/reference from the protos, settings, metrics and errors
+	@python docs/generate.py
 
 bench: setup  ## Measure every figure of benchmarks/
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; python "$$script"; done

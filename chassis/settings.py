@@ -46,10 +46,10 @@ class Settings(pydantic_settings.BaseSettings):
     advertise_host: str = pydantic.Field(
         default="", description="Host that others reach this process by; the listening host, or the machine's name."
     )
-    discovery: Literal["auto", "consul", "static"] = pydantic.Field(
+    discovery: Literal["auto", "consul", "static", "dns"] = pydantic.Field(
         default="auto",
         description="How processes find each other. auto: Consul where CONSUL_HTTP_ADDR is set or an agent answers "
-        "on 127.0.0.1:8500, else the static list.",
+        "on 127.0.0.1:8500, else the static list. dns: every address behind the names of the static list.",
     )
     static_registry: str = pydantic.Field(
         default="",

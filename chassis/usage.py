@@ -18,16 +18,14 @@ LOOP_INTERVAL_S = 0.5  # between two looks at the event loop: often enough to ca
 LOOP_BUCKETS_S = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10)  # an idle loop is late by a tenth of the first one
 
 SERVING = prometheus_client.Gauge(
-    "reelsmith_health_serving", "Whether a service of this process says it can serve: 1, or 0.", ["service"]
+    "reelsmith_health_serving", "Whether a service of this process says it can serve: 1, or 0.", ["grpc_service"]
 )
 LOOP_DELAY = prometheus_client.Histogram(
     "reelsmith_event_loop_delay_seconds",
     "How much later than asked the event loop woke a timer: what every call in this process waits in addition.",
     buckets=LOOP_BUCKETS_S,
 )
-BUILD = prometheus_client.Gauge(
-    "reelsmith_build_info", "Always 1; the labels say what runs here.", ["service", "version"]
-)
+BUILD = prometheus_client.Gauge("reelsmith_build_info", "Always 1; the labels say what runs here.", ["name", "version"])
 
 
 class Pool(Protocol):

@@ -15,7 +15,8 @@ from media import sessions
 async def serve(settings: settings_module.Settings) -> None:
     """Runs the gateway until it is told to stop."""
     registry = discovery.from_settings(settings)
-    how = "static" if isinstance(registry, discovery.StaticRegistry) else "consul"
+    found = "static" if isinstance(registry, discovery.StaticRegistry) else "consul"
+    how = "dns" if settings.discovery == "dns" else found
     storage = service.Storage(
         sessions.Sessions(settings.sessions_root),
         uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes)),

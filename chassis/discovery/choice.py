@@ -4,7 +4,7 @@ import http.client
 import logging
 
 from chassis import settings as settings_module
-from chassis.discovery import instance, static
+from chassis.discovery import dns, instance, static
 
 DEFAULT_ADDRESS = "127.0.0.1:8500"  # of a Consul agent
 PROBE_TIMEOUT_S = 0.3  # an agent on this machine answers in milliseconds
@@ -25,7 +25,8 @@ def from_settings(settings: settings_module.Settings) -> instance.Registry:
     if settings.discovery == "auto" and not settings.static_registry and _answers(DEFAULT_ADDRESS):
         logger.info("a Consul agent answers on %s: used for discovery", DEFAULT_ADDRESS)
         return _consul(DEFAULT_ADDRESS, token)
-    return static.StaticRegistry.parse(settings.static_registry)
+    listed = static.StaticRegistry.parse(settings.static_registry)
+    return dns.DnsRegistry(listed) if settings.discovery == "dns" else listed
 
 
 def _consul(address: str, token: str) -> instance.Registry:

@@ -39,9 +39,13 @@ class StaticRegistry:
     async def deregister(self, instance: instance_module.Instance) -> None:
         """Does nothing: the list is fixed."""
 
+    def listed(self, service: str) -> tuple[instance_module.Instance, ...]:
+        """The instances of a service."""
+        return self._services.get(service, ())
+
     async def watch(self, service: str) -> AsyncIterator[tuple[instance_module.Instance, ...]]:
         """Yields the one list there is, then waits."""
-        yield self._services.get(service, ())
+        yield self.listed(service)
         await asyncio.Event().wait()  # for ever: it cannot change; ends when the watcher is cancelled
 
 

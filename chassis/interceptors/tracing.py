@@ -4,7 +4,7 @@ import contextlib
 import types
 
 from grpc import aio
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.semconv._incubating.attributes import rpc_attributes
 
 from chassis import errors, methods, telemetry
@@ -24,10 +24,11 @@ class Around:
         if methods.is_infrastructure(self._method):
             return
         metadata = {key: value for key, value in self._context.invocation_metadata() or () if isinstance(value, str)}
+        # Attached as a whole: spans below are in the caller's trace, and know what the caller's work is about.
+        self._stack.enter_context(telemetry.attach(metadata))
         self._span = self._stack.enter_context(
             telemetry.tracer(__name__).start_as_current_span(
                 self._method,
-                context=propagate.extract(metadata),
                 kind=trace.SpanKind.SERVER,
                 attributes={rpc_attributes.RPC_SYSTEM_NAME: "grpc", rpc_attributes.RPC_METHOD: self._method},
                 record_exception=False,

@@ -17,6 +17,9 @@ JUDGED = prometheus_client.Counter(
 CHECKS_FAILED = prometheus_client.Counter(
     "reelsmith_exporter_gate_checks_failed_total", "Single checks that a finished clip failed.", ["check"]
 )
+for way in ("render", "cut"):  # a counter that begins with its first event shows no increase for it
+    for outcome in ("passed", "failed"):
+        JUDGED.labels(way, outcome)
 
 
 def judged(way: str, checks: Sequence[gate.Check]) -> None:

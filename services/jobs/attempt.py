@@ -272,8 +272,10 @@ class Attempts:
             attributes["clip.rank"] = step.clip.rank
         before = trace.get_current_span(propagate.extract(dict(step.carrier))).get_span_context()
         links = [trace.Link(before)] if step.carrier and before.is_valid else []
+        subjects = {name: str(attributes[name]) for name in telemetry.SUBJECTS if name in attributes}
         with (
             telemetry.attach(grant.job.carrier),
+            telemetry.about(subjects),
             self._tracer.start_as_current_span(f"step {step.kind.lower()}", attributes=attributes, links=links) as span,
         ):
             yield span

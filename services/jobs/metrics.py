@@ -48,6 +48,8 @@ STORE_FAILURES = prometheus_client.Counter(
     "reelsmith_jobs_store_looks_failed_total", "Looks at the queue that the store did not answer."
 )
 
+ENDS = (jobs.JobState.SUCCEEDED, jobs.JobState.PARTIAL, jobs.JobState.FAILED)
+
 logger = logging.getLogger(__name__)
 
 
@@ -91,6 +93,11 @@ class Queue:
         self._clock = clock
         JOB_LIMIT.set(job_limit)
         STORE_WAITING.set_function(lambda: store.writes_waiting)
+        for kind in jobs.Kind:  # a counter that begins with its first event shows no increase for it
+            QUARANTINED.labels(kind.value)
+            ATTEMPTS.labels(kind.value, "succeeded")
+        for state in ENDS:
+            ENDED.labels(state.value)
 
     async def run(self, pause: Callable[[float], object] = asyncio.sleep) -> None:
         """Looks again and again; ends when cancelled."""

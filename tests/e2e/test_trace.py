@@ -98,3 +98,7 @@ def check_tree(collector: otlp.Collector, trace_id: str, job: jobs.Job) -> None:
     # The spans that the killed process had not sent are missing, and the calls below them have lost their parent.
     assert roots.keys() <= {CREATE, *(name for _, name in EXPECTED)}
     assert {step.name for step in job.steps if step.state in ENDED_STEPS} <= traced_steps(collector)
+    worked = [span for span in spans if span.service in {"analyzer", "exporter"}]
+    assert {(job.id, True)} == {(span.attributes.get("job.id"), "step" in span.attributes) for span in worked}
+    stages = [span for span in worked if span.name in {"survey", "render", "cut", "inspect"}]
+    assert {"1", "2"} == {span.attributes["clip.rank"] for span in stages}

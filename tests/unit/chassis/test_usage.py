@@ -83,7 +83,7 @@ def test_disk_of_a_folder_that_is_still_to_be_made_is_shown(tmp_path: pathlib.Pa
     """By the disk that it will be made on."""
     usage.process("test", "1", {"later": tmp_path / "not" / "yet"})
     assert 0 < value("reelsmith_disk_free_bytes", folder="later") <= value("reelsmith_disk_size_bytes", folder="later")
-    assert 1 == value("reelsmith_build_info", service="test", version="1")
+    assert 1 == value("reelsmith_build_info", name="test", version="1")
 
 
 class Unable(echo.EchoServicer):
@@ -96,9 +96,9 @@ class Unable(echo.EchoServicer):
 async def test_service_that_cannot_serve_is_shown_so() -> None:
     """The gauge follows what the health protocol says."""
     async with testing.serving([echo.service()]):
-        assert 1 == value("reelsmith_health_serving", service=echo.FULL_NAME)
+        assert 1 == value("reelsmith_health_serving", grpc_service=echo.FULL_NAME)
     async with testing.serving([echo.service(Unable())]):
-        assert 0 == value("reelsmith_health_serving", service=echo.FULL_NAME)
+        assert 0 == value("reelsmith_health_serving", grpc_service=echo.FULL_NAME)
 
 
 async def test_stalled_event_loop_is_seen() -> None:
