@@ -1,0 +1,130 @@
+/** One session: its progress, the timeline of its source, its clips. */
+import * as api from "../api.js";
+import {ago, between, clock, count, length} from "../format.js";
+import {html, useCallback, useEffect, useMemo, useState} from "../html.js";
+import {useDocument, useFile, useJob} from "../live.js";
+import {attempt, say} from "../notes.js";
+import {changes, given} from "../parts/adjust.js";
+import {Clip} from "../parts/clip.js";
+import {Confirm} from "../parts/confirm.js";
+import {Files} from "../parts/files.js";
+import {Icon} from "../parts/icon.js";
+import {Progress} from "../parts/progress.js";
+import {State} from "../parts/state.js";
+import {signal} from "../signal.js";
+import {model} from "../timeline/model.js";
+import {Timeline} from "../timeline/timeline.js";
+import {origin} from "../versions.js";
+import {ended, failure as told, stepState} from "../words.js";
+
+const artifact = (job, role) => job?.artifacts?.find((item) => item.role === role);
+
+/** @param rank The clip that the address names; the best one where it names none. */
+export function Session({id, rank}) {
+  const {job, failure, outage, reload} = useJob(id);
+  useEffect(() => { document.title = job ? `${job.spec.title} · reelsmith` : "reelsmith"; }, [job?.spec.title]);
+  if (failure && !job) return html`<section class="page"><h1>This session is not here</h1><p class="failure">${failure.message}</p><p><a href="#/">All sessions</a></p></section>`;
+  if (!job) return html`<section class="page" aria-busy="true"><p class="soft">Loading</p></section>`;
+  const whole = ended(job) && !job.error?.message;
+  return html`<div class="page">
+    <${Head} job=${job} onChange=${reload} />
+    ${job.error?.message && html`<p class="failure card">${told(job.error)}</p>`}
+    ${!whole && html`<${Progress} job=${job} outage=${outage} />`}
+    <${Clips} job=${job} rank=${rank} />
+    <details class="card more"><summary>All files of the session</summary>
+      <${Files} id=${job.id} title=${job.spec.title} artifacts=${job.artifacts || []} /></details>
+  </div>`;
+}
+
+function Head({job, onChange}) {
+  const [asking, setAsking] = useState("");
+  const done = async (action, words) => {
+    setAsking("");
+    if (await attempt(action)) say(words);
+    onChange();
+  };
+  const remove = async () => {
+    setAsking("");
+    if (await attempt(() => api.remove(job.id))) { say("The session is gone."); location.hash = "#/"; }
+  };
+  const over = ended(job);
+  const from = origin(job);
+  const took = between(job.startTime, job.endTime);
+  const facts = [ago(job.createTime), took && `took ${length(took)}`, job.clips?.length && count(job.clips.length, "clip")].filter(Boolean);
+  const report = artifact(job, "ARTIFACT_ROLE_REPORT");
+  const again = over && job.state !== "STATE_SUCCEEDED";
+  return html`<header class="title">
+    <a class="back" href="#/"><${Icon} name="back" />Sessions</a>
+    <div class="row between">
+      <div><h1>${job.spec.title}</h1>
+        <p class="soft"><${State} state=${job.state} /> ${facts.join(" · ")}
+          ${from && html` · <a href=${`#/sessions/${from.id}/clips/${from.rank}`}>clip ${from.rank} of another session, again</a>`}</p></div>
+      <div class="actions">
+        ${report && html`<${Report} id=${job.id} artifact=${report} />`}
+        ${again && html`<button type="button" class="button" onClick=${() => done(() => api.retry(job.id), "What failed runs again.")}><${Icon} name="again" />Retry</button>`}
+        ${over ? html`<button type="button" class="button danger" onClick=${() => setAsking("delete")}><${Icon} name="bin" />Delete</button>`
+          : html`<button type="button" class="button danger" onClick=${() => setAsking("cancel")}><${Icon} name="stop" />Cancel</button>`}
+      </div>
+    </div>
+    ${asking === "delete" && html`<${Confirm} title="Delete this session?" text="Its clips, pictures and all that was measured are gone for good. The source stays where it is."
+      action="Delete" onYes=${remove} onNo=${() => setAsking("")} />`}
+    ${asking === "cancel" && html`<${Confirm} title="Cancel this job?" text="What runs is stopped. Clips that are finished stay, and it can be taken up again."
+      action="Cancel the job" onYes=${() => done(() => api.cancel(job.id), "The job is cancelled.")} onNo=${() => setAsking("")} />`}
+  </header>`;
+}
+
+function Report({id, artifact: file}) {
+  const url = useFile(id, file);
+  return url && html`<a class="button" href=${url} target="_blank" rel="noopener"><${Icon} name="page" />Report</a>`;
+}
+
+function Clips({job, rank}) {
+  const {value: analysis} = useDocument(job.id, artifact(job, "ARTIFACT_ROLE_ANALYSIS"));
+  const {value: proposals} = useDocument(job.id, artifact(job, "ARTIFACT_ROLE_PROPOSALS"));
+  const clips = job.clips || [];
+  const [drafts, setDrafts] = useState(new Map());
+  const [tab, setTab] = useState("why");
+  const playing = useMemo(() => signal(null), []);
+  const axis = clips.map((clip) => clip.time?.endS).join();
+  const timeline = useMemo(() => model(analysis, clips), [analysis, axis]);
+  const chosen = clips.find((clip) => clip.rank === rank) || clips[0];
+  const draftOf = (clip) => drafts.get(clip.rank) || given(job, clip);
+  const ranges = new Map(clips.map((clip) => [clip.rank, range(job, clip, draftOf(clip))]));
+  const choose = useCallback((wanted) => history.replaceState(null, "", `#/sessions/${job.id}/clips/${wanted}`) ?? dispatchEvent(new Event("hashchange")), [job.id]);
+  const change = (clip, values) => setDrafts((before) => new Map(before).set(clip.rank, {...draftOf(clip), ...values}));
+  const edit = (wanted, edges) => {
+    change(clips.find((clip) => clip.rank === wanted), edges);
+    choose(wanted);
+    setTab("adjust");
+  };
+  const reset = () => setDrafts((before) => { const after = new Map(before); after.delete(chosen.rank); return after; });
+  if (!analysis && !clips.length) return null;
+  return html`
+    <${Timeline} timeline=${timeline} clips=${clips} ranges=${ranges} chosen=${chosen?.rank} playing=${playing} onChoose=${choose} onEdit=${edit} />
+    ${chosen && html`<div class="work">
+      <${List} job=${job} clips=${clips} chosen=${chosen.rank} proposals=${proposals} onChoose=${choose} />
+      <${Clip} key=${chosen.rank} job=${job} clip=${chosen} draft=${draftOf(chosen)} terms=${terms(proposals, chosen.rank)} timeline=${timeline} playing=${playing}
+        tab=${tab} onTab=${setTab} onDraft=${(values) => change(chosen, values)} onReset=${reset} />
+    </div>`}`;
+}
+
+const range = (job, clip, draft) => ({start: draft.start, end: draft.end, changed: Object.keys(changes(job, clip, draft)).length > 0});
+const terms = (proposals, rank) => proposals?.proposals?.find((item) => item.rank === rank)?.terms;
+
+function List({job, clips, chosen, onChoose}) {
+  return html`<nav class="clips" aria-label="Clips"><ol>
+    ${clips.map((clip) => html`<li key=${clip.rank}><${Entry} id=${job.id} clip=${clip} current=${clip.rank === chosen} onChoose=${onChoose} /></li>`)}
+  </ol></nav>`;
+}
+
+function Entry({id, clip, current, onChoose}) {
+  const still = useFile(id, clip.thumbnail);
+  const {startS = 0, endS = 0} = clip.time || {};
+  const state = stepState(clip.state);
+  return html`<button type="button" class="entry" aria-current=${current ? "true" : undefined} onClick=${() => onChoose(clip.rank)}>
+    <span class="still">${still ? html`<img src=${still} alt="" loading="lazy" decoding="async" />` : html`<span class=${`dot ${state}`}></span>`}</span>
+    <span class="words"><b>Clip ${clip.rank}</b><span class="soft">${clock(startS)} · ${length(endS - startS)}</span>
+      ${state !== "succeeded" && html`<span class=${`soft ${state}`}>${state}</span>`}</span>
+    ${clip.score != null && html`<span class="number" aria-label=${`score ${clip.score.toFixed(2)}`}>${clip.score.toFixed(2)}</span>`}
+  </button>`;
+}
