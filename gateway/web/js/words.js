@@ -13,7 +13,7 @@ const KINDS = {
 const TERMS = {
   hook: "Strong start", energy: "Energy", speech_density: "Speech", faces: "Faces", pace: "Pace",
   completeness: "Clean ends", novelty: "Stands out", duration_fit: "Length fits", keyword: "Keywords",
-  opening: "Opening words", closing: "Closing words", presence: "Something happens", reaction: "Reactions",
+  opening: "Opening words", closing: "Closing words", presence: "Lively", reaction: "Reactions",
 };
 const SHAPES = {ASPECT_RATIO_9_16: "9:16", ASPECT_RATIO_1_1: "1:1", ASPECT_RATIO_4_5: "4:5", ASPECT_RATIO_16_9: "16:9"};
 

@@ -1,10 +1,10 @@
 /** One session: its progress, the timeline of its source, its clips. */
 import * as api from "../api.js";
 import {ago, between, clock, count, length} from "../format.js";
-import {html, useCallback, useEffect, useMemo, useState} from "../html.js";
+import {html, useCallback, useEffect, useMemo, useRef, useState} from "../html.js";
 import {useDocument, useFile, useJob} from "../live.js";
 import {attempt, say} from "../notes.js";
-import {changes, given} from "../parts/adjust.js";
+import {Bar, changed, changes, given} from "../parts/adjust.js";
 import {Clip} from "../parts/clip.js";
 import {Confirm} from "../parts/confirm.js";
 import {Files} from "../parts/files.js";
@@ -14,7 +14,7 @@ import {State} from "../parts/state.js";
 import {signal} from "../signal.js";
 import {model} from "../timeline/model.js";
 import {Timeline} from "../timeline/timeline.js";
-import {origin} from "../versions.js";
+import {origin, useVersions} from "../versions.js";
 import {ended, failure as told, stepState} from "../words.js";
 
 const artifact = (job, role) => job?.artifacts?.find((item) => item.role === role);
@@ -82,33 +82,66 @@ function Clips({job, rank}) {
   const {value: analysis} = useDocument(job.id, artifact(job, "ARTIFACT_ROLE_ANALYSIS"));
   const {value: proposals} = useDocument(job.id, artifact(job, "ARTIFACT_ROLE_PROPOSALS"));
   const clips = job.clips || [];
-  const [drafts, setDrafts] = useState(new Map());
   const [tab, setTab] = useState("why");
+  const {draftOf, change, reset} = useDrafts(job);
   const playing = useMemo(() => signal(null), []);
   const axis = clips.map((clip) => clip.time?.endS).join();
   const timeline = useMemo(() => model(analysis, clips), [analysis, axis]);
   const chosen = clips.find((clip) => clip.rank === rank) || clips[0];
-  const draftOf = (clip) => drafts.get(clip.rank) || given(job, clip);
+  const again = useAgain(job, chosen, chosen && draftOf(chosen));
   const ranges = new Map(clips.map((clip) => [clip.rank, range(job, clip, draftOf(clip))]));
-  const choose = useCallback((wanted) => history.replaceState(null, "", `#/sessions/${job.id}/clips/${wanted}`) ?? dispatchEvent(new Event("hashchange")), [job.id]);
-  const change = (clip, values) => setDrafts((before) => new Map(before).set(clip.rank, {...draftOf(clip), ...values}));
+  const choose = useCallback((wanted) => {
+    history.replaceState(null, "", `#/sessions/${job.id}/clips/${wanted}`);
+    dispatchEvent(new Event("hashchange"));
+  }, [job.id]);
   const edit = (wanted, edges) => {
     change(clips.find((clip) => clip.rank === wanted), edges);
     choose(wanted);
     setTab("adjust");
   };
-  const reset = () => setDrafts((before) => { const after = new Map(before); after.delete(chosen.rank); return after; });
   if (!analysis && !clips.length) return null;
   return html`
     <${Timeline} timeline=${timeline} clips=${clips} ranges=${ranges} chosen=${chosen?.rank} playing=${playing} onChoose=${choose} onEdit=${edit} />
     ${chosen && html`<div class="work">
-      <${List} job=${job} clips=${clips} chosen=${chosen.rank} proposals=${proposals} onChoose=${choose} />
-      <${Clip} key=${chosen.rank} job=${job} clip=${chosen} draft=${draftOf(chosen)} terms=${terms(proposals, chosen.rank)} timeline=${timeline} playing=${playing}
-        tab=${tab} onTab=${setTab} onDraft=${(values) => change(chosen, values)} onReset=${reset} />
-    </div>`}`;
+      <${List} job=${job} clips=${clips} chosen=${chosen.rank} onChoose=${choose} />
+      <${Clip} key=${chosen.rank} job=${job} clip=${chosen} draft=${draftOf(chosen)} terms=${terms(proposals, chosen.rank)} ...${{timeline, playing, tab}}
+        versions=${again.versions} shown=${again.shown} onShow=${again.show} onTab=${setTab} onDraft=${(values) => change(chosen, values)} />
+    </div>`}
+    ${chosen && ranges.get(chosen.rank).changed && html`<${Bar} clip=${chosen} words=${ranges.get(chosen.rank).changed} busy=${again.busy}
+      onReset=${() => reset(chosen)} onRender=${again.render} />`}`;
 }
 
-const range = (job, clip, draft) => ({start: draft.start, end: draft.end, changed: Object.keys(changes(job, clip, draft)).length > 0});
+/** What was changed of each clip and is not rendered yet. */
+function useDrafts(job) {
+  const [drafts, setDrafts] = useState(new Map());
+  const draftOf = (clip) => drafts.get(clip.rank) || given(job, clip);
+  const change = (clip, values) => setDrafts((before) => new Map(before).set(clip.rank, {...(before.get(clip.rank) || given(job, clip)), ...values}));
+  const reset = (clip) => setDrafts((before) => { const after = new Map(before); after.delete(clip.rank); return after; });
+  return {draftOf, change, reset};
+}
+
+/** Renders a clip again; knows its versions and which of them is shown. */
+function useAgain(job, clip, draft) {
+  const [versions, add] = useVersions(job.id, clip?.rank);
+  const [shown, show] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const key = useRef(api.freshId());
+  useEffect(() => show(null), [clip?.rank]);
+  const render = async () => {
+    setBusy(true);
+    await attempt(async () => {
+      const made = await api.rerender(job.id, clip.rank, changes(job, clip, draft), key.current);
+      add(made);
+      show(made.id);
+      say(`Clip ${clip.rank} is rendered again.`);
+    });
+    key.current = api.freshId();
+    setBusy(false);
+  };
+  return {versions, shown, show, busy, render};
+}
+
+const range = (job, clip, draft) => ({start: draft.start, end: draft.end, changed: changed(job, clip, draft)});
 const terms = (proposals, rank) => proposals?.proposals?.find((item) => item.rank === rank)?.terms;
 
 function List({job, clips, chosen, onChoose}) {

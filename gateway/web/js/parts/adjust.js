@@ -6,6 +6,8 @@ import {CAPTIONS, Choice, LAYOUTS, SHAPES} from "./choice.js";
 import {Icon} from "./icon.js";
 import {Sketch} from "./sketch.js";
 
+const NAMES = {time: "its edges", aspectRatio: "the shape", layout: "the layout", captions: "the captions", overlays: "the titles"};
+
 /** What a clip is now: its edges and the wishes of its job. */
 export function given(job, clip) {
   const {spec} = job;
@@ -32,12 +34,13 @@ export function changes(job, clip, draft) {
   };
 }
 
+/** What a draft changes, in words; nothing where it changes nothing. */
+export const changed = (job, clip, draft) => Object.keys(changes(job, clip, draft)).map((name) => NAMES[name]).join(", ");
+
 /** The form; `onChange` gets what was changed. */
-export function Adjust({job, clip, draft, spoken, busy, onChange, onReset, onRender}) {
-  const changed = Object.keys(changes(job, clip, draft)).length > 0;
-  const submit = (event) => { event.preventDefault(); onRender(); };
+export function Adjust({job, clip, draft, spoken, onChange}) {
   const text = (name) => (event) => onChange({[name]: event.target.value});
-  return html`<form class="adjust" onSubmit=${submit}>
+  return html`<div class="adjust">
     <div class="fields">
       <div class="edges">
         <${Time} label="From" value=${draft.start} onChange=${(start) => onChange({start: Math.min(start, draft.end - LENGTH_MIN_S)})} />
@@ -51,11 +54,18 @@ export function Adjust({job, clip, draft, spoken, busy, onChange, onReset, onRen
       <label class="field"><span>Card at the start</span><input maxlength="300" value=${draft.hook} onInput=${text("hook")} /></label>
     </div>
     <${Sketch} job=${job} clip=${clip} draft=${draft} spoken=${spoken} />
+  </div>`;
+}
+
+/** Says what was changed, at the lower edge of the screen, and renders it or takes it back. */
+export function Bar({clip, words, busy, onReset, onRender}) {
+  return html`<div class="bar card row between" role="region" aria-label="Changes">
+    <p>Clip ${clip.rank}: changed <b>${words}</b></p>
     <div class="actions">
-      <button class="button primary" disabled=${!changed || busy}><${Icon} name="again" />${busy ? "Sending" : "Render again"}</button>
-      <button type="button" class="button" disabled=${!changed} onClick=${onReset}>Undo changes</button>
+      <button type="button" class="button" onClick=${onReset}>Undo</button>
+      <button type="button" class="button primary" disabled=${busy} onClick=${onRender}><${Icon} name="again" />${busy ? "Sending" : "Render again"}</button>
     </div>
-  </form>`;
+  </div>`;
 }
 
 /** A time that is typed; what says no time changes nothing. */

@@ -1,13 +1,11 @@
 /** One clip: its player and versions, why it was chosen, what can be changed, what can be saved. */
-import * as api from "../api.js";
 import {clock, length} from "../format.js";
-import {html, useEffect, useRef, useState} from "../html.js";
+import {html} from "../html.js";
 import {download, useDocument, useJob} from "../live.js";
-import {attempt, say} from "../notes.js";
+import {attempt} from "../notes.js";
 import {within} from "../timeline/model.js";
-import {useVersions} from "../versions.js";
 import {ended, failure, jobState} from "../words.js";
-import {Adjust, changes} from "./adjust.js";
+import {Adjust} from "./adjust.js";
 import {Checks} from "./checks.js";
 import {Files, ofClip, saved} from "./files.js";
 import {Icon} from "./icon.js";
@@ -17,32 +15,20 @@ import {Tabs} from "./tabs.js";
 
 const TABS = [["why", "Why this clip"], ["adjust", "Adjust"], ["files", "Files"]];
 
-/** @param terms The measured terms of its proposal. */
-export function Clip({job, clip, draft, terms, timeline, playing, tab, onTab, onDraft, onReset}) {
-  const [versions, add] = useVersions(job.id, clip.rank);
-  const [shown, setShown] = useState(null);
-  useEffect(() => setShown(null), [clip.rank]);
-  const {job: made} = useJob(shown);
-  const version = made?.id === shown ? made : null;
-  const [busy, setBusy] = useState(false);
-  const requestId = useRef(api.freshId());
-  const render = async () => {
-    setBusy(true);
-    await attempt(async () => {
-      const again = await api.rerender(job.id, clip.rank, changes(job, clip, draft), requestId.current);
-      add(again);
-      setShown(again.id);
-      say(`Clip ${clip.rank} is rendered again.`);
-    });
-    requestId.current = api.freshId();
-    setBusy(false);
-  };
+/**
+ * @param terms The measured terms of its proposal.
+ * @param versions Jobs that rendered it again.
+ * @param shown The identifier of the version that is shown; null for the clip as it was proposed.
+ */
+export function Clip({job, clip, draft, terms, timeline, playing, versions, shown, onShow, tab, onTab, onDraft}) {
+  const {job: found} = useJob(shown);
+  const version = found?.id === shown ? found : null;
   const [owner, current] = version?.clips?.[0] ? [version, version.clips[0]] : [job, clip];
   const spoken = within(timeline.cues, draft.start, draft.end).map((cue) => cue.text.replace(/\s+/g, " ")).join(" ");
   const name = `Clip ${clip.rank}${shown ? `, version ${number(versions, shown)}` : ""}`;
   return html`<article class="clip card" aria-labelledby="clip-title">
     <div class="screen-side">
-      <${Versions} versions=${versions} shown=${shown} onShow=${setShown} />
+      <${Versions} versions=${versions} shown=${shown} onShow=${onShow} />
       ${shown && !(version && ended(version)) ? html`<${Rendering} job=${version} />`
         : html`<${Player} id=${owner.id} clip=${current} label=${name} start=${current.time?.startS || 0} playing=${playing} />`}
       ${current.error?.message && html`<p class="failure">${failure(current.error)}</p>`}
@@ -54,7 +40,7 @@ export function Clip({job, clip, draft, terms, timeline, playing, tab, onTab, on
         <p class="soft">${clock(current.time?.startS, 1)} – ${clock(current.time?.endS, 1)}, ${length((current.time?.endS || 0) - (current.time?.startS || 0))}</p></header>
       <${Tabs} label="About this clip" tabs=${TABS} chosen=${tab} onChoose=${onTab}>
         ${tab === "why" && html`<${Score} score=${clip.score} terms=${terms} />${spoken && html`<blockquote class="spoken">${spoken}</blockquote>`}`}
-        ${tab === "adjust" && html`<${Adjust} ...${{job, clip, draft, spoken, busy}} onChange=${onDraft} onReset=${onReset} onRender=${render} />`}
+        ${tab === "adjust" && html`<${Adjust} ...${{job, clip, draft, spoken}} onChange=${onDraft} />`}
         ${tab === "files" && html`<${About} id=${owner.id} title=${job.spec.title} clip=${current} />`}
       </${Tabs}>
     </div>
