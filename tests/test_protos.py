@@ -36,7 +36,8 @@ def environment() -> dict[str, str]:
 
 def generated(folder: pathlib.Path) -> dict[str, pathlib.Path]:
     """Generated files below a folder, by relative name."""
-    return {file.relative_to(folder).as_posix(): file for file in folder.rglob("*_pb2*.py*") if file.suffix != ".pyc"}
+    files = [file for pattern in ("*_pb2*.py*", "comments.json") for file in folder.rglob(pattern)]
+    return {file.relative_to(folder).as_posix(): file for file in files if file.suffix != ".pyc"}
 
 
 def differences(fresh: dict[str, pathlib.Path], kept: dict[str, pathlib.Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 import logging
 import pathlib
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import errors
 from gateway import settings as settings_module
-from gateway.http import bindings, events, files, guard, loopback, problem, transcode, tus
+from gateway.http import bindings, events, files, guard, loopback, openapi, problem, transcode, tus
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ def build(settings: settings_module.Settings, loop: loopback.Loopback) -> Starle
         loop: Where calls go.
     """
     routes: list[BaseRoute] = tus.Uploads(loop, settings.upload_size_max_bytes, settings.upload_idle_max_s).routes()
-    for binding in bindings.of(SERVICE):
+    found = bindings.of(SERVICE)
+    description = json.dumps(openapi.Description(found).document())
+    routes.append(Route(f"{API}openapi.json", _constant(description), methods=["GET"]))
+    for binding in found:
         endpoint = Endpoint(loop, binding, settings.http_body_max_bytes)
         routes.append(Route(binding.pattern, endpoint.answer, methods=[binding.verb]))
     origins = settings.origins
@@ -55,6 +59,15 @@ def build(settings: settings_module.Settings, loop: loopback.Loopback) -> Starle
     if WEB.is_dir():
         app.router.default = _pages(StaticFiles(directory=WEB, html=True), app.router.default)
     return app
+
+
+def _constant(document: str) -> Callable[[Request], Awaitable[Response]]:
+    """An answer that never changes."""
+
+    async def answer(request: Request) -> Response:
+        return Response(document, 200, {"Cache-Control": "no-cache"}, JSON)
+
+    return answer
 
 
 def _pages(page: ASGIApp, nothing: ASGIApp) -> ASGIApp:

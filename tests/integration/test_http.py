@@ -1,9 +1,6 @@
 """The HTTP door of the gateway as a process, in front of a fake job manager: calls, events, files and problems."""
 
-import dataclasses
 import json
-import os
-import signal
 from collections.abc import AsyncIterator
 
 import grpc
@@ -12,71 +9,24 @@ import pytest
 import pytest_asyncio
 from google.protobuf import json_format
 from reelsmith.gateway.v1 import gateway_pb2 as pb
-from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2
-from reelsmith.media.v1 import media_pb2
 
 from chassis import testing
 from gateway.http import bindings
-from media import sessions
-from tests.integration import conftest, test_gateway
+from tests.integration import doors, test_gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ClipService"]
 NOBODY = "0" * 32
-CONTENT = os.urandom(600_000)
-
-
-@dataclasses.dataclass
-class Door:
-    """A running gateway with its two doors, and the fake job manager behind it."""
-
-    jobs: test_gateway.Jobs
-    store: sessions.Sessions
-    process: conftest.Process
-    stub: rpc.ClipServiceStub
-    http: httpx.AsyncClient
-
-    async def job(self, **spec: object) -> jobs_pb2.Job:
-        """A new job."""
-        wanted = jobs_pb2.JobSpec(source_uri="file:///talk.mp4", count=3, **spec)
-        return await self.stub.CreateClips(pb.CreateClipsRequest(spec=wanted))
-
-    async def clip(self) -> tuple[str, media_pb2.Artifact]:
-        """The session of a new job with a finished clip, and that clip."""
-        job = await self.job()
-        artifact = test_gateway.publish(self.jobs, self.store, job.id, CONTENT)
-        self.jobs.fake.jobs[job.id].clips[0].video.media_type = "video/mp4"
-        return job.id, artifact
+CONTENT = doors.CONTENT
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
+async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[doors.Door]:
     """One gateway for all tests of this file."""
-    folder = tmp_path_factory.mktemp("http")
-    jobs = test_gateway.Jobs(test_gateway.FakeJobs(), testing.free_port())
-    await jobs.start()
-    port, http_port = testing.free_port(), testing.free_port()
-    environment = {
-        "REELSMITH_DISCOVERY": "static",
-        "REELSMITH_STATIC_REGISTRY": f"jobs=127.0.0.1:{jobs.port}",
-        "REELSMITH_LAME_DUCK_S": "0.1",
-        "REELSMITH_STATE_DIR": str(folder / "state"),
-        "REELSMITH_SESSIONS_ROOT": str(folder),
-        "REELSMITH_GATEWAY_PORT": str(port),
-        "REELSMITH_GATEWAY_HTTP_PORT": str(http_port),
-        "REELSMITH_GATEWAY_HTTP_BODY_MAX_BYTES": "100000",
-        "REELSMITH_GATEWAY_UPLOAD_SIZE_MAX_BYTES": str(64 << 20),
-        "REELSMITH_GATEWAY_JOBS_TIMEOUT_S": "5",
-    }
-    process = conftest.Process("gateway", port, environment, folder / "gateway.log")
-    await process.start()
-    url = f"http://127.0.0.1:{http_port}"
-    async with conftest.channel_of(process.address) as channel, httpx.AsyncClient(base_url=url, timeout=30) as client:
-        yield Door(jobs, sessions.Sessions(folder), process, rpc.ClipServiceStub(channel), client)
-    process.stop(signal.SIGKILL)
-    await jobs.stop()
+    async with doors.opened(tmp_path_factory.mktemp("http")) as door:
+        yield door
 
 
 def message(answer: httpx.Response, kind: type) -> object:
@@ -93,7 +43,7 @@ def refused(answer: httpx.Response) -> tuple[int, str, str]:
     return document["status"], document["code"], document["reason"]
 
 
-async def test_job_goes_through_every_call(door: Door) -> None:
+async def test_job_goes_through_every_call(door: doors.Door) -> None:
     """Create, read, list, watch, cancel, retry and delete work with nothing but HTTP and JSON."""
     spec = {"sourceUri": "file:///talk.mp4", "count": 3, "labels": {"team": "a"}}
     created = (await door.http.post("/v1/jobs", json={"spec": spec, "requestId": "http-1"})).json()
@@ -109,7 +59,7 @@ async def test_job_goes_through_every_call(door: Door) -> None:
     assert (404, "NOT_FOUND", "NO_SUCH_JOB") == refused(await door.http.get(address))
 
 
-async def test_file_has_ranges_and_tags(door: Door) -> None:
+async def test_file_has_ranges_and_tags(door: doors.Door) -> None:
     """A browser can seek: ranges, their refusal, entity tags and HEAD are those of RFC 9110."""
     session, artifact = await door.clip()
     address = f"/v1/sessions/{session}/files/{artifact.path}"
@@ -153,7 +103,7 @@ async def events(answer: httpx.Response) -> list[dict[str, str]]:
     return [event for event in found if event and set(event) - {"retry", ""}]
 
 
-async def test_events_go_on_where_the_caller_stands(door: Door) -> None:
+async def test_events_go_on_where_the_caller_stands(door: doors.Door) -> None:
     """A watch is a stream of events with their numbers, which goes on after `Last-Event-ID` and says when it ends."""
     job = await door.job()
     for number in range(3):
@@ -173,7 +123,7 @@ async def test_events_go_on_where_the_caller_stands(door: Door) -> None:
     assert (400, "INVALID_ARGUMENT", "INVALID_FIELD") == refused(odd)
 
 
-async def test_watch_that_is_left_is_closed(door: Door) -> None:
+async def test_watch_that_is_left_is_closed(door: doors.Door) -> None:
     """A browser that goes away leaves no stream behind at the job manager."""
     job = await door.job()
     door.jobs.fake.happen(job.id)
@@ -198,14 +148,14 @@ async def test_watch_that_is_left_is_closed(door: Door) -> None:
         (b"\xff", ""),
     ],
 )
-async def test_wrong_body_is_a_problem_with_its_place(door: Door, body: bytes, field: str) -> None:
+async def test_wrong_body_is_a_problem_with_its_place(door: doors.Door, body: bytes, field: str) -> None:
     """A body that is no such request is refused with the field that is wrong."""
     answer = await door.http.post("/v1/jobs", content=body, headers={"Content-Type": "application/json"})
     assert (400, "INVALID_ARGUMENT") == refused(answer)[:2]
     assert ([field] if field else []) == [item["field"] for item in answer.json()["fieldViolations"]]
 
 
-async def test_requests_outside_of_the_rules_are_problems(door: Door) -> None:
+async def test_requests_outside_of_the_rules_are_problems(door: doors.Door) -> None:
     """Other paths, methods, media types, sizes and queries are refused as what they are."""
     large = await door.http.post("/v1/jobs", json={"requestId": "x" * 200_000})
     assert (413, "INVALID_ARGUMENT", "TOO_LARGE") == refused(large)
@@ -220,7 +170,7 @@ async def test_requests_outside_of_the_rules_are_problems(door: Door) -> None:
     assert (400, "INVALID_ARGUMENT", "INVALID_FIELD") == refused(late)
 
 
-async def test_pages_elsewhere_steer_nothing(door: Door) -> None:
+async def test_pages_elsewhere_steer_nothing(door: doors.Door) -> None:
     """Another page cannot make a browser act here: neither by a request nor by a name that points here."""
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "http://evil.test"}):
         answer = await door.http.post("/v1/jobs", json={}, headers=headers)
@@ -250,7 +200,7 @@ def plain(answer: object) -> object:
 
 
 @pytest.mark.parametrize("binding", UNARY, ids=lambda item: item.method.name)
-async def test_json_and_grpc_answers_are_equal(door: Door, binding: bindings.Binding) -> None:
+async def test_json_and_grpc_answers_are_equal(door: doors.Door, binding: bindings.Binding) -> None:
     """The same call gives the same answer, or the same error, by both doors; for every method."""
     session, _ = await door.clip()
     spec = jobs_pb2.JobSpec(source_uri="file:///talk.mp4", labels={"a": "b"}, weights={"hook": 0.5})
@@ -280,7 +230,7 @@ async def test_json_and_grpc_answers_are_equal(door: Door, binding: bindings.Bin
         assert plain(by_grpc) == plain(message(answer, type(by_grpc)))
 
 
-async def asked(door: Door, binding: bindings.Binding, said: object) -> httpx.Response:
+async def asked(door: doors.Door, binding: bindings.Binding, said: object) -> httpx.Response:
     """The HTTP request that a binding makes of a message."""
     document = json_format.MessageToDict(said)
     kind = binding.method.input_type
