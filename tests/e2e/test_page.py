@@ -1,0 +1,184 @@
+"""The web page in a real browser: from a dropped video to a clip that was changed by hand."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests import suites
+
+FILM = "bbb_5s_vp9_opus.webm"
+TEXT = "1\n00:00:00,200 --> 00:00:02,400\nOnce there was a rabbit.\n\n2\n00:00:02,500 --> 00:00:04,800\nIt slept all day.\n"
+BROWSER = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio")
+SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
+RENDER_TIMEOUT_MS = 120_000  # two seconds of film, on a machine that has other work
+FIRST_PAINT_MAX_BYTES = 200_000  # of the issue
+SERIOUS = {"serious", "critical"}  # as axe ranks what it finds
+ENDED = ".state.good, .state.bad"
+PLAYED = "() => document.querySelector('video')?.currentTime > 0.2"
+PLAY = "() => { const video = document.querySelector('video'); video.muted = true; return video.play(); }"
+WIDTHS = "() => [document.documentElement.scrollWidth, innerWidth]"
+TRANSFERRED = """() => performance.getEntries().filter((entry) => entry.transferSize && !/\\/v1\\//.test(entry.name))
+  .reduce((sum, entry) => sum + entry.transferSize, 0)"""
+
+
+@dataclasses.dataclass(slots=True)
+class Visit:
+    """A browser that looks at a suite, and all that went wrong in it."""
+
+    page: Any
+    complaints: list[str]
+
+    async def sound(self) -> None:
+        """Fits its window, has no serious barrier, and nothing went wrong.
+
+        Raises:
+            AssertionError: One of these is not so.
+        """
+        axe = pytest.importorskip("axe_playwright_python.async_playwright")
+        found = (await axe.Axe().run(self.page)).response["violations"]
+        barriers = [(item["id"], [node["html"][:200] for node in item["nodes"]]) for item in found]
+        assert [] == [barrier for barrier, item in zip(barriers, found, strict=True) if item["impact"] in SERIOUS]
+        wide, window = await self.page.evaluate(WIDTHS)
+        assert wide <= window
+        assert [] == self.complaints
+
+
+@contextlib.asynccontextmanager
+async def visiting(url: str, program: str, **options: Any) -> AsyncIterator[Visit]:
+    """A page of the suite in a real browser, which notes every error and every request to another host."""
+    playwright = pytest.importorskip("playwright.async_api")
+    async with playwright.async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=program, args=list(BROWSER))
+        try:
+            page = await (await browser.new_context(reduced_motion="reduce", **options)).new_page()
+            visit = Visit(page, [])
+            page.on("console", lambda said: said.type in {"error", "warning"} and visit.complaints.append(said.text))
+            page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+            page.on("request", lambda asked: asked.url.startswith((url, "blob:")) or visit.complaints.append(asked.url))
+            await page.goto(url)
+            yield visit
+        finally:
+            await browser.close()
+
+
+@pytest.fixture
+def film(media_dir: pathlib.Path) -> pathlib.Path:
+    """A film of five seconds."""
+    return media_dir / "real" / FILM
+
+
+@pytest.fixture
+def words(tmp_path: pathlib.Path) -> pathlib.Path:
+    """What is said in the film."""
+    path = tmp_path / "rabbit.srt"
+    path.write_text(TEXT)
+    return path
+
+
+async def make(visit: Visit, film: pathlib.Path, words: pathlib.Path) -> str:
+    """Drops a film, asks for one square clip of two seconds, and follows it to its end; returns the session."""
+    page = visit.page
+    await page.set_input_files("input[aria-label='A video file']", film)
+    await page.get_by_label("What is said").set_input_files(words)
+    for label, value in {"Clips": "1", "Shortest, s": "1.5", "Longest, s": "2"}.items():
+        await page.get_by_label(label, exact=True).fill(value)
+    await page.get_by_role("radio", name="1:1").check()
+    await page.get_by_text("All has arrived").wait_for()
+    await visit.sound()
+    await page.get_by_role("button", name="Make clips").click()
+    await page.get_by_role("progressbar", name="Whole job").wait_for()
+    await visit.sound()
+    await page.locator(".title .state.good").wait_for(timeout=RENDER_TIMEOUT_MS)
+    return page.url.split("/sessions/")[1][:32]
+
+
+async def drag(page: Any, name: str, distance_px: int) -> None:
+    """Drags an edge of the first clip sideways, past what it would snap to."""
+    box = await page.get_by_role("slider", name=name).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await page.keyboard.down("Alt")
+    await page.mouse.move(x, y)
+    await page.mouse.down()
+    await page.mouse.move(x + distance_px, y, steps=6)
+    await page.mouse.up()
+    await page.keyboard.up("Alt")
+
+
+async def change(visit: Visit) -> None:
+    """Plays the clip, drags its end, moves its start by key, gives it captions and a title, and renders it again."""
+    page = visit.page
+    await page.evaluate(PLAY)
+    await page.wait_for_function(PLAYED)
+    await visit.sound()
+    await drag(page, "End of clip 1", -16)
+    await page.get_by_role("slider", name="Start of clip 1").press("ArrowRight")
+    await page.get_by_role("radio", name="Pop").check()
+    await page.get_by_label("Title on the picture").fill("A <b>rabbit</b>")
+    await page.get_by_text("its edges, the captions, the titles").wait_for()
+    await visit.sound()
+    await page.get_by_role("button", name="Render again").click()
+    await page.get_by_role("button", name="Version 2", pressed=True).wait_for()
+    await page.locator("video").wait_for(timeout=RENDER_TIMEOUT_MS)
+
+
+async def saved(page: Any, folder: pathlib.Path) -> str:
+    """Downloads the clip that is shown; returns its hash."""
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Download").click()
+    path = folder / "clip.mp4"
+    await (await download.value).save_as(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+async def delete(page: Any) -> None:
+    """Deletes the session that is shown."""
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await page.get_by_role("heading", name="Sessions").wait_for()
+
+
+def manifests(suite: suites.Suite, session: str) -> tuple[dict, dict]:
+    """The manifest of the clip of a session, and that of its version."""
+    (version,) = (path.parent.parent for path in suite.home.rglob("sessions/*/metadata/clip-01.manifest.json")
+                  if path.parent.parent.name != session)  # fmt: skip
+    folders = (suite.session(session), version)
+    return tuple(json.loads((folder / "metadata" / "clip-01.manifest.json").read_text()) for folder in folders)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_film_becomes_a_clip_that_is_changed_by_hand(
+    suite: suites.Suite, require_tool, film, words, tmp_path, size: str
+) -> None:
+    """Upload, watch, play, drag, captions, render, download, delete: on a desk and on a phone, with no barrier."""
+    options = {"viewport": SIZES[size], "has_touch": size == "phone", "accept_downloads": True}
+    async with visiting(suite.state["http"], require_tool("chromium"), **options) as visit:
+        assert await visit.page.evaluate(TRANSFERRED) <= FIRST_PAINT_MAX_BYTES
+        await visit.sound()
+        session = await make(visit, film, words)
+        await change(visit)
+        first, again = manifests(suite, session)
+        assert again["clip"]["sha256"] == await saved(visit.page, tmp_path)
+        assert (None, "pop") == ((first.get("captions") or {}).get("style"), again["captions"]["style"])
+        assert ("A <b>rabbit</b>", 1080, 1080) == (
+            again["overlays"]["title"],
+            again["clip"]["width"],
+            again["clip"]["height"],
+        )
+        assert again["range"]["start_s"] > first["range"]["start_s"]
+        assert again["range"]["end_s"] < first["range"]["end_s"]
+        await visit.sound()
+        await delete(visit.page)
+        await visit.page.locator(f"a[href='#/sessions/{session}']").wait_for(state="detached")
+        (version,) = [link for link in await visit.page.locator(".session a").all()]
+        await version.click()
+        await visit.page.get_by_text("clip 1 of another session, again").wait_for()
+        await delete(visit.page)
+        await visit.page.get_by_role("link", name="Suite").click()
+        await visit.page.get_by_role("heading", name="Exporter").wait_for()
+        await visit.sound()
