@@ -13,7 +13,15 @@ import pytest
 from tests import suites
 
 FILM = "bbb_5s_vp9_opus.webm"
-TEXT = "1\n00:00:00,200 --> 00:00:02,400\nOnce there was a rabbit.\n\n2\n00:00:02,500 --> 00:00:04,800\nIt slept all day.\n"
+TEXT = """1
+00:00:00,200 --> 00:00:02,400
+Once there was a rabbit.
+
+2
+00:00:02,500 --> 00:00:04,800
+It slept all day.
+"""
+KEY = "rs_0123456789"
 BROWSER = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--mute-audio")
 SIZES = {"desktop": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 RENDER_TIMEOUT_MS = 120_000  # two seconds of film, on a machine that has other work
@@ -22,6 +30,29 @@ SERIOUS = {"serious", "critical"}  # as axe ranks what it finds
 ENDED = ".state.good, .state.bad"
 PLAYED = "() => document.querySelector('video')?.currentTime > 0.2"
 PLAY = "() => { const video = document.querySelector('video'); video.muted = true; return video.play(); }"
+BARRIER = "() => document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button>')"
+INLINE = """() => {
+  document.body.append(Object.assign(document.createElement("script"), {textContent: "document.title = 'run'"}));
+}"""
+MODULES = """async () => {
+  const format = await import("/js/format.js");
+  const {model, nearest, next, within} = await import("/js/timeline/model.js");
+  const {clamp} = await import("/js/timeline/span.js");
+  const analysis = {
+    source: {duration_s: 10}, video: {frame_rate: 25}, transitions: [{kind: "dissolve", frame: 100}],
+    shots: [{index: 0, start_s: 0, end_s: 4, start_frame: 0}, {index: 1, start_s: 4, end_s: 10, start_frame: 100}],
+    silence: [{start_s: 6.01, end_s: 7}],
+  };
+  const timeline = model(analysis, []);
+  return {
+    said: ["1:02:03.5", "62", "0:07", "", "1:2:3:4", "-1", "x"].map(format.seconds),
+    clocks: [format.clock(59.99, 1), format.clock(3723), format.size("1234567"), format.left(61)],
+    near: [nearest(timeline.snaps, 4.2, 0.3), nearest(timeline.snaps, 5, 0.3)],
+    beside: [next(timeline.snaps, 4, 1), next(timeline.snaps, 0, -1)],
+    shots: within(timeline.shots, 3, 4).map((shot) => shot.index),
+    edges: [clamp({start: 2, end: 3}, "start", 9, 10), clamp({start: 2, end: 3}, "end", 99, 10)],
+  };
+}"""
 WIDTHS = "() => [document.documentElement.scrollWidth, innerWidth]"
 TRANSFERRED = """() => performance.getEntries().filter((entry) => entry.transferSize && !/\\/v1\\//.test(entry.name))
   .reduce((sum, entry) => sum + entry.transferSize, 0)"""
@@ -51,7 +82,7 @@ class Visit:
 
 @contextlib.asynccontextmanager
 async def visiting(url: str, program: str, **options: Any) -> AsyncIterator[Visit]:
-    """A page of the suite in a real browser, which notes every error and every request to another host."""
+    """The page at an address, if one is given, in a real browser; errors and requests elsewhere are noted."""
     playwright = pytest.importorskip("playwright.async_api")
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=program, args=list(BROWSER))
@@ -61,7 +92,8 @@ async def visiting(url: str, program: str, **options: Any) -> AsyncIterator[Visi
             page.on("console", lambda said: said.type in {"error", "warning"} and visit.complaints.append(said.text))
             page.on("pageerror", lambda error: visit.complaints.append(str(error)))
             page.on("request", lambda asked: asked.url.startswith((url, "blob:")) or visit.complaints.append(asked.url))
-            await page.goto(url)
+            if url:
+                await page.goto(url)
             yield visit
         finally:
             await browser.close()
@@ -175,10 +207,59 @@ async def test_film_becomes_a_clip_that_is_changed_by_hand(
         await visit.sound()
         await delete(visit.page)
         await visit.page.locator(f"a[href='#/sessions/{session}']").wait_for(state="detached")
-        (version,) = [link for link in await visit.page.locator(".session a").all()]
+        (version,) = await visit.page.locator(".session a").all()
         await version.click()
         await visit.page.get_by_text("clip 1 of another session, again").wait_for()
         await delete(visit.page)
         await visit.page.get_by_role("link", name="Suite").click()
         await visit.page.get_by_role("heading", name="Exporter").wait_for()
         await visit.sound()
+
+
+async def test_page_asks_for_a_key_and_keeps_it_for_the_tab(suite: suites.Suite, require_tool) -> None:
+    """Behind a door that wants a key, the page asks for one, sends it with each call, and forgets it with the tab."""
+    sent: list[str | None] = []
+
+    async def door(route: Any) -> None:
+        sent.append(route.request.headers.get("authorization"))
+        if sent[-1] == f"Bearer {KEY}":
+            await route.continue_()
+        else:
+            problem = {"detail": "say who you are", "code": "UNAUTHENTICATED", "reason": "NO_KEY"}
+            await route.fulfill(status=401, body=json.dumps(problem), content_type="application/problem+json")
+
+    async with visiting("", require_tool("chromium"), viewport=SIZES["desktop"]) as visit:
+        await visit.page.route("**/v1/**", door)
+        await visit.page.goto(suite.state["http"])
+        await visit.page.get_by_label("API key").fill(KEY)
+        await visit.page.get_by_role("button", name="Go on").click()
+        await visit.page.get_by_role("link", name="Suite , serving").wait_for()
+        assert {None, f"Bearer {KEY}"} == set(sent)
+        assert KEY == await visit.page.evaluate("() => sessionStorage.getItem('reelsmith-key')")
+        assert 0 == await visit.page.evaluate("() => localStorage.length")
+
+
+async def test_page_reads_times_and_finds_what_edges_snap_to(suite: suites.Suite, require_tool) -> None:
+    """Times are read as people write them, an edge snaps to what is near and named, and a clip keeps a length."""
+    async with visiting(suite.state["http"], require_tool("chromium")) as visit:
+        found = await visit.page.evaluate(MODULES)
+        assert [3723.5, 62, 7, None, None, None, None] == found["said"]
+        assert ["1:00.0", "1:02:03", "1.2 MB", "about 65 s left"] == found["clocks"]
+        silence = {"time": 6, "name": "silence begins"}  # the frame that is nearest to 6.01 s
+        assert [{"time": 4, "name": "dissolve"}, None] == found["near"]
+        assert [silence, None] == found["beside"]
+        assert [0] == found["shots"]
+        assert [{"start": 2.5, "end": 3}, {"start": 2, "end": 10}] == found["edges"]
+
+
+async def test_barrier_on_the_page_is_noticed(suite: suites.Suite, require_tool) -> None:
+    """The control of the checks above: a button without a name, or one error on the console, fails them."""
+    async with visiting(suite.state["http"], require_tool("chromium")) as visit:
+        await visit.page.get_by_role("heading", name="Sessions").wait_for()
+        await visit.page.evaluate(BARRIER)
+        with pytest.raises(AssertionError, match="button-name"):
+            await visit.sound()
+        await visit.page.reload()
+        await visit.page.evaluate(INLINE)
+        with pytest.raises(AssertionError, match="Content Security Policy"):
+            await visit.sound()

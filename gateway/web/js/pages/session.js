@@ -2,12 +2,13 @@
 import * as api from "../api.js";
 import {ago, between, clock, count, length} from "../format.js";
 import {html, useCallback, useEffect, useMemo, useRef, useState} from "../html.js";
-import {useDocument, useFile, useJob} from "../live.js";
+import * as key from "../key.js";
+import {download, useDocument, useFile, useJob} from "../live.js";
 import {attempt, say} from "../notes.js";
 import {Bar, changed, changes, given} from "../parts/adjust.js";
 import {Clip} from "../parts/clip.js";
 import {Confirm} from "../parts/confirm.js";
-import {Files} from "../parts/files.js";
+import {Files, saved} from "../parts/files.js";
 import {Icon} from "../parts/icon.js";
 import {Progress} from "../parts/progress.js";
 import {State} from "../parts/state.js";
@@ -60,7 +61,7 @@ function Head({job, onChange}) {
         <p class="soft"><${State} state=${job.state} /> ${facts.join(" · ")}
           ${from && html` · <a href=${`#/sessions/${from.id}/clips/${from.rank}`}>clip ${from.rank} of another session, again</a>`}</p></div>
       <div class="actions">
-        ${report && html`<${Report} id=${job.id} artifact=${report} />`}
+        ${report && html`<${Report} id=${job.id} title=${job.spec.title} artifact=${report} />`}
         ${again && html`<button type="button" class="button" onClick=${() => done(() => api.retry(job.id), "What failed runs again.")}><${Icon} name="again" />Retry</button>`}
         ${over ? html`<button type="button" class="button danger" onClick=${() => setAsking("delete")}><${Icon} name="bin" />Delete</button>`
           : html`<button type="button" class="button danger" onClick=${() => setAsking("cancel")}><${Icon} name="stop" />Cancel</button>`}
@@ -73,9 +74,11 @@ function Head({job, onChange}) {
   </header>`;
 }
 
-function Report({id, artifact: file}) {
-  const url = useFile(id, file);
-  return url && html`<a class="button" href=${url} target="_blank" rel="noopener"><${Icon} name="page" />Report</a>`;
+/** With a key the report is saved: it cannot be opened in a tab, which sends none. */
+function Report({id, title, artifact: file}) {
+  const words = html`<${Icon} name="page" />Report`;
+  if (!key.get()) return html`<a class="button" href=${api.fileUrl(id, file.path)} target="_blank" rel="noopener">${words}</a>`;
+  return html`<button type="button" class="button" onClick=${() => attempt(() => download(id, file, saved(title, file.path)))}>${words}</button>`;
 }
 
 function Clips({job, rank}) {
@@ -125,17 +128,17 @@ function useAgain(job, clip, draft) {
   const [versions, add] = useVersions(job.id, clip?.rank);
   const [shown, show] = useState(null);
   const [busy, setBusy] = useState(false);
-  const key = useRef(api.freshId());
+  const requestId = useRef(api.freshId());
   useEffect(() => show(null), [clip?.rank]);
   const render = async () => {
     setBusy(true);
     await attempt(async () => {
-      const made = await api.rerender(job.id, clip.rank, changes(job, clip, draft), key.current);
+      const made = await api.rerender(job.id, clip.rank, changes(job, clip, draft), requestId.current);
       add(made);
       show(made.id);
       say(`Clip ${clip.rank} is rendered again.`);
     });
-    key.current = api.freshId();
+    requestId.current = api.freshId();
     setBusy(false);
   };
   return {versions, shown, show, busy, render};

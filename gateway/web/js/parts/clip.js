@@ -9,7 +9,7 @@ import {Adjust} from "./adjust.js";
 import {Checks} from "./checks.js";
 import {Files, ofClip, saved} from "./files.js";
 import {Icon} from "./icon.js";
-import {Player} from "./player.js";
+import {Blank, Player} from "./player.js";
 import {Score} from "./score.js";
 import {Tabs} from "./tabs.js";
 
@@ -29,8 +29,8 @@ export function Clip({job, clip, draft, terms, timeline, playing, versions, show
   return html`<article class="clip card" aria-labelledby="clip-title">
     <div class="screen-side">
       <${Versions} versions=${versions} shown=${shown} onShow=${onShow} />
-      ${shown && !(version && ended(version)) ? html`<${Rendering} job=${version} />`
-        : html`<${Player} id=${owner.id} clip=${current} label=${name} start=${current.time?.startS || 0} playing=${playing} />`}
+      ${shown && !(version && ended(version)) ? html`<${Blank} share=${version?.fraction || 0} words=${version ? jobState(version.state) : ""} />`
+        : html`<${Player} id=${owner.id} clip=${current} step=${owner.steps?.find((item) => item.name === current.step)} label=${name} start=${current.time?.startS || 0} playing=${playing} />`}
       ${current.error?.message && html`<p class="failure">${failure(current.error)}</p>`}
       <div class="actions"><button type="button" class="button primary wide" disabled=${!current.video}
         onClick=${() => attempt(() => download(owner.id, current.video, saved(job.spec.title, current.video.path)))}><${Icon} name="down" />Download</button></div>
@@ -54,12 +54,6 @@ function Versions({versions, shown, onShow}) {
   const button = (id, title) => html`<button type="button" key=${id || "first"} aria-pressed=${id === shown} onClick=${() => onShow(id)}>${title}</button>`;
   return html`<div class="segments" role="group" aria-label="Versions of this clip">
     ${button(null, "As proposed")}${versions.map((job) => button(job.id, `Version ${number(versions, job.id)}`))}</div>`;
-}
-
-function Rendering({job}) {
-  const share = job?.fraction || 0;
-  return html`<div class="player blank"><p class="big">${Math.round(share * 100)}<small> %</small></p>
-    <progress max="1" value=${share} aria-label="Rendering"></progress><p class="soft">${job ? jobState(job.state) : ""}</p></div>`;
 }
 
 function About({id, title, clip}) {

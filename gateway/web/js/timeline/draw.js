@@ -5,7 +5,6 @@ import {within} from "./model.js";
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const TICK_PX = 76; // two labels of the axis are at least so far apart
 const WORDS_PX = 28; // a stretch of speech narrower than this shows no words
-const MARKS_MAX = 4000; // of one lane; more would lie closer than pixels
 const NAMES = ["ground", "line", "soft", "ink", "accent", "glow", "curve", "shot-a", "shot-b", "warm", "speech", "sound", "person"];
 
 /** The lanes from top to bottom: name, place and height in pixels. The axis and the clips lie above. */
@@ -113,10 +112,14 @@ function columns(view, samples, interval) {
 }
 
 function blocks(pen, view, lane, stretches, colour, alpha = () => 1) {
-  for (const item of stretches.slice(0, MARKS_MAX)) {
+  let reached = -1;
+  for (const item of stretches) {
+    const [left, right] = [view.x(item.start_s), view.x(item.end_s)];
+    if (right - reached < 1) continue; // it would lie within a pixel that is drawn
     pen.fillStyle = colour(item);
     pen.globalAlpha = alpha(item);
-    pen.fillRect(view.x(item.start_s), lane.top, Math.max(1, (item.end_s - item.start_s) * view.scale - 1), lane.height);
+    pen.fillRect(left, lane.top, Math.max(1, right - left - 1), lane.height);
+    reached = right;
   }
   pen.globalAlpha = 1;
 }
@@ -126,7 +129,9 @@ function words(pen, view, timeline, paint) {
   const {top, height} = LANES.words;
   blocks(pen, view, LANES.words, within(timeline.speech, view.start, view.end), () => paint.speech);
   pen.textBaseline = "middle";
-  for (const cue of within(timeline.cues, view.start, view.end).slice(0, MARKS_MAX)) {
+  const cues = within(timeline.cues, view.start, view.end);
+  if (cues.length > view.width / WORDS_PX * 2) return; // no room for words, and the boxes would be one
+  for (const cue of cues) {
     const x = Math.max(0, view.x(cue.start_s));
     const width = Math.min(view.width, view.x(cue.end_s)) - x - 2;
     pen.fillStyle = paint.line;

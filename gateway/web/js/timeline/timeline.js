@@ -2,6 +2,7 @@
 import {clock, length} from "../format.js";
 import {html, useEffect, useLayoutEffect, useMemo, useRef, useState} from "../html.js";
 import {Icon} from "../parts/icon.js";
+import {signal} from "../signal.js";
 import {fitted} from "./canvas.js";
 import {colours, draw, HEIGHT, LANES} from "./draw.js";
 import * as gestures from "./gestures.js";
@@ -48,7 +49,7 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
   const paint = usePaint(stage);
   const frames = useFrames();
   const [drag, setDrag] = useState(null);
-  const hover = useRef(null);
+  const hover = useMemo(() => signal(null), []);
   useLayoutEffect(() => {
     const watcher = new ResizeObserver(([entry]) => { view.width = Math.max(1, entry.contentRect.width); frames(); });
     watcher.observe(stage.current);
@@ -68,7 +69,7 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
   const moved = (rank, range, snap) => { setDrag({rank, range, snap}); };
   const edited = (rank, range) => { setDrag(null); onEdit(rank, range); };
   const zoom = (change) => () => { change(); frames(); };
-  const at = (event) => { hover.current = event && view.time(event.clientX - stage.current.getBoundingClientRect().left); frames(); };
+  const at = (event) => hover.set(event && view.time(event.clientX - stage.current.getBoundingClientRect().left));
   return html`<section class="timeline card" aria-label="Timeline">
     <div class="lanes" style=${{"--lanes-height": `${HEIGHT}px`}}>
       <div class="gutter" aria-hidden="true">${Object.entries(TITLES).map(([name, title]) => html`<span key=${name} style=${place(name)}>${title}</span>`)}</div>
@@ -82,7 +83,7 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
     </div>
     <${Overview} timeline=${timeline} ranges=${bands} view=${view} paint=${paint} onChange=${frames} />
     <div class="row between under">
-      <p class="told soft">${words(drag, hover.current, timeline)}</p>
+      <${Told} drag=${drag} hover=${hover} timeline=${timeline} />
       <div class="actions tight">
         <button type="button" class="button small" aria-label="Zoom out" onClick=${zoom(() => view.zoom(1 / ZOOM))}><${Icon} name="minus" /></button>
         <button type="button" class="button small" aria-label="Zoom in" onClick=${zoom(() => view.zoom(ZOOM))}><${Icon} name="plus" /></button>
@@ -94,6 +95,13 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
 }
 
 const place = (name) => ({top: `${LANES[name].top}px`, height: `${LANES[name].height}px`});
+
+/** Follows the pointer by itself: nothing else is drawn anew for it. */
+function Told({drag, hover, timeline}) {
+  const frames = useFrames();
+  useEffect(() => hover.listen(frames), [hover]);
+  return html`<p class="told soft">${words(drag, hover.value, timeline)}</p>`;
+}
 
 /** What is said under the lanes: about the edge that moves, else about the place under the pointer. */
 function words(drag, time, timeline) {

@@ -1,5 +1,6 @@
 /** Which part of the film is on the screen, and how times become places. */
 
+export const MARGIN_PX = 16; // on both sides, so that an edge at an end of the film can be taken hold of
 const SPAN_MIN_S = 1; // closer there is nothing more to see: two dozen frames
 
 /** The visible part of a film. */
@@ -9,10 +10,11 @@ export class Window {
   }
 
   get end() { return this.start + this.span; }
-  get scale() { return this.width / this.span; } // pixels per second
+  get room() { return Math.max(1, this.width - 2 * MARGIN_PX); }
+  get scale() { return this.room / this.span; } // pixels per second
 
-  x(time) { return (time - this.start) * this.scale; }
-  time(x) { return this.start + x / this.scale; }
+  x(time) { return MARGIN_PX + (time - this.start) * this.scale; }
+  time(x) { return this.start + (x - MARGIN_PX) / this.scale; }
 
   /** Shows a stretch. */
   show(start, span) {
@@ -26,7 +28,7 @@ export class Window {
   zoom(factor, x = this.width / 2) {
     const time = this.time(x);
     const span = Math.min(this.duration, Math.max(SPAN_MIN_S, this.span / factor));
-    this.show(time - (x / this.width) * span, span);
+    this.show(time - ((x - MARGIN_PX) / this.room) * span, span);
   }
 
   /** Shows a stretch with some of what is around it. */
