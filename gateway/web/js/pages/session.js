@@ -18,6 +18,8 @@ import {Timeline} from "../timeline/timeline.js";
 import {origin, useVersions} from "../versions.js";
 import {ended, failure as told, stepState} from "../words.js";
 
+const ASIDE_PX = 90; // of the list that is left to be seen before the chosen clip
+
 const artifact = (job, role) => job?.artifacts?.find((item) => item.role === role);
 
 /** @param rank The clip that the address names; the best one where it names none. */
@@ -148,7 +150,12 @@ const range = (job, clip, draft) => ({start: draft.start, end: draft.end, change
 const terms = (proposals, rank) => proposals?.proposals?.find((item) => item.rank === rank)?.terms;
 
 function List({job, clips, chosen, onChoose}) {
-  return html`<nav class="clips" aria-label="Clips"><ol>
+  const list = useRef();
+  useEffect(() => {
+    const entry = list.current.querySelector("[aria-current]");
+    list.current.scrollTo({left: entry.offsetLeft - ASIDE_PX, top: entry.offsetTop - ASIDE_PX}); // never the page
+  }, [chosen]);
+  return html`<nav class="clips" aria-label="Clips"><ol ref=${list} tabindex="-1">
     ${clips.map((clip) => html`<li key=${clip.rank}><${Entry} id=${job.id} clip=${clip} current=${clip.rank === chosen} onChoose=${onChoose} /></li>`)}
   </ol></nav>`;
 }

@@ -4,6 +4,7 @@ import {within} from "./model.js";
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 const TICK_PX = 76; // two labels of the axis are at least so far apart
+const LABEL_PX = 36; // the last label is left out where it would be cut
 const WORDS_PX = 28; // a stretch of speech narrower than this shows no words
 const NAMES = ["ground", "line", "soft", "ink", "accent", "glow", "curve", "shot-a", "shot-b", "warm", "speech", "sound", "person"];
 
@@ -59,7 +60,7 @@ function axis(pen, view, paint) {
     pen.fillStyle = paint.line;
     pen.fillRect(x, 0, 1, LANES.axis.height);
     pen.fillStyle = paint.soft;
-    pen.fillText(clock(time, step < 1 ? 1 : 0), x + 5, LANES.axis.height / 2);
+    if (x + LABEL_PX < view.width) pen.fillText(clock(time, step < 1 ? 1 : 0), x + 5, LANES.axis.height / 2);
   }
 }
 
@@ -146,7 +147,7 @@ function words(pen, view, timeline, paint) {
 /** As much of a text as fits, nearly. */
 function cut(pen, text, width) {
   const full = pen.measureText(text).width;
-  return full <= width ? text : `${text.slice(0, Math.max(1, Math.floor((text.length * width) / full) - 1))}…`;
+  return full <= width ? text : `${text.slice(0, Math.max(1, Math.floor((text.length * width) / full) - 3))}…`;
 }
 
 function rule(pen, x, colour, dashes) {

@@ -7,12 +7,12 @@ import * as drawing from "./draw.js";
 const HEIGHT = 34;
 const STEP = 0.1; // of what is shown, for each press of an arrow
 
-/** @param onChange Called when the visible part has changed. */
+/** As wide as the lanes without their margins. @param onChange Called when the visible part has changed. */
 export function Overview({timeline, ranges, view, paint, onChange}) {
   const canvas = useRef();
   const drag = useRef(null);
-  useLayoutEffect(() => drawing.overview(fitted(canvas.current, view.width, HEIGHT), view.width, HEIGHT, timeline, ranges, paint));
-  const place = (event) => ((event.clientX - canvas.current.getBoundingClientRect().left) / view.width) * timeline.duration;
+  useLayoutEffect(() => drawing.overview(fitted(canvas.current, view.room, HEIGHT), view.room, HEIGHT, timeline, ranges, paint));
+  const place = (event) => ((event.clientX - canvas.current.getBoundingClientRect().left) / view.room) * timeline.duration;
   const begin = (event) => {
     event.currentTarget.setPointerCapture(event.pointerId);
     const time = place(event);

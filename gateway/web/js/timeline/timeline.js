@@ -13,7 +13,9 @@ import {Window} from "./window.js";
 
 const TITLES = {clips: "Clips", highlight: "Highlight", shots: "Shots", sound: "Sound", words: "Speech", people: "People"};
 const ZOOM = 1.8; // of each press of a button
-const HELP = "Drag the edges of a clip; they snap to shots, silence and sentences, not with Alt. Ctrl and wheel zoom, drag moves.";
+const HELP = matchMedia("(pointer: coarse)").matches
+  ? "Drag the edges of a clip: they snap to shots, silence and sentences. Two fingers zoom, one moves."
+  : "Drag the edges of a clip: they snap to shots, silence and sentences, not with Alt. Ctrl and wheel zoom, drag moves.";
 
 /** Draws anew at most once per frame. */
 function useFrames() {
