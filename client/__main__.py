@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, render, suite
+from client.commands import analyze, clip, config, demo, jobs, mcp, render, suite, watch
 
 app = typer.Typer(
     name="reelsmith",
@@ -20,6 +20,8 @@ app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)
 app.command()(demo.demo)
+app.command()(watch.watch)
+app.command()(mcp.mcp)
 app.command()(suite.version)
 
 
