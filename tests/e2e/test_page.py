@@ -5,13 +5,16 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests import suites
 
+WEB = pathlib.Path(__file__).resolve().parents[2] / "gateway" / "web"
 FILM = "bbb_5s_vp9_opus.webm"
 TEXT = """1
 00:00:00,200 --> 00:00:02,400
@@ -214,6 +217,16 @@ async def test_film_becomes_a_clip_that_is_changed_by_hand(
         await visit.page.get_by_role("link", name="Suite").click()
         await visit.page.get_by_role("heading", name="Exporter").wait_for()
         await visit.sound()
+
+
+def test_every_module_is_asked_for_at_once(suite: suites.Suite) -> None:
+    """The page names all of its modules, so that none waits for another; browsers ask each time if they changed."""
+    answer = httpx.get(suite.state["http"])
+    named = set(re.findall(r'(?:modulepreload" href|src)="([^"]+)"', answer.text))
+    there = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")}
+    assert there - {"vendor/tus.js"} == named
+    again = httpx.get(suite.state["http"], headers={"If-None-Match": answer.headers["etag"]})
+    assert ("no-cache", 304) == (answer.headers["cache-control"], again.status_code)
 
 
 async def test_page_asks_for_a_key_and_keeps_it_for_the_tab(suite: suites.Suite, require_tool) -> None:
