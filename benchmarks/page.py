@@ -33,7 +33,7 @@ BROWSER = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 def analysis() -> dict[str, Any]:
     """What was measured in a film of three hours: shots, speech, faces and curves of a usual density."""
-    chance, length_s = random.Random(9), HOURS * 3600  # noqa: S311  the same film each time
+    chance, length_s = random.Random(9), HOURS * 3600  # the same film each time
     samples = range(int(length_s / INTERVAL_S))
     curve = [0.5 + 0.4 * math.sin(index / 90) * chance.random() for index in samples]
     cuts = sorted({0.0, *(round(chance.uniform(0, length_s), 2) for _ in range(2000))})

@@ -6,28 +6,36 @@ const PAUSE_MIN_MS = 500;
 const PAUSE_MAX_MS = 15_000; // how late a page may notice that the gateway is back
 const REFUSED = new Set([400, 401, 403, 404]); // asking again would change nothing
 
+/** Does something until it is done or refused; pauses longer after each time that nobody answers. */
+export async function again(action, onOutage, signal) {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      return await action();
+    } catch (failure) {
+      if (signal.aborted || (failure instanceof Problem && REFUSED.has(failure.status))) throw failure;
+      onOutage(failure);
+    }
+    await pause(Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(failures, 10)), signal);
+  }
+  return null;
+}
+
 /**
  * Calls back with each event of a job.
  * `EventSource` can send no key, so the stream is read with `fetch`.
  */
 export async function watch(id, after, {onEvent, onOutage, signal}) {
-  let [reached, failures] = [after, 0];
-  while (!signal.aborted) {
-    try {
-      for await (const event of stream(id, reached, signal)) {
-        if (!event) return;
-        [reached, failures] = [event.sequence || reached, 0];
-        onEvent(event);
-        if (ended(event.job)) return;
-      }
-    } catch (failure) {
-      if (signal.aborted) return;
-      if (failure instanceof Problem && REFUSED.has(failure.status)) throw failure;
-      onOutage(failure);
+  let reached = after;
+  const read = async () => {
+    for await (const event of stream(id, reached, signal)) {
+      if (!event) return true;
+      reached = event.sequence || reached;
+      onEvent(event);
+      if (ended(event.job)) return true;
     }
-    failures += 1;
-    await pause(Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(failures, 10)), signal);
-  }
+    return false; // the connection ended, the job did not
+  };
+  while (!signal.aborted && !(await again(read, onOutage, signal))) await pause(PAUSE_MIN_MS, signal);
 }
 
 /** The events after a sequence number; null at the end of the job. */

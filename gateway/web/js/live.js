@@ -18,16 +18,20 @@ export function useJob(id) {
     if (!id) return undefined;
     const stop = new AbortController();
     const set = (changes) => !stop.signal.aborted && setState((before) => ({...before, ...changes}));
-    const follow = async () => {
-      const job = await api.job(id, stop.signal);
-      set({job, failure: null});
-      if (!ended(job)) await events.watch(id, job.sequence || 0, handlers(set, stop.signal));
-      set({job: await api.job(id, stop.signal), outage: null});
-    };
-    follow().catch((failure) => set({failure}));
+    follow(id, set, stop.signal).catch((failure) => set({failure}));
     return () => stop.abort();
   }, [id, round]);
   return {...state, reload: useCallback(() => setRound((number) => number + 1), [])};
+}
+
+/** Loads a job and follows it; a gateway that does not answer is asked again. */
+async function follow(id, set, signal) {
+  const load = () => events.again(() => api.job(id, signal), (outage) => set({outage}), signal);
+  const job = await load();
+  set({job, failure: null, outage: null});
+  if (!job || ended(job)) return;
+  await events.watch(id, job.sequence || 0, handlers(set, signal));
+  set({job: await load(), outage: null});
 }
 
 /** Takes events as fast as they come and shows the newest once per frame. */

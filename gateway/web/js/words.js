@@ -32,6 +32,7 @@ export function step(item) {
 
 /** Why something failed, on one line. */
 export function failure(error) {
-  const tag = [error.code, error.reason].filter(Boolean).join("/");
-  return `${error.message || "No reason was given."}${tag ? ` (${tag})` : ""}`;
+  const tag = [...new Set([error.code, error.reason])].filter(Boolean).join("/");
+  const text = error.message || "no reason was given";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${tag ? ` (${tag})` : ""}`;
 }

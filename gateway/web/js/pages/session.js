@@ -1,7 +1,7 @@
 /** One session: its progress, the timeline of its source, its clips. */
 import * as api from "../api.js";
 import {ago, between, clock, count, length} from "../format.js";
-import {html, useCallback, useEffect, useMemo, useRef, useState} from "../html.js";
+import {classes, html, useCallback, useEffect, useMemo, useRef, useState} from "../html.js";
 import * as key from "../key.js";
 import {download, useDocument, useFile, useJob} from "../live.js";
 import {attempt, say} from "../notes.js";
@@ -31,11 +31,11 @@ export function Session({id, rank}) {
   const whole = ended(job) && !job.error?.message;
   return html`<div class="page">
     <${Head} job=${job} onChange=${reload} />
-    ${job.error?.message && html`<p class="failure card">${told(job.error)}</p>`}
+    ${job.error?.message && html`<p class=${classes("card", job.state !== "STATE_CANCELLED" && "failure")}>${told(job.error)}</p>`}
     ${!whole && html`<${Progress} job=${job} outage=${outage} />`}
     <${Clips} job=${job} rank=${rank} />
-    <details class="card more"><summary>All files of the session</summary>
-      <${Files} id=${job.id} title=${job.spec.title} artifacts=${job.artifacts || []} /></details>
+    ${job.artifacts?.length > 0 && html`<details class="card more"><summary>All files of the session</summary>
+      <${Files} id=${job.id} title=${job.spec.title} artifacts=${job.artifacts} /></details>`}
   </div>`;
 }
 

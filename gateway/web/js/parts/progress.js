@@ -16,7 +16,7 @@ export function Progress({job, outage}) {
       <p class="soft">${outage ? "The gateway does not answer; this page goes on asking." : left(duration(job.eta))}</p></div>
     <progress max="1" value=${share} aria-label="Whole job"></progress>
     <p class="hidden" role="status">${doing}</p>
-    <ol class="steps">${lines(steps).map((line) => html`<${Line} key=${line.name} ...${line} />`)}</ol>
+    <ol class="steps">${lines(steps).map((line) => html`<${Line} key=${line.name} ...${line} said=${job.error?.message} />`)}</ol>
   </section>`;
 }
 
@@ -50,11 +50,11 @@ function together(exports) {
 const done = (item) => (item.state === "STATE_SUCCEEDED" ? 1 : item.progress?.fraction || 0);
 const pace = (progress) => (progress?.framesPerSecond >= 1 ? `${Math.round(progress.framesPerSecond)} frames/s` : "");
 
-function Line({name, state, share, detail, error}) {
+function Line({name, state, share, detail, error, said}) {
   return html`<li class=${`step ${state}`}>
     <span class="name">${name}</span>
     <span class="meter" aria-hidden="true"><i style=${{width: `${share * 100}%`}}></i></span>
     <span class="soft">${detail}</span>
-    ${error && html`<span class="failure">${error}</span>`}
+    ${error && error !== said && html`<span class="failure">${error}</span>`}
   </li>`;
 }
