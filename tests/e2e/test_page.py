@@ -117,7 +117,8 @@ def words(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 async def make(visit: Visit, film: pathlib.Path, words: pathlib.Path) -> str:
-    """Drops a film, asks for one square clip of two seconds, and follows it to its end; returns the session."""
+    """Drops a film, asks for one square clip of two seconds, and follows it to its end, though the first connection
+    breaks; returns the session."""
     page = visit.page
     await page.set_input_files("input[aria-label='A video file']", film)
     await page.get_by_label("What is said").set_input_files(words)
@@ -126,10 +127,18 @@ async def make(visit: Visit, film: pathlib.Path, words: pathlib.Path) -> str:
     await page.get_by_role("radio", name="1:1").check()
     await page.get_by_text("All has arrived").wait_for()
     await visit.sound()
+    streams: list[str] = []
+
+    async def broken_once(route: Any) -> None:
+        streams.append(route.request.headers["last-event-id"])
+        await (route.abort() if len(streams) == 1 else route.continue_())
+
+    await page.route("**/events", broken_once)
     await page.get_by_role("button", name="Make clips").click()
     await page.get_by_role("progressbar", name="Whole job").wait_for()
-    await visit.sound()
     await page.locator(".title .state.good").wait_for(timeout=RENDER_TIMEOUT_MS)
+    assert len(streams) > 1
+    visit.complaints[:] = [text for text in visit.complaints if "ERR_FAILED" not in text]  # of the one that was cut
     return page.url.split("/sessions/")[1][:32]
 
 
@@ -217,6 +226,19 @@ async def test_film_becomes_a_clip_that_is_changed_by_hand(
         await visit.page.get_by_role("link", name="Suite").click()
         await visit.page.get_by_role("heading", name="Exporter").wait_for()
         await visit.sound()
+
+
+async def test_page_says_why_a_video_failed(suite: suites.Suite, require_tool, media_dir) -> None:
+    """What is no video fails with the reason in words, and can be tried again and deleted."""
+    async with visiting(suite.state["http"], require_tool("chromium"), viewport=SIZES["phone"]) as visit:
+        await visit.page.set_input_files("input[aria-label='A video file']", media_dir / "malformed" / "text_file.mp4")
+        await visit.page.get_by_role("button", name="Make clips").click()
+        await visit.page.get_by_text("This is no media that can be read").wait_for()
+        await visit.page.get_by_role("button", name="Retry").click()
+        await visit.page.get_by_text("What failed runs again.").wait_for()
+        await visit.page.locator(".title .state.bad").wait_for()
+        await visit.sound()
+        await delete(visit.page)
 
 
 def test_every_module_is_asked_for_at_once(suite: suites.Suite) -> None:

@@ -31,18 +31,21 @@ async function call(path, {body, ...options} = {}) {
 
 function query(values) {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) for (const item of [value].flat()) if (item) search.append(name, item);
+  for (const [name, value] of Object.entries(values))
+    for (const item of [value].flat()) if (item) search.append(name, item);
   return search.size ? `?${search}` : "";
 }
 
 /** A fresh request id: the same one gives the same job, so a call that broke may be made again. */
-export const freshId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const freshId = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const job = (id, signal) => call(`/v1/jobs/${id}`, {signal});
 export const jobs = (wanted, signal) => call(`/v1/jobs${query(wanted)}`, {signal});
 export const clips = (id, signal) => call(`/v1/jobs/${id}/clips`, {signal});
 export const status = (signal) => call("/v1/status", {signal});
-export const cancel = (id) => call(`/v1/jobs/${id}:cancel`, {method: "POST", body: {reason: "cancelled on the web page"}});
+export const cancel = (id) =>
+  call(`/v1/jobs/${id}:cancel`, {method: "POST", body: {reason: "cancelled on the web page"}});
 export const retry = (id) => call(`/v1/jobs/${id}:retry`, {method: "POST", body: {}});
 export const remove = (id) => request(`/v1/sessions/${id}`, {method: "DELETE"});
 
@@ -50,7 +53,8 @@ export const remove = (id) => request(`/v1/sessions/${id}`, {method: "DELETE"});
 export const create = (spec, requestId) => call("/v1/jobs", {method: "POST", body: {spec, requestId}});
 
 /** Renders one clip again with what was changed, as a job of its own. */
-export const rerender = (id, rank, changes, requestId) => call(`/v1/jobs/${id}/clips/${rank}:render`, {method: "POST", body: {...changes, requestId}});
+export const rerender = (id, rank, changes, requestId) =>
+  call(`/v1/jobs/${id}/clips/${rank}:render`, {method: "POST", body: {...changes, requestId}});
 
 /** Where a finished file of a session is. */
 export const fileUrl = (id, path) => `/v1/sessions/${id}/files/${path.split("/").map(encodeURIComponent).join("/")}`;

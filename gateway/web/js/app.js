@@ -9,7 +9,10 @@ import {Access} from "./parts/access.js";
 
 const STATUS_PAUSE_MS = 20_000; // the light in the corner; the view of the suite asks more often
 const ROUTES = [
-  [/^#\/sessions\/([0-9a-f]{32})(?:\/clips\/(\d+))?$/, ([, id, rank]) => html`<${Session} key=${id} id=${id} rank=${Number(rank) || null} />`],
+  [
+    /^#\/sessions\/([0-9a-f]{32})(?:\/clips\/(\d+))?$/,
+    ([, id, rank]) => html`<${Session} key=${id} id=${id} rank=${Number(rank) || null} />`,
+  ],
   [/^#\/suite$/, () => html`<${Suite} />`],
   [/^(#\/?)?$/, () => html`<${Sessions} />`],
 ];
@@ -35,12 +38,19 @@ function View({address}) {
 function Head({address}) {
   const {status, failure} = useStatus(STATUS_PAUSE_MS);
   const current = (yes) => (yes ? "page" : undefined);
-  const [light, words] = failure ? ["bad", "no answer"] : !status ? ["", "asking"] : status.serving ? ["good", "serving"] : ["warm", "not whole"];
+  const [light, words] = failure
+    ? ["bad", "no answer"]
+    : !status
+      ? ["", "asking"]
+      : status.serving
+        ? ["good", "serving"]
+        : ["warm", "not whole"];
   return html`<header class="head">
     <a class="mark" href="#/"><img src="icon.svg" alt="" width="26" height="26" />reelsmith</a>
     <nav aria-label="Views">
       <a href="#/" aria-current=${current(address !== "#/suite")}>Sessions</a>
-      <a href="#/suite" aria-current=${current(address === "#/suite")}>Suite <span class=${`light ${light}`}></span><span class="hidden">, ${words}</span></a>
+      <a href="#/suite" aria-current=${current(address === "#/suite")}>Suite <span
+          class=${`light ${light}`}></span><span class="hidden">, ${words}</span></a>
     </nav>
   </header>`;
 }

@@ -78,5 +78,12 @@ function parsed(text) {
 const pause = (time_ms, signal) =>
   new Promise((resolve) => {
     const timer = setTimeout(resolve, time_ms);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, {once: true});
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      {once: true},
+    );
   });

@@ -1,7 +1,13 @@
 /** Says times, sizes, states and terms in words. */
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
-const AGO = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const AGO = [
+  ["year", 31536000],
+  ["month", 2592000],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
 const relative = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
 
 /** A time such as `0:07` or `1:02:03`; with `places` decimals of a second. */

@@ -26,7 +26,12 @@ export function useJob(id) {
 
 /** Loads a job and follows it; a gateway that does not answer is asked again. */
 async function follow(id, set, signal) {
-  const load = () => events.again(() => api.job(id, signal), (outage) => set({outage}), signal);
+  const load = () =>
+    events.again(
+      () => api.job(id, signal),
+      (outage) => set({outage}),
+      signal,
+    );
   const job = await load();
   set({job, failure: null, outage: null});
   if (!job || ended(job)) return;
@@ -38,7 +43,11 @@ async function follow(id, set, signal) {
 function handlers(set, signal) {
   let newest;
   const onEvent = ({job}) => {
-    if (!newest) requestAnimationFrame(() => { set({job: newest, outage: null}); newest = null; });
+    if (!newest)
+      requestAnimationFrame(() => {
+        set({job: newest, outage: null});
+        newest = null;
+      });
     newest = job;
   };
   return {onEvent, onOutage: (outage) => set({outage}), signal};
@@ -107,7 +116,13 @@ function polling(load, failed) {
   };
   document.addEventListener("visibilitychange", turn, {signal: stop.signal});
   turn();
-  return {now: turn, stop: () => { stop.abort(); clearTimeout(timer); }};
+  return {
+    now: turn,
+    stop: () => {
+      stop.abort();
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** A JSON document of a session: `{value, failure}`; nothing where no artifact is given. */
@@ -140,8 +155,14 @@ export function useFile(id, artifact) {
     if (!direct || !key.get()) return undefined;
     const stop = new AbortController();
     let made;
-    fetched(direct, stop.signal).then((value) => setUrl((made = value)), () => setUrl(null));
-    return () => { stop.abort(); if (made) URL.revokeObjectURL(made); };
+    fetched(direct, stop.signal).then(
+      (value) => setUrl((made = value)),
+      () => setUrl(null),
+    );
+    return () => {
+      stop.abort();
+      if (made) URL.revokeObjectURL(made);
+    };
   }, [id, path, sha256]);
   return url;
 }

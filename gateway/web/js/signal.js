@@ -2,7 +2,9 @@
 export function signal(value) {
   const listeners = new Set();
   return {
-    get value() { return value; },
+    get value() {
+      return value;
+    },
     set(next) {
       if (next === value) return;
       value = next;

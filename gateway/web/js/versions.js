@@ -19,7 +19,10 @@ export function useVersions(id, rank) {
     setVersions([]);
     if (!rank) return undefined;
     const wanted = {pageSize: VERSIONS_MAX, [`labels[${LABEL}]`]: `${id}/${rank}`};
-    api.jobs(wanted, stop.signal).then((answer) => setVersions((answer.jobs || []).toReversed()), () => {});
+    api.jobs(wanted, stop.signal).then(
+      (answer) => setVersions((answer.jobs || []).toReversed()),
+      () => {},
+    );
     return () => stop.abort();
   }, [id, rank]);
   return [versions, useCallback((job) => setVersions((before) => [...before, job]), [])];

@@ -25,17 +25,25 @@ const artifact = (job, role) => job?.artifacts?.find((item) => item.role === rol
 /** @param rank The clip that the address names; the best one where it names none. */
 export function Session({id, rank}) {
   const {job, failure, outage, reload} = useJob(id);
-  useEffect(() => { document.title = job ? `${job.spec.title} · reelsmith` : "reelsmith"; }, [job?.spec.title]);
-  if (failure && !job) return html`<section class="page"><h1>This session is not here</h1><p class="failure">${failure.message}</p><p><a href="#/">All sessions</a></p></section>`;
+  useEffect(() => {
+    document.title = job ? `${job.spec.title} · reelsmith` : "reelsmith";
+  }, [job?.spec.title]);
+  if (failure && !job)
+    return html`<section class="page"><h1>This session is not here</h1><p class="failure">${failure.message}</p><p><a
+        href="#/">All sessions</a></p></section>`;
   if (!job) return html`<section class="page" aria-busy="true"><p class="soft">Loading</p></section>`;
+  const failed = job.state !== "STATE_CANCELLED";
   const whole = ended(job) && !job.error?.message;
   return html`<div class="page">
     <${Head} job=${job} onChange=${reload} />
-    ${job.error?.message && html`<p class=${classes("card", job.state !== "STATE_CANCELLED" && "failure")}>${told(job.error)}</p>`}
+    ${job.error?.message && html`<p class=${classes("card", failed && "failure")}>${told(job.error)}</p>`}
     ${!whole && html`<${Progress} job=${job} outage=${outage} />`}
     <${Clips} job=${job} rank=${rank} />
-    ${job.artifacts?.length > 0 && html`<details class="card more"><summary>All files of the session</summary>
-      <${Files} id=${job.id} title=${job.spec.title} artifacts=${job.artifacts} /></details>`}
+    ${
+      job.artifacts?.length > 0 &&
+      html`<details class="card more"><summary>All files of the session</summary>
+      <${Files} id=${job.id} title=${job.spec.title} artifacts=${job.artifacts} /></details>`
+    }
   </div>`;
 }
 
@@ -48,12 +56,21 @@ function Head({job, onChange}) {
   };
   const remove = async () => {
     setAsking("");
-    if (await attempt(() => api.remove(job.id))) { say("The session is gone."); location.hash = "#/"; }
+    if (await attempt(() => api.remove(job.id))) {
+      say("The session is gone.");
+      location.hash = "#/";
+    }
   };
+  const retry = () => done(() => api.retry(job.id), "What failed runs again.");
+  const cancel = () => done(() => api.cancel(job.id), "The job is cancelled.");
   const over = ended(job);
   const from = origin(job);
   const took = between(job.startTime, job.endTime);
-  const facts = [ago(job.createTime), took && `took ${length(took)}`, job.clips?.length && count(job.clips.length, "clip")].filter(Boolean);
+  const facts = [
+    ago(job.createTime),
+    took && `took ${length(took)}`,
+    job.clips?.length && count(job.clips.length, "clip"),
+  ].filter(Boolean);
   const report = artifact(job, "ARTIFACT_ROLE_REPORT");
   const again = over && job.state !== "STATE_SUCCEEDED";
   return html`<header class="title">
@@ -61,26 +78,42 @@ function Head({job, onChange}) {
     <div class="row between">
       <div><h1>${job.spec.title}</h1>
         <p class="soft"><${State} state=${job.state} /> ${facts.join(" · ")}
-          ${from && html` · <a href=${`#/sessions/${from.id}/clips/${from.rank}`}>clip ${from.rank} of another session, again</a>`}</p></div>
+          ${from && html` · <a href=${`#/sessions/${from.id}/clips/${from.rank}`}>
+            clip ${from.rank} of another session, again</a>`}</p></div>
       <div class="actions">
         ${report && html`<${Report} id=${job.id} title=${job.spec.title} artifact=${report} />`}
-        ${again && html`<button type="button" class="button" onClick=${() => done(() => api.retry(job.id), "What failed runs again.")}><${Icon} name="again" />Retry</button>`}
-        ${over ? html`<button type="button" class="button danger" onClick=${() => setAsking("delete")}><${Icon} name="bin" />Delete</button>`
-          : html`<button type="button" class="button danger" onClick=${() => setAsking("cancel")}><${Icon} name="stop" />Cancel</button>`}
+        ${again && html`<button type="button" class="button" onClick=${retry}><${Icon} name="again" />Retry</button>`}
+        ${
+          over
+            ? html`<button type="button" class="button danger" onClick=${() => setAsking("delete")}><${Icon}
+                name="bin" />Delete</button>`
+            : html`<button type="button" class="button danger" onClick=${() => setAsking("cancel")}><${Icon}
+                name="stop" />Cancel</button>`
+        }
       </div>
     </div>
-    ${asking === "delete" && html`<${Confirm} title="Delete this session?" text="Its clips, pictures and all that was measured are gone for good. The source stays where it is."
-      action="Delete" onYes=${remove} onNo=${() => setAsking("")} />`}
-    ${asking === "cancel" && html`<${Confirm} title="Cancel this job?" text="What runs is stopped. Clips that are finished stay, and it can be taken up again."
-      action="Cancel the job" onYes=${() => done(() => api.cancel(job.id), "The job is cancelled.")} onNo=${() => setAsking("")} />`}
+    ${
+      asking === "delete" &&
+      html`<${Confirm} title="Delete this session?"
+          text="Its clips, pictures and all that was measured are gone for good. The source stays where it is."
+      action="Delete" onYes=${remove} onNo=${() => setAsking("")} />`
+    }
+    ${
+      asking === "cancel" &&
+      html`<${Confirm} title="Cancel this job?"
+          text="What runs is stopped. Clips that are finished stay, and it can be taken up again."
+      action="Cancel the job" onYes=${cancel} onNo=${() => setAsking("")} />`
+    }
   </header>`;
 }
 
 /** With a key the report is saved: it cannot be opened in a tab, which sends none. */
 function Report({id, title, artifact: file}) {
   const words = html`<${Icon} name="page" />Report`;
-  if (!key.get()) return html`<a class="button" href=${api.fileUrl(id, file.path)} target="_blank" rel="noopener">${words}</a>`;
-  return html`<button type="button" class="button" onClick=${() => attempt(() => download(id, file, saved(title, file.path)))}>${words}</button>`;
+  if (!key.get())
+    return html`<a class="button" href=${api.fileUrl(id, file.path)} target="_blank" rel="noopener">${words}</a>`;
+  return html`<button type="button" class="button"
+      onClick=${() => attempt(() => download(id, file, saved(title, file.path)))}>${words}</button>`;
 }
 
 function Clips({job, rank}) {
@@ -95,33 +128,55 @@ function Clips({job, rank}) {
   const chosen = clips.find((clip) => clip.rank === rank) || clips[0];
   const again = useAgain(job, chosen, chosen && draftOf(chosen));
   const ranges = new Map(clips.map((clip) => [clip.rank, range(job, clip, draftOf(clip))]));
-  const choose = useCallback((wanted) => {
-    history.replaceState(null, "", `#/sessions/${job.id}/clips/${wanted}`);
-    dispatchEvent(new Event("hashchange"));
-  }, [job.id]);
+  const choose = useCallback(
+    (wanted) => {
+      history.replaceState(null, "", `#/sessions/${job.id}/clips/${wanted}`);
+      dispatchEvent(new Event("hashchange"));
+    },
+    [job.id],
+  );
   const edit = (wanted, edges) => {
-    change(clips.find((clip) => clip.rank === wanted), edges);
+    change(
+      clips.find((clip) => clip.rank === wanted),
+      edges,
+    );
     choose(wanted);
     setTab("adjust");
   };
   if (!analysis && !clips.length) return null;
   return html`
-    <${Timeline} timeline=${timeline} clips=${clips} ranges=${ranges} chosen=${chosen?.rank} playing=${playing} onChoose=${choose} onEdit=${edit} />
-    ${chosen && html`<div class="work">
+    <${Timeline} timeline=${timeline} clips=${clips} ranges=${ranges} chosen=${chosen?.rank} playing=${playing}
+        onChoose=${choose} onEdit=${edit} />
+    ${
+      chosen &&
+      html`<div class="work">
       <${List} job=${job} clips=${clips} chosen=${chosen.rank} onChoose=${choose} />
-      <${Clip} key=${chosen.rank} job=${job} clip=${chosen} draft=${draftOf(chosen)} terms=${terms(proposals, chosen.rank)} ...${{timeline, playing, tab}}
-        versions=${again.versions} shown=${again.shown} onShow=${again.show} onTab=${setTab} onDraft=${(values) => change(chosen, values)} />
-    </div>`}
-    ${chosen && ranges.get(chosen.rank).changed && html`<${Bar} clip=${chosen} words=${ranges.get(chosen.rank).changed} busy=${again.busy}
-      onReset=${() => reset(chosen)} onRender=${again.render} />`}`;
+      <${Clip} key=${chosen.rank} job=${job} clip=${chosen} draft=${draftOf(chosen)}
+          terms=${terms(proposals, chosen.rank)} ...${{timeline, playing, tab}}
+        versions=${again.versions} shown=${again.shown} onShow=${again.show}
+        onTab=${setTab} onDraft=${(values) => change(chosen, values)} />
+    </div>`
+    }
+    ${
+      chosen &&
+      ranges.get(chosen.rank).changed &&
+      html`<${Bar} clip=${chosen} words=${ranges.get(chosen.rank).changed} busy=${again.busy}
+      onReset=${() => reset(chosen)} onRender=${again.render} />`
+    }`;
 }
 
 /** What was changed of each clip and is not rendered yet. */
 function useDrafts(job) {
   const [drafts, setDrafts] = useState(new Map());
   const draftOf = (clip) => drafts.get(clip.rank) || given(job, clip);
-  const change = (clip, values) => setDrafts((before) => new Map(before).set(clip.rank, {...(before.get(clip.rank) || given(job, clip)), ...values}));
-  const reset = (clip) => setDrafts((before) => { const after = new Map(before); after.delete(clip.rank); return after; });
+  const change = (clip, values) =>
+    setDrafts((before) => new Map(before).set(clip.rank, {...(before.get(clip.rank) || given(job, clip)), ...values}));
+  const reset = (clip) =>
+    setDrafts((before) => {
+      const after = new Map(before);
+      after.delete(clip.rank);
+      return after;
+    });
   return {draftOf, change, reset};
 }
 
@@ -156,7 +211,8 @@ function List({job, clips, chosen, onChoose}) {
     list.current.scrollTo({left: entry.offsetLeft - ASIDE_PX, top: entry.offsetTop - ASIDE_PX}); // never the page
   }, [chosen]);
   return html`<nav class="clips" aria-label="Clips"><ol ref=${list} tabindex="-1">
-    ${clips.map((clip) => html`<li key=${clip.rank}><${Entry} id=${job.id} clip=${clip} current=${clip.rank === chosen} onChoose=${onChoose} /></li>`)}
+    ${clips.map((clip) => html`<li key=${clip.rank}>
+      <${Entry} id=${job.id} clip=${clip} current=${clip.rank === chosen} onChoose=${onChoose} /></li>`)}
   </ol></nav>`;
 }
 
@@ -164,10 +220,12 @@ function Entry({id, clip, current, onChoose}) {
   const still = useFile(id, clip.thumbnail);
   const {startS = 0, endS = 0} = clip.time || {};
   const state = stepState(clip.state);
-  return html`<button type="button" class="entry" aria-current=${current ? "true" : undefined} onClick=${() => onChoose(clip.rank)}>
-    <span class="still">${still ? html`<img src=${still} alt="" loading="lazy" decoding="async" />` : html`<span class=${`dot ${state}`}></span>`}</span>
+  const picture = html`<img src=${still} alt="" loading="lazy" decoding="async" />`;
+  return html`<button type="button" class="entry" aria-current=${current ? "true" : undefined}
+      onClick=${() => onChoose(clip.rank)}>
+    <span class="still">${still ? picture : html`<span class=${`dot ${state}`}></span>`}</span>
     <span class="words"><b>Clip ${clip.rank}</b><span class="soft">${clock(startS)} · ${length(endS - startS)}</span>
       ${state !== "succeeded" && html`<span class=${`soft ${state}`}>${state}</span>`}</span>
-    ${clip.score != null && html`<span class="number" aria-label=${`score ${clip.score.toFixed(2)}`}>${clip.score.toFixed(2)}</span>`}
+    ${clip.score != null && html`<span class="number"><span class="hidden">score </span>${clip.score.toFixed(2)}</span>`}
   </button>`;
 }

@@ -7,6 +7,7 @@ import {Drop} from "../parts/drop.js";
 import {State} from "../parts/state.js";
 import {ended} from "../words.js";
 
+const NOTHING = "Nothing yet: the first video makes the first session.";
 const STRIP = 4; // pictures that a card shows
 const FILTERS = [
   ["All", []],
@@ -19,18 +20,22 @@ const FILTERS = [
 export function Sessions() {
   const [filter, setFilter] = useState(0);
   const {jobs, more, failure} = useJobs(FILTERS[filter][1]);
-  useEffect(() => { document.title = "reelsmith"; }, []);
+  useEffect(() => {
+    document.title = "reelsmith";
+  }, []);
   return html`<div class="page">
     <${Drop} />
     <section aria-labelledby="sessions-title">
       <header class="row between"><h2 id="sessions-title">Sessions</h2>
         <div class="segments" role="group" aria-label="Which sessions">
-          ${FILTERS.map(([name], index) => html`<button type="button" key=${name} aria-pressed=${index === filter} onClick=${() => setFilter(index)}>${name}</button>`)}
+          ${FILTERS.map(([name], index) => html`<button type="button" key=${name} aria-pressed=${index === filter}
+              onClick=${() => setFilter(index)}>${name}</button>`)}
         </div>
       </header>
       ${failure && !jobs && html`<p class="failure">${failure.message}</p>`}
-      ${jobs && !jobs.length && html`<p class="empty">${filter ? "None." : "Nothing yet: the first video makes the first session."}</p>`}
-      <ul class="sessions" aria-busy=${!jobs}>${(jobs || []).map((job) => html`<${Card} key=${job.id} job=${job} />`)}</ul>
+      ${jobs && !jobs.length && html`<p class="empty">${filter ? "None." : NOTHING}</p>`}
+      <ul class="sessions"
+          aria-busy=${!jobs}>${(jobs || []).map((job) => html`<${Card} key=${job.id} job=${job} />`)}</ul>
       ${more && html`<p class="center"><button type="button" class="button" onClick=${more}>Show older ones</button></p>`}
     </section>
   </div>`;
@@ -47,8 +52,11 @@ function Card({job}) {
     </div>
     <div class="row between"><h3><a href=${`#/sessions/${job.id}`}>${name}</a></h3><${State} state=${job.state} /></div>
     <p class="soft">${facts.join(" · ")}</p>
-    ${!ended(job) && html`<progress max="1" value=${job.fraction || 0} aria-label=${`Progress of ${name}`}></progress>
-      <p class="soft">${Math.round((job.fraction || 0) * 100)} %${job.eta ? ` · ${left(duration(job.eta))}` : ""}</p>`}
+    ${
+      !ended(job) &&
+      html`<progress max="1" value=${job.fraction || 0} aria-label=${`Progress of ${name}`}></progress>
+      <p class="soft">${Math.round((job.fraction || 0) * 100)} %${job.eta ? ` · ${left(duration(job.eta))}` : ""}</p>`
+    }
   </li>`;
 }
 
@@ -63,13 +71,22 @@ function useClips(card, job) {
   const state = ended(job) ? job.state : "";
   useEffect(() => {
     const stop = new AbortController();
-    const watcher = new IntersectionObserver(([entry]) => {
-      if (!entry.isIntersecting) return;
-      watcher.disconnect();
-      api.clips(job.id, stop.signal).then((answer) => setClips(answer.clips || []), () => setClips([]));
-    }, {rootMargin: "300px"});
+    const watcher = new IntersectionObserver(
+      ([entry]) => {
+        if (!entry.isIntersecting) return;
+        watcher.disconnect();
+        api.clips(job.id, stop.signal).then(
+          (answer) => setClips(answer.clips || []),
+          () => setClips([]),
+        );
+      },
+      {rootMargin: "300px"},
+    );
     watcher.observe(card.current);
-    return () => { watcher.disconnect(); stop.abort(); };
+    return () => {
+      watcher.disconnect();
+      stop.abort();
+    };
   }, [job.id, state]);
   return clips;
 }

@@ -9,14 +9,24 @@ const INSTANCES = {serving: "good", not_serving: "warm", unreachable: "bad"};
 
 export function Suite() {
   const {status, failure} = useStatus(PAUSE_MS);
-  useEffect(() => { document.title = "Suite · reelsmith"; }, []);
+  useEffect(() => {
+    document.title = "Suite · reelsmith";
+  }, []);
   return html`<div class="page">
     <header class="title"><h1>Suite</h1>
-      ${status && html`<p class="soft"><span class=${`state ${status.serving ? "good" : "warm"}`}>${status.serving ? "serving" : "not whole"}</span>
-        version ${status.version} · instances found by ${status.discovery}</p>`}</header>
+      ${
+        status &&
+        html`<p class="soft"><span
+            class=${`state ${status.serving ? "good" : "warm"}`}>${status.serving ? "serving" : "not whole"}</span>
+        version ${status.version} · instances found by ${status.discovery}</p>`
+      }</header>
     ${failure && html`<p class="failure card">${failure.message}</p>`}
-    ${status && html`<${Queue} queue=${status.queue} />
-      <div class="services">${status.services.map((service) => html`<${Service} key=${service.name} service=${service} />`)}</div>`}
+    ${
+      status &&
+      html`<${Queue} queue=${status.queue} />
+      <div class="services">
+        ${status.services.map((service) => html`<${Service} key=${service.name} service=${service} />`)}</div>`
+    }
   </div>`;
 }
 
@@ -24,12 +34,18 @@ function Queue({queue}) {
   if (!queue) return html`<p class="failure card">The job manager does not answer.</p>`;
   const waited = duration(queue.oldestReadyAge);
   const facts = [
-    ["steps run", queue.runningSteps || 0], ["steps are ready", queue.readySteps || 0],
-    ["oldest waits", waited ? `${waited.toFixed(0)} s` : "–"], ["jobs at most", Number(queue.jobLimit || 0).toLocaleString("en")],
+    ["steps run", queue.runningSteps || 0],
+    ["steps are ready", queue.readySteps || 0],
+    ["oldest waits", waited ? `${waited.toFixed(0)} s` : "–"],
+    ["jobs at most", Number(queue.jobLimit || 0).toLocaleString("en")],
   ];
   return html`<section class="card queue" aria-labelledby="queue-title"><h2 id="queue-title">Queue</h2>
-    <dl class="facts">${[...facts, ...(queue.jobs || []).map((item) => [`jobs ${jobState(item.state)}`, item.count])].map(([name, value]) =>
-      html`<div key=${name}><dd class="big">${value}</dd><dt class="soft">${name}</dt></div>`)}</dl></section>`;
+    <dl class="facts">${[
+      ...facts,
+      ...(queue.jobs || []).map((item) => [`jobs ${jobState(item.state)}`, item.count]),
+    ].map(
+      ([name, value]) => html`<div key=${name}><dd class="big">${value}</dd><dt class="soft">${name}</dt></div>`,
+    )}</dl></section>`;
 }
 
 function Service({service}) {
@@ -47,8 +63,12 @@ function Instance({item}) {
     <p class="row between"><span class=${`state ${INSTANCES[state] || ""}`}>${state.replace("_", " ")}</span>
       <span class="soft">${item.version}${latency ? ` · ${Math.round(latency * 1000)} ms` : ""}</span></p>
     <p class="mono">${item.address}</p>
-    ${workers > 0 && html`<span class="meter" role="img" aria-label=${`${busyWorkers} of ${workers} workers busy`}><i style=${{width: `${(busyWorkers / workers) * 100}%`}}></i></span>
-      <p class="soft">${busyWorkers} of ${workers} workers busy${queuedCalls ? `, ${queuedCalls} calls wait` : ""}</p>`}
+    ${
+      workers > 0 &&
+      html`<span class="meter" role="img" aria-label=${`${busyWorkers} of ${workers} workers busy`}><i
+          style=${{width: `${(busyWorkers / workers) * 100}%`}}></i></span>
+      <p class="soft">${busyWorkers} of ${workers} workers busy${queuedCalls ? `, ${queuedCalls} calls wait` : ""}</p>`
+    }
     ${item.detail && html`<p class="failure">${item.detail}</p>`}
   </li>`;
 }

@@ -20,7 +20,8 @@ export function Access({onChange}) {
     <form onSubmit=${save}>
       <p>An API key is made with <code>reelsmith keys create</code>. It is kept until this tab is closed.</p>
       <label class="field"><span>API key</span>
-        <input type="password" autocomplete="off" required autofocus value=${text} onInput=${(event) => setText(event.target.value)} /></label>
+        <input type="password" autocomplete="off" required autofocus value=${text}
+            onInput=${(event) => setText(event.target.value)} /></label>
       <div class="actions end">
         <button type="button" class="button" onClick=${() => setOpen(false)}>Not now</button>
         <button class="button primary">Go on</button>

@@ -6,15 +6,25 @@ import {CAPTIONS, Choice, LAYOUTS, SHAPES} from "./choice.js";
 import {Icon} from "./icon.js";
 import {Sketch} from "./sketch.js";
 
-const NAMES = {time: "its edges", aspectRatio: "the shape", layout: "the layout", captions: "the captions", overlays: "the titles"};
+const NAMES = {
+  time: "its edges",
+  aspectRatio: "the shape",
+  layout: "the layout",
+  captions: "the captions",
+  overlays: "the titles",
+};
 
 /** What a clip is now: its edges and the wishes of its job. */
 export function given(job, clip) {
   const {spec} = job;
   return {
-    start: clip.time?.startS || 0, end: clip.time?.endS || 0,
-    shape: said(spec.aspectRatio) || "ASPECT_RATIO_9_16", layout: said(spec.layout) || "LAYOUT_AUTO",
-    captions: spec.captions?.style || "", title: spec.overlays?.title || "", hook: spec.overlays?.hook || "",
+    start: clip.time?.startS || 0,
+    end: clip.time?.endS || 0,
+    shape: said(spec.aspectRatio) || "ASPECT_RATIO_9_16",
+    layout: said(spec.layout) || "LAYOUT_AUTO",
+    captions: spec.captions?.style || "",
+    title: spec.overlays?.title || "",
+    hook: spec.overlays?.hook || "",
   };
 }
 
@@ -35,7 +45,10 @@ export function changes(job, clip, draft) {
 }
 
 /** What a draft changes, in words; nothing where it changes nothing. */
-export const changed = (job, clip, draft) => Object.keys(changes(job, clip, draft)).map((name) => NAMES[name]).join(", ");
+export const changed = (job, clip, draft) =>
+  Object.keys(changes(job, clip, draft))
+    .map((name) => NAMES[name])
+    .join(", ");
 
 /** The form; `onChange` gets what was changed. */
 export function Adjust({job, clip, draft, spoken, onChange}) {
@@ -43,15 +56,22 @@ export function Adjust({job, clip, draft, spoken, onChange}) {
   return html`<div class="adjust">
     <div class="fields">
       <div class="edges">
-        <${Time} label="From" value=${draft.start} onChange=${(start) => onChange({start: Math.min(start, draft.end - LENGTH_MIN_S)})} />
-        <${Time} label="To" value=${draft.end} onChange=${(end) => onChange({end: Math.max(end, draft.start + LENGTH_MIN_S)})} />
+        <${Time} label="From" value=${draft.start}
+            onChange=${(start) => onChange({start: Math.min(start, draft.end - LENGTH_MIN_S)})} />
+        <${Time} label="To" value=${draft.end}
+            onChange=${(end) => onChange({end: Math.max(end, draft.start + LENGTH_MIN_S)})} />
         <p class="soft length">${length(draft.end - draft.start)}</p>
       </div>
-      <${Choice} name="shape" legend="Shape" options=${SHAPES} value=${draft.shape} onChange=${(shape) => onChange({shape})} />
-      <${Choice} name="layout" legend="Layout" options=${LAYOUTS} value=${draft.layout} onChange=${(layout) => onChange({layout})} />
-      <${Choice} name="captions" legend="Captions" options=${CAPTIONS} value=${draft.captions} onChange=${(captions) => onChange({captions})} />
-      <label class="field"><span>Title on the picture</span><input maxlength="300" value=${draft.title} onInput=${text("title")} /></label>
-      <label class="field"><span>Card at the start</span><input maxlength="300" value=${draft.hook} onInput=${text("hook")} /></label>
+      <${Choice} name="shape" legend="Shape" options=${SHAPES} value=${draft.shape}
+          onChange=${(shape) => onChange({shape})} />
+      <${Choice} name="layout" legend="Layout" options=${LAYOUTS} value=${draft.layout}
+          onChange=${(layout) => onChange({layout})} />
+      <${Choice} name="captions" legend="Captions" options=${CAPTIONS} value=${draft.captions}
+          onChange=${(captions) => onChange({captions})} />
+      <label class="field"><span>Title on the picture</span><input maxlength="300" value=${draft.title}
+          onInput=${text("title")} /></label>
+      <label class="field"><span>Card at the start</span><input maxlength="300" value=${draft.hook}
+          onInput=${text("hook")} /></label>
     </div>
     <${Sketch} job=${job} clip=${clip} draft=${draft} spoken=${spoken} />
   </div>`;
@@ -63,7 +83,8 @@ export function Bar({clip, words, busy, onReset, onRender}) {
     <p>Clip ${clip.rank}: changed <b>${words}</b></p>
     <div class="actions">
       <button type="button" class="button" onClick=${onReset}>Undo</button>
-      <button type="button" class="button primary" disabled=${busy} onClick=${onRender}><${Icon} name="again" />${busy ? "Sending" : "Render again"}</button>
+      <button type="button" class="button primary" disabled=${busy} onClick=${onRender}><${Icon}
+          name="again" />${busy ? "Sending" : "Render again"}</button>
     </div>
   </div>`;
 }

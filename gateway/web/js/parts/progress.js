@@ -4,19 +4,24 @@ import {html} from "../html.js";
 import {step, stepState} from "../words.js";
 
 const EXPORTS_MAX = 6; // clips that are told one by one; more of them share a line
+const OUTAGE = "The gateway does not answer; this page goes on asking.";
 const WORDS = {succeeded: "done", pending: "waits", ready: "waits for a worker", skipped: "not needed"};
 
 /** Shown while a job runs, and for what went wrong after it. */
 export function Progress({job, outage}) {
   const share = job.fraction || 0;
   const steps = job.steps || [];
-  const doing = steps.filter((item) => item.state === "STATE_RUNNING").map((item) => step(item).toLowerCase()).join(", ");
+  const doing = steps
+    .filter((item) => item.state === "STATE_RUNNING")
+    .map((item) => step(item).toLowerCase())
+    .join(", ");
   return html`<section class="card progress" aria-label="Progress">
     <div class="row between"><p class="big">${Math.round(share * 100)}<small> %</small></p>
-      <p class="soft">${outage ? "The gateway does not answer; this page goes on asking." : left(duration(job.eta))}</p></div>
+      <p class="soft">${outage ? OUTAGE : left(duration(job.eta))}</p></div>
     <progress max="1" value=${share} aria-label="Whole job"></progress>
     <p class="hidden" role="status">${doing}</p>
-    <ol class="steps">${lines(steps).map((line) => html`<${Line} key=${line.name} ...${line} said=${job.error?.message} />`)}</ol>
+    <ol class="steps">
+      ${lines(steps).map((line) => html`<${Line} key=${line.name} ...${line} said=${job.error?.message} />`)}</ol>
   </section>`;
 }
 
@@ -33,7 +38,10 @@ function line(item) {
   const state = stepState(item.state);
   const told = state === "running" && [item.progress?.stage, pace(item.progress)].filter(Boolean).join(", ");
   return {
-    name: step(item), state, share: done(item), error: state === "succeeded" ? "" : item.error?.message,
+    name: step(item),
+    state,
+    share: done(item),
+    error: state === "succeeded" ? "" : item.error?.message,
     detail: `${told || WORDS[state] || state}${item.attempts > 1 ? `, try ${item.attempts}` : ""}`,
   };
 }
@@ -42,8 +50,10 @@ function together(exports) {
   const of = (state) => exports.filter((item) => stepState(item.state) === state).length;
   const running = of("running");
   return {
-    name: `Render ${count(exports.length, "clip")}`, state: running ? "running" : of("succeeded") === exports.length ? "succeeded" : "pending",
-    share: exports.reduce((sum, item) => sum + done(item), 0) / exports.length, detail: `${of("succeeded")} done, ${running} run`,
+    name: `Render ${count(exports.length, "clip")}`,
+    state: running ? "running" : of("succeeded") === exports.length ? "succeeded" : "pending",
+    share: exports.reduce((sum, item) => sum + done(item), 0) / exports.length,
+    detail: `${of("succeeded")} done, ${running} run`,
   };
 }
 

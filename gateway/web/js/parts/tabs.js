@@ -11,8 +11,14 @@ export function Tabs({label, tabs, chosen, onChoose, children}) {
   };
   return html`<div class="tabs">
     <div role="tablist" aria-label=${label} onKeyDown=${pressed}>
-      ${tabs.map(([name, title]) => html`<button type="button" role="tab" key=${name} id=${`tab-${name}`} aria-controls="tab-panel"
-        aria-selected=${name === chosen} tabindex=${name === chosen ? 0 : -1} onClick=${() => onChoose(name)}>${title}</button>`)}
+      ${tabs.map(
+        ([
+          name,
+          title,
+        ]) => html`<button type="button" role="tab" key=${name} id=${`tab-${name}`} aria-controls="tab-panel"
+        aria-selected=${name === chosen} tabindex=${name === chosen ? 0 : -1}
+        onClick=${() => onChoose(name)}>${title}</button>`,
+      )}
     </div>
     <div role="tabpanel" id="tab-panel" aria-labelledby=${`tab-${chosen}`}>${children}</div>
   </div>`;

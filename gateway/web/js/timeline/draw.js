@@ -6,10 +6,35 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800,
 const TICK_PX = 76; // two labels of the axis are at least so far apart
 const LABEL_PX = 36; // the last label is left out where it would be cut
 const WORDS_PX = 28; // a stretch of speech narrower than this shows no words
-const NAMES = ["ground", "line", "soft", "ink", "accent", "glow", "curve", "shot-a", "shot-b", "warm", "speech", "sound", "person"];
+const NAMES = [
+  "ground",
+  "line",
+  "soft",
+  "ink",
+  "accent",
+  "glow",
+  "curve",
+  "shot-a",
+  "shot-b",
+  "warm",
+  "speech",
+  "sound",
+  "person",
+];
 
 /** The lanes from top to bottom: name, place and height in pixels. The axis and the clips lie above. */
-export const LANES = stacked([["axis", 22], ["clips", 34], ["highlight", 76], ["shots", 16], ["sound", 40], ["words", 24], ["people", 14]], 8);
+export const LANES = stacked(
+  [
+    ["axis", 22],
+    ["clips", 34],
+    ["highlight", 76],
+    ["shots", 16],
+    ["sound", 40],
+    ["words", 24],
+    ["people", 14],
+  ],
+  8,
+);
 export const HEIGHT = LANES.people.top + LANES.people.height + 4;
 
 function stacked(lanes, gap) {
@@ -34,11 +59,21 @@ export function draw(pen, view, timeline, marks, paint) {
   for (const band of marks.bands) shade(pen, view, band, paint);
   axis(pen, view, paint);
   curve(pen, view, timeline, paint);
-  blocks(pen, view, LANES.shots, within(timeline.shots, view.start, view.end), (shot) => (shot.index % 2 ? paint["shot-b"] : paint["shot-a"]));
+  blocks(pen, view, LANES.shots, within(timeline.shots, view.start, view.end), (shot) =>
+    shot.index % 2 ? paint["shot-b"] : paint["shot-a"],
+  );
   sound(pen, view, timeline, paint);
   words(pen, view, timeline, paint);
-  const people = timeline.people.filter((person) => person.end_s > view.start && person.start_s < view.end); // they overlap
-  blocks(pen, view, LANES.people, people, () => paint.person, (person) => 0.35 + 0.65 * (person.speaking ?? 0));
+  const seen = (person) => person.end_s > view.start && person.start_s < view.end;
+  const people = timeline.people.filter(seen); // they overlap, so their ends are in no order
+  blocks(
+    pen,
+    view,
+    LANES.people,
+    people,
+    () => paint.person,
+    (person) => 0.35 + 0.65 * (person.speaking ?? 0),
+  );
   if (marks.snap) rule(pen, view.x(marks.snap.time), paint.accent, [4, 3]);
   if (marks.playing != null) rule(pen, view.x(marks.playing), paint.ink, []);
 }
@@ -101,7 +136,10 @@ function sound(pen, view, timeline, paint) {
 
 /** The visible samples as points `[x, value]`; where several share a pixel, the highest. */
 function columns(view, samples, interval) {
-  const [first, last] = [Math.max(0, Math.floor(view.start / interval) - 1), Math.min(samples.length - 1, Math.ceil(view.end / interval) + 1)];
+  const [first, last] = [
+    Math.max(0, Math.floor(view.start / interval) - 1),
+    Math.min(samples.length - 1, Math.ceil(view.end / interval) + 1),
+  ];
   const points = [];
   for (let index = first; index <= last; index += 1) {
     if (samples[index] == null) continue;
@@ -131,7 +169,7 @@ function words(pen, view, timeline, paint) {
   blocks(pen, view, LANES.words, within(timeline.speech, view.start, view.end), () => paint.speech);
   pen.textBaseline = "middle";
   const cues = within(timeline.cues, view.start, view.end);
-  if (cues.length > view.width / WORDS_PX * 2) return; // no room for words, and the boxes would be one
+  if (cues.length > (view.width / WORDS_PX) * 2) return; // no room for words, and the boxes would be one
   for (const cue of cues) {
     const x = Math.max(0, view.x(cue.start_s));
     const width = Math.min(view.width, view.x(cue.end_s)) - x - 2;
@@ -140,7 +178,8 @@ function words(pen, view, timeline, paint) {
     pen.fillRect(x, top, Math.max(1, width), height);
     pen.globalAlpha = 1;
     pen.fillStyle = paint.ink;
-    if (width > WORDS_PX) pen.fillText(cut(pen, cue.text.replace(/\s+/g, " "), width - 10), x + 5, top + height / 2 + 0.5);
+    if (width > WORDS_PX)
+      pen.fillText(cut(pen, cue.text.replace(/\s+/g, " "), width - 10), x + 5, top + height / 2 + 0.5);
   }
 }
 
@@ -164,7 +203,12 @@ function rule(pen, x, colour, dashes) {
 /** The whole film in a small strip: the curve, and where the clips are. */
 export function overview(pen, width, height, timeline, clips, paint) {
   pen.clearRect(0, 0, width, height);
-  const whole = {start: 0, end: timeline.duration, scale: width / timeline.duration, x: (time) => (time * width) / timeline.duration};
+  const whole = {
+    start: 0,
+    end: timeline.duration,
+    scale: width / timeline.duration,
+    x: (time) => (time * width) / timeline.duration,
+  };
   const points = columns(whole, timeline.highlight, timeline.interval);
   pen.fillStyle = paint.glow;
   for (const {start, end} of clips) pen.fillRect(whole.x(start), 0, Math.max(2, (end - start) * whole.scale), height);

@@ -27,7 +27,8 @@ export function model(analysis, clips) {
 }
 
 /** Loudness as a share of the lane's height; null where it is not known. */
-const height = (lufs) => (lufs == null ? null : Math.min(1, Math.max(0, (lufs - QUIET_LUFS) / (LOUD_LUFS - QUIET_LUFS))));
+const height = (lufs) =>
+  lufs == null ? null : Math.min(1, Math.max(0, (lufs - QUIET_LUFS) / (LOUD_LUFS - QUIET_LUFS)));
 
 /** Where an edge snaps to, in order: `{time, name}`. */
 function snaps(analysis) {
@@ -37,7 +38,8 @@ function snaps(analysis) {
   };
   const rate = analysis?.video?.frame_rate;
   const kinds = new Map((analysis?.transitions || []).map((item) => [item.frame, NAMES[item.kind]]));
-  for (const shot of analysis?.shots || []) found.push({time: shot.start_s, name: kinds.get(shot.start_frame) || "shot"});
+  for (const shot of analysis?.shots || [])
+    found.push({time: shot.start_s, name: kinds.get(shot.start_frame) || "shot"});
   edges(analysis?.silence, "silence begins", "silence ends");
   edges(analysis?.speech, "speech begins", "speech ends");
   edges(analysis?.transcript?.sentences, "sentence begins", "sentence ends");
@@ -89,5 +91,7 @@ export function told(timeline, time) {
     sample != null && `highlight ${sample.toFixed(2)}`,
     shot && timeline.shots.length > 1 && `shot ${shot.index + 1} of ${timeline.shots.length}`,
     cue && `“${cue.text.replace(/\s+/g, " ")}”`,
-  ].filter(Boolean).join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

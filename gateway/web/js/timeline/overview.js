@@ -11,8 +11,11 @@ const STEP = 0.1; // of what is shown, for each press of an arrow
 export function Overview({timeline, ranges, view, paint, onChange}) {
   const canvas = useRef();
   const drag = useRef(null);
-  useLayoutEffect(() => drawing.overview(fitted(canvas.current, view.room, HEIGHT), view.room, HEIGHT, timeline, ranges, paint));
-  const place = (event) => ((event.clientX - canvas.current.getBoundingClientRect().left) / view.room) * timeline.duration;
+  useLayoutEffect(() =>
+    drawing.overview(fitted(canvas.current, view.room, HEIGHT), view.room, HEIGHT, timeline, ranges, paint),
+  );
+  const place = (event) =>
+    ((event.clientX - canvas.current.getBoundingClientRect().left) / view.room) * timeline.duration;
   const begin = (event) => {
     event.currentTarget.setPointerCapture(event.pointerId);
     const time = place(event);
@@ -35,9 +38,15 @@ export function Overview({timeline, ranges, view, paint, onChange}) {
   };
   const share = (time) => `${(time / timeline.duration) * 100}%`;
   const said = `${clock(view.start)} to ${clock(view.end)}`;
-  return html`<div class="overview" onPointerDown=${begin} onPointerMove=${move} onPointerUp=${() => { drag.current = null; }} onPointerCancel=${() => { drag.current = null; }}>
+  return html`<div class="overview" onPointerDown=${begin} onPointerMove=${move} onPointerUp=${() => {
+    drag.current = null;
+  }} onPointerCancel=${() => {
+    drag.current = null;
+  }}>
     <canvas ref=${canvas} aria-hidden="true"></canvas>
-    <div class="frame" role="slider" tabindex="0" aria-label="Visible part of the film" aria-valuemin="0" aria-valuemax=${timeline.duration}
-      aria-valuenow=${view.start} aria-valuetext=${said} onKeyDown=${pressed} style=${{left: share(view.start), width: share(view.span)}}></div>
+    <div class="frame" role="slider" tabindex="0" aria-label="Visible part of the film" aria-valuemin="0"
+        aria-valuemax=${timeline.duration}
+      aria-valuenow=${view.start} aria-valuetext=${said} onKeyDown=${pressed}
+      style=${{left: share(view.start), width: share(view.span)}}></div>
   </div>`;
 }

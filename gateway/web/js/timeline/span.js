@@ -23,10 +23,13 @@ export function Span({clip, range, changed, chosen, view, timeline, onChoose, on
   const width = Math.max(3, (range.end - range.start) * view.scale);
   const style = {transform: `translateX(${view.x(range.start)}px)`, width: `${width}px`};
   const label = `Clip ${clip.rank}, ${clock(range.start, 1)} to ${clock(range.end, 1)}${changed ? ", changed" : ""}`;
-  const edge = (name) => html`<${Edge} key=${name} ...${{name, clip, range, view, timeline, chosen, onMove, onEdit}} />`;
+  const edge = (name) =>
+    html`<${Edge} key=${name} ...${{name, clip, range, view, timeline, chosen, onMove, onEdit}} />`;
   const failed = clip.state === "STATE_FAILED" || clip.state === "STATE_QUARANTINED";
-  return html`<div class=${classes("span", chosen && "chosen", changed && "changed", failed && "failed")} style=${style}>
-    <button type="button" class="body" aria-label=${label} aria-pressed=${chosen} title=${label} data-own onClick=${() => onChoose(clip.rank)}>
+  return html`<div class=${classes("span", chosen && "chosen", changed && "changed", failed && "failed")}
+      style=${style}>
+    <button type="button" class="body" aria-label=${label} aria-pressed=${chosen} title=${label} data-own
+        onClick=${() => onChoose(clip.rank)}>
       <span>${clip.rank}</span></button>
     ${(chosen || width >= EDGES_PX) && [edge("start"), edge("end")]}
   </div>`;
@@ -60,17 +63,25 @@ function Edge({name, clip, range, view, timeline, chosen, onMove, onEdit}) {
   return html`<div class=${`edge ${name}`} role="slider" tabindex=${chosen ? 0 : -1} data-own
     aria-label=${`${name === "start" ? "Start" : "End"} of clip ${clip.rank}`} aria-orientation="horizontal"
     aria-valuemin="0" aria-valuemax=${timeline.duration} aria-valuenow=${time} aria-valuetext=${clock(time, 1)}
-    onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end} onKeyDown=${pressed}><i></i></div>`;
+    onPointerDown=${begin} onPointerMove=${move} onPointerUp=${end} onPointerCancel=${end} onKeyDown=${pressed}>
+    <i></i></div>`;
 }
 
 /** Where a key moves an edge: arrows a little, with shift more, page keys to the next border. */
 function stepped(event, time, timeline) {
   const step = event.shiftKey ? STRIDE_S : STEP_S;
   switch (event.key) {
-    case "ArrowLeft": case "ArrowDown": return time - step;
-    case "ArrowRight": case "ArrowUp": return time + step;
-    case "PageUp": return next(timeline.snaps, time, 1)?.time;
-    case "PageDown": return next(timeline.snaps, time, -1)?.time;
-    default: return null;
+    case "ArrowLeft":
+    case "ArrowDown":
+      return time - step;
+    case "ArrowRight":
+    case "ArrowUp":
+      return time + step;
+    case "PageUp":
+      return next(timeline.snaps, time, 1)?.time;
+    case "PageDown":
+      return next(timeline.snaps, time, -1)?.time;
+    default:
+      return null;
   }
 }

@@ -1,5 +1,5 @@
 /** All that was measured on one axis of time, with the clips as spans whose edges move. */
-import {clock, length} from "../format.js";
+import {clock, count, length} from "../format.js";
 import {html, useEffect, useLayoutEffect, useMemo, useRef, useState} from "../html.js";
 import {Icon} from "../parts/icon.js";
 import {signal} from "../signal.js";
@@ -11,7 +11,14 @@ import {Overview} from "./overview.js";
 import {Span} from "./span.js";
 import {Window} from "./window.js";
 
-const TITLES = {clips: "Clips", highlight: "Highlight", shots: "Shots", sound: "Sound", words: "Speech", people: "People"};
+const TITLES = {
+  clips: "Clips",
+  highlight: "Highlight",
+  shots: "Shots",
+  sound: "Sound",
+  words: "Speech",
+  people: "People",
+};
 const ZOOM = 1.8; // of each press of a button
 const HELP = matchMedia("(pointer: coarse)").matches
   ? "Drag the edges of a clip: they snap to shots, silence and sentences. Two fingers zoom, one moves."
@@ -21,11 +28,17 @@ const HELP = matchMedia("(pointer: coarse)").matches
 function useFrames() {
   const [, setCount] = useState(0);
   const asked = useRef(false);
-  return useMemo(() => () => {
-    if (asked.current) return;
-    asked.current = true;
-    requestAnimationFrame(() => { asked.current = false; setCount((count) => count + 1); });
-  }, []);
+  return useMemo(
+    () => () => {
+      if (asked.current) return;
+      asked.current = true;
+      requestAnimationFrame(() => {
+        asked.current = false;
+        setCount((count) => count + 1);
+      });
+    },
+    [],
+  );
 }
 
 /** The colours, read again when the system turns light or dark. */
@@ -53,7 +66,10 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
   const [drag, setDrag] = useState(null);
   const hover = useMemo(() => signal(null), []);
   useLayoutEffect(() => {
-    const watcher = new ResizeObserver(([entry]) => { view.width = Math.max(1, entry.contentRect.width); frames(); });
+    const watcher = new ResizeObserver(([entry]) => {
+      view.width = Math.max(1, entry.contentRect.width);
+      frames();
+    });
     watcher.observe(stage.current);
     view.width = stage.current.clientWidth || 1;
     frames();
@@ -68,18 +84,33 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
     draw(fitted(canvas.current, view.width, HEIGHT), view, timeline, marks, paint);
   });
   const seen = clips.filter((clip) => now(clip).end > view.start && now(clip).start < view.end);
-  const moved = (rank, range, snap) => { setDrag({rank, range, snap}); };
-  const edited = (rank, range) => { setDrag(null); onEdit(rank, range); };
-  const zoom = (change) => () => { change(); frames(); };
+  const moved = (rank, range, snap) => {
+    setDrag({rank, range, snap});
+  };
+  const edited = (rank, range) => {
+    setDrag(null);
+    onEdit(rank, range);
+  };
+  const zoom = (change) => () => {
+    change();
+    frames();
+  };
   const at = (event) => hover.set(event && view.time(event.clientX - stage.current.getBoundingClientRect().left));
   return html`<section class="timeline card" aria-label="Timeline">
     <div class="lanes" style=${{"--lanes-height": `${HEIGHT}px`}}>
-      <div class="gutter" aria-hidden="true">${Object.entries(TITLES).map(([name, title]) => html`<span key=${name} style=${place(name)}>${title}</span>`)}</div>
-      <div class="stage" ref=${stage} style=${{height: `${HEIGHT}px`}} onPointerMove=${at} onPointerLeave=${() => at(null)}>
+      <div class="gutter"
+          aria-hidden="true">${titles()}</div>
+      <div class="stage" ref=${stage} style=${{height: `${HEIGHT}px`}} onPointerMove=${at}
+          onPointerLeave=${() => at(null)}>
         <canvas ref=${canvas} role="img" aria-label=${summary(timeline, clips)}></canvas>
         <div class="spans" style=${place("clips")}>
-          ${seen.map((clip) => html`<${Span} key=${clip.rank} clip=${clip} range=${now(clip)} changed=${ranges.get(clip.rank).changed}
-            chosen=${clip.rank === chosen} view=${view} timeline=${timeline} onChoose=${onChoose} onMove=${moved} onEdit=${edited} />`)}
+          ${seen.map(
+            (
+              clip,
+            ) => html`<${Span} key=${clip.rank} clip=${clip} range=${now(clip)} changed=${ranges.get(clip.rank).changed}
+            chosen=${clip.rank === chosen} view=${view} timeline=${timeline}
+            onChoose=${onChoose} onMove=${moved} onEdit=${edited} />`,
+          )}
         </div>
       </div>
     </div>
@@ -87,15 +118,23 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
     <div class="row between under">
       <${Told} drag=${drag} hover=${hover} timeline=${timeline} />
       <div class="actions tight">
-        <button type="button" class="button small" aria-label="Zoom out" onClick=${zoom(() => view.zoom(1 / ZOOM))}><${Icon} name="minus" /></button>
-        <button type="button" class="button small" aria-label="Zoom in" onClick=${zoom(() => view.zoom(ZOOM))}><${Icon} name="plus" /></button>
-        <button type="button" class="button small" disabled=${!chosen} onClick=${zoom(() => { const {start, end} = ranges.get(chosen); view.frame(start, end); })}><${Icon} name="zoom" />Clip</button>
-        <button type="button" class="button small" onClick=${zoom(() => view.show(0, timeline.duration))}><${Icon} name="fit" />All</button>
+        <button type="button" class="button small" aria-label="Zoom out"
+            onClick=${zoom(() => view.zoom(1 / ZOOM))}><${Icon} name="minus" /></button>
+        <button type="button" class="button small" aria-label="Zoom in" onClick=${zoom(() => view.zoom(ZOOM))}><${Icon}
+            name="plus" /></button>
+        <button type="button" class="button small" disabled=${!chosen} onClick=${zoom(() => {
+          const {start, end} = ranges.get(chosen);
+          view.frame(start, end);
+        })}><${Icon} name="zoom" />Clip</button>
+        <button type="button" class="button small" onClick=${zoom(() => view.show(0, timeline.duration))}><${Icon}
+            name="fit" />All</button>
       </div>
     </div>
   </section>`;
 }
 
+const titles = () =>
+  Object.entries(TITLES).map(([name, title]) => html`<span key=${name} style=${place(name)}>${title}</span>`);
 const place = (name) => ({top: `${LANES[name].top}px`, height: `${LANES[name].height}px`});
 
 /** Follows the pointer by itself: nothing else is drawn anew for it. */
@@ -109,7 +148,8 @@ function Told({drag, hover, timeline}) {
 function words(drag, time, timeline) {
   if (drag) {
     const {start, end} = drag.range;
-    return `${clock(start, 1)} – ${clock(end, 1)}, ${length(end - start)} long${drag.snap ? ` · at: ${drag.snap.name}` : ""}`;
+    const snapped = drag.snap ? ` · at: ${drag.snap.name}` : "";
+    return `${clock(start, 1)} – ${clock(end, 1)}, ${length(end - start)} long${snapped}`;
   }
   if (time == null || time < 0 || time > timeline.duration) return HELP;
   return [clock(time, 1), told(timeline, time)].filter(Boolean).join(" · ");
@@ -117,5 +157,7 @@ function words(drag, time, timeline) {
 
 /** The drawing in words. */
 function summary(timeline, clips) {
-  return `${clips.length} clips in ${clock(timeline.duration)}; ${timeline.shots.length} shots, ${timeline.speech.length} stretches of speech, ${timeline.people.length} people`;
+  const {duration, shots, speech, people} = timeline;
+  const parts = [count(shots.length, "shot"), count(speech.length, "spoken part"), count(people.length, "face")];
+  return `${count(clips.length, "clip")} in ${clock(duration)}: ${parts.join(", ")}`;
 }

@@ -9,12 +9,22 @@ export class Window {
     Object.assign(this, {duration, start: 0, span: duration, width: 1});
   }
 
-  get end() { return this.start + this.span; }
-  get room() { return Math.max(1, this.width - 2 * MARGIN_PX); }
-  get scale() { return this.room / this.span; } // pixels per second
+  get end() {
+    return this.start + this.span;
+  }
+  get room() {
+    return Math.max(1, this.width - 2 * MARGIN_PX);
+  }
+  get scale() {
+    return this.room / this.span;
+  } // pixels per second
 
-  x(time) { return MARGIN_PX + (time - this.start) * this.scale; }
-  time(x) { return this.start + (x - MARGIN_PX) / this.scale; }
+  x(time) {
+    return MARGIN_PX + (time - this.start) * this.scale;
+  }
+  time(x) {
+    return this.start + (x - MARGIN_PX) / this.scale;
+  }
 
   /** Shows a stretch. */
   show(start, span) {
@@ -22,7 +32,9 @@ export class Window {
     this.start = Math.min(this.duration - this.span, Math.max(0, start));
   }
 
-  pan(distance) { this.show(this.start - distance / this.scale, this.span); }
+  pan(distance) {
+    this.show(this.start - distance / this.scale, this.span);
+  }
 
   /** Shows less or more, so that what lies at `x` stays there. */
   zoom(factor, x = this.width / 2) {
