@@ -2,7 +2,21 @@
 
 import typer
 
-from client.commands import analyze, certificates, clip, config, demo, jobs, keys, login, render, suite, verify
+from client.commands import (
+    analyze,
+    certificates,
+    clip,
+    config,
+    demo,
+    jobs,
+    keys,
+    login,
+    mcp,
+    render,
+    suite,
+    verify,
+    watch,
+)
 
 app = typer.Typer(
     name="reelsmith",
@@ -25,6 +39,8 @@ app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)
 app.command()(demo.demo)
+app.command()(watch.watch)
+app.command()(mcp.mcp)
 app.command()(suite.version)
 
 

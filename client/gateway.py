@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import io
 import os
 import pathlib
 import tempfile
@@ -24,6 +25,7 @@ WATCH_TIMEOUT_S = 24 * 3600.0  # after a day a watch is opened again
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 3.0  # between attempts to go on
 PATIENCE_S = 60.0  # without any progress before a broken stream is given up: a suite restarts in seconds
 CHUNK_BYTES = 256 * 1024  # best throughput of a gRPC stream, and well under the message limit
+READ_BYTES_MAX = 16 << 20  # what is held in memory: the proposals of a film of hours are a few megabytes
 ENDED = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL, jobs.Job.STATE_FAILED, jobs.Job.STATE_CANCELLED})
 PASSING = (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded)
 ANOTHER_OFFSET = "OFFSET_MISMATCH"  # the last piece of a broken stream was still being written
@@ -133,6 +135,22 @@ class Gateway:
         """Runs again what failed."""
         return await self._stub.RetryJob(pb.RetryJobRequest(id=job_id), timeout=CALL_TIMEOUT_S)
 
+    async def clips(self, job_id: str) -> list[jobs.Clip]:
+        """The clips of a job, best first."""
+        answer = await self._stub.ListClips(pb.ListClipsRequest(job_id=job_id), timeout=CALL_TIMEOUT_S)
+        return list(answer.clips)
+
+    async def render(self, request: pb.RenderClipRequest) -> jobs.Job:
+        """Renders one clip again as a job of its own; may be repeated with the same request id.
+
+        Args:
+            request: The clip, and what is to be other than before; a random request id by default.
+        """
+        keyed = pb.RenderClipRequest()
+        keyed.CopyFrom(request)
+        keyed.request_id = request.request_id or uuid.uuid4().hex
+        return await self._stub.RenderClip(keyed, timeout=CALL_TIMEOUT_S)
+
     async def delete(self, job_id: str) -> None:
         """Deletes a job that has ended, with all its files."""
         await self._stub.DeleteSession(pb.DeleteSessionRequest(id=job_id), timeout=CALL_TIMEOUT_S)
@@ -163,6 +181,20 @@ class Gateway:
                     f"{artifact.path} of session {session_id} arrived with SHA-256 {digest}, not {artifact.sha256}",
                     reason="HASH_DIFFERS",
                 )
+
+    async def read(self, session_id: str, artifact: media.Artifact) -> bytes:
+        """The content of a small file of a session, with the promised hash.
+
+        Raises:
+            errors.DataLoss: What came is not what was promised.
+            errors.OutOfRange: It is no small file: download it.
+        """
+        if artifact.size_bytes > READ_BYTES_MAX:
+            raise errors.OutOfRange(f"{artifact.path} has {artifact.size_bytes} bytes: download it", reason="TOO_LARGE")
+        content = io.BytesIO()
+        if artifact.sha256 not in ("", await self._receive(session_id, artifact, content, silent)):
+            raise errors.DataLoss(f"{artifact.path} arrived with another hash than promised", reason="HASH_DIFFERS")
+        return content.getvalue()
 
     async def _receive(self, session_id: str, artifact: media.Artifact, file: BinaryIO, on_bytes: OnBytes) -> str:
         digest, offset, patience = hashlib.sha256(), 0, Patience()

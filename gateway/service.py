@@ -23,6 +23,9 @@ NAME = pb.DESCRIPTOR.services_by_name["ClipService"].full_name
 PATIENCE_S = 2.0  # as the API says
 PATIENCE_MAX_S = 10.0  # as the API says
 HEALTH_TIMEOUT_S = 1.0  # a job manager that serves answers in milliseconds
+CLIP_LABEL = (
+    "reelsmith-clip"  # of a job that renders a clip again: JOB/RANK of that clip, so that its versions are found
+)
 UPLOAD_ID_KEY = "reelsmith-upload-id"  # response header: known before the upload has ended
 
 
@@ -291,6 +294,7 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     changed.ClearField("start_time")  # when the first job was to run says nothing about this one
     changed.ClearField("deadline")
     changed.ClearField("webhook")
+    changed.labels[CLIP_LABEL] = f"{request.job_id}/{request.rank}"
     if request.HasField("edit"):
         changed.edit.CopyFrom(request.edit)
     elif request.HasField("time"):

@@ -47,7 +47,7 @@ class Settings(settings.Settings):
         default=1000, ge=1, le=100_000, description="Connections at once; more are answered 503."
     )
     http_idle_s: int = pydantic.Field(
-        default=30, ge=1, le=3600, description="Seconds that an idle connection is kept for the next request."
+        default=30, ge=1, le=3600, description="Seconds that a connection may take until its next request is there."
     )
     http_timeout_s: float = pydantic.Field(
         default=30.0, gt=0, le=600, description="Deadline in seconds of an HTTP request with one answer."

@@ -133,8 +133,9 @@ def _line(process: state.Process, condition: str) -> str:
 
 
 def _say(what: str, suite: state.Suite, home: pathlib.Path) -> None:
-    http = f"http {suite.http}, " if suite.http else ""
-    print(f"suite {what}: {http}gateway {suite.gateway}, discovery {suite.discovery}, home {home}", flush=True)
+    print(f"suite {what}: gateway {suite.gateway}, discovery {suite.discovery}, home {home}", flush=True)
+    if suite.http:
+        print(f"in a browser: {suite.http}", flush=True)
 
 
 def _log_to(home: pathlib.Path) -> None:

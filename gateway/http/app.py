@@ -6,6 +6,7 @@ import json
 import logging
 import pathlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from google.protobuf import message
 from reelsmith.gateway.v1 import gateway_pb2 as pb
@@ -57,7 +58,7 @@ def build(settings: settings_module.Settings, loop: loopback.Loopback) -> Starle
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     if WEB.is_dir():
-        app.router.default = _pages(StaticFiles(directory=WEB, html=True), app.router.default)
+        app.router.default = _pages(Page(directory=WEB, html=True), app.router.default)
     return app
 
 
@@ -68,6 +69,16 @@ def _constant(document: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(document, 200, {"Cache-Control": "no-cache"}, JSON)
 
     return answer
+
+
+class Page(StaticFiles):
+    """The files of the page. A browser asks each time whether they changed: after an upgrade no old module is left."""
+
+    def file_response(self, *args: Any, **options: Any) -> Response:
+        """A file, or word that it is the same."""
+        response = super().file_response(*args, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def _pages(page: ASGIApp, nothing: ASGIApp) -> ASGIApp:

@@ -5,6 +5,7 @@ import contextlib
 import socket
 
 import uvicorn
+from uvicorn.protocols.http import h11_impl
 
 from chassis import errors
 from gateway import settings as settings_module
@@ -21,6 +22,36 @@ class _Server(uvicorn.Server):
     def capture_signals(self):
         """Does nothing: who runs the process decides when it stops."""
         yield
+
+
+class _Protocol(h11_impl.H11Protocol):
+    """A connection that is closed unless its next request comes whole and in time; uvicorn waits for a silent one."""
+
+    _waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Takes a connection."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what came: only a request ends the wait, single bytes do not."""
+        super().data_received(data)
+        if self._waiting and self._busy:
+            self._waiting.cancel()
+
+    def on_response_complete(self) -> None:
+        """Ends a request; the wait for the next one begins."""
+        super().on_response_complete()
+        self._wait()
+
+    @property
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        if not self._busy:
+            self._waiting = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
 
 class Door:
@@ -47,7 +78,7 @@ class Door:
         self._server = _Server(
             uvicorn.Config(
                 app.build(self._settings, self._loop),
-                http="h11",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -79,7 +79,8 @@ async def opened(folder: pathlib.Path) -> AsyncIterator[Door]:
     await process.start()
     async with conftest.channel_of(process.address) as channel, httpx.AsyncClient(base_url=url, timeout=30) as client:
         yield Door(jobs, sessions.Sessions(folder), process, rpc.ClipServiceStub(channel), client)
-    process.stop(signal.SIGKILL)
+    if process.running.poll() is None:
+        process.stop(signal.SIGKILL)
     await jobs.stop()
 
 

@@ -466,7 +466,8 @@ async def test_clip_is_rendered_again_as_a_job_of_its_own(
         again.spec.aspect_ratio,
         again.spec.mode,
     )
-    assert (job.spec.source_uri, "tiktok", {"team": "a"}) == (
+    labels = {"team": "a", "reelsmith-clip": f"{job.id}/1"}  # so that the versions of a clip are found
+    assert (job.spec.source_uri, "tiktok", labels) == (
         again.spec.source_uri,
         again.spec.preset,
         dict(again.spec.labels),

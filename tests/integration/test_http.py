@@ -1,6 +1,9 @@
 """The HTTP door of the gateway as a process, in front of a fake job manager: calls, events, files and problems."""
 
+import asyncio
 import json
+import pathlib
+import signal
 from collections.abc import AsyncIterator
 
 import grpc
@@ -247,3 +250,18 @@ async def asked(door: doors.Door, binding: bindings.Binding, said: object) -> ht
         else:
             query += [(key, item) for item in (value if isinstance(value, list) else [value])]
     return await door.http.request(binding.verb, path, params=query)
+
+
+async def test_stop_ends_streams_and_is_quick(tmp_path: pathlib.Path) -> None:
+    """A gateway that is told to stop ends its streams without saying that the job has ended, and is gone."""
+    async with doors.opened(tmp_path) as door:
+        job = await door.job()
+        door.jobs.fake.happen(job.id)
+        async with door.http.stream("GET", f"/v1/jobs/{job.id}/events") as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            door.process.running.send_signal(signal.SIGTERM)
+            rest = [line async for line in lines]
+        assert 0 == await asyncio.to_thread(door.process.running.wait, 30)
+    assert "event: end" not in rest
+    assert any(line.startswith("id: 1") for line in rest)

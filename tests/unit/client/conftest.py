@@ -83,6 +83,13 @@ class FakeGateway(rpc.ClipServiceServicer):
             self.job.state = jobs.Job.STATE_CANCELLED
         yield jobs.JobEvent(sequence=len(self.steps) + 1, job=self.job)
 
+    async def ListClips(self, request, context):
+        return pb.ListClipsResponse(clips=self.job.clips)
+
+    async def RenderClip(self, request, context):
+        self.requests.append(request)
+        return jobs.Job(id=JOB_ID, state=jobs.Job.STATE_PENDING)
+
     async def CancelJob(self, request, context):
         self.requests.append(request)
         self.cancelled.set()

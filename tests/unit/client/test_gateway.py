@@ -1,5 +1,9 @@
 """The Python client goes on where a stream broke, and believes no file that it has not hashed."""
 
+import asyncio
+import pathlib
+import re
+
 import pytest
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 from reelsmith.media.v1 import media_pb2 as media
@@ -91,3 +95,32 @@ async def test_wrong_address_is_refused():
     with pytest.raises(errors.InvalidArgument, match="host:port"):
         async with gateway.connect("localhost"):
             pass
+
+
+README = pathlib.Path(gateway.__file__).with_name("README.md")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["clips", "render"])
+async def test_example_of_the_readme_runs(fake, serve, finished, files, steps, video, monkeypatch, example) -> None:
+    """Each example does what it says, copied as it stands."""
+    monkeypatch.chdir(video.parent)
+    video.rename(video.parent / "talk.mp4")
+    player = fake(finished, files, steps=steps)
+    async with serve(player) as address:
+        text = example.replace("127.0.0.1:50050", address)
+        await asyncio.to_thread(exec, compile(text, str(README), "exec"), {"__name__": "__main__"})
+    assert player.requests
+    if "download" in example:
+        assert files["final_output/clip-01.mp4"] == (video.parent / "clips" / "1.mp4").read_bytes()
+
+
+async def test_small_file_is_read_and_a_large_one_is_not(fake, serve, finished, files) -> None:
+    """A file is given as bytes, with its hash checked; what does not belong into memory is refused."""
+    clip = finished.clips[0].video
+    async with serve(fake(finished, files)) as address, gateway.connect(address) as suite:
+        assert files[clip.path] == await suite.read(finished.id, clip)
+        with pytest.raises(errors.DataLoss):
+            await suite.read(finished.id, media.Artifact(path=clip.path, size_bytes=1, sha256="0" * 64))
+        with pytest.raises(errors.OutOfRange):
+            await suite.read(finished.id, media.Artifact(path=clip.path, size_bytes=1 << 30))

@@ -50,6 +50,17 @@ def test_every_process_has_its_own_state_folder(tmp_path):
     assert {str(tmp_path)} == {program.environment["REELSMITH_SESSIONS_ROOT"] for program in named.values()}
 
 
+def test_gateway_has_http_on_the_next_free_port(tmp_path):
+    """HTTP takes the port after one that is taken, a port of its own with free ones, and none where 0 is asked for."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert ports.from_on(taken) > taken
+    gateway = programs(tmp_path)["gateway"]
+    assert str(gateway.http_port) == gateway.environment["REELSMITH_GATEWAY_HTTP_PORT"]
+    assert gateway.http_port not in (0, gateway.port, gateway.metrics_port)
+    assert "0" == programs(tmp_path, http_port=0)["gateway"].environment["REELSMITH_GATEWAY_HTTP_PORT"]
+
+
 def test_taken_port_is_named():
     """The message says which port, for whom, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -204,6 +204,7 @@ class ClipServiceServicer:
 
     def RenderClip(self, request, context):
         """Renders one clip of a job again, with other edges, another layout or another preset, as a job of its own.
+        That job carries the label `reelsmith-clip`, with the identifier of the job and the rank, such as `0123.../2`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,1 @@
+"""The suite as tools for agents, over the Model Context Protocol."""

@@ -1,0 +1,31 @@
+/** Asks for an API key when the gateway wants to know who calls. */
+import {html, useEffect, useState} from "../html.js";
+import * as key from "../key.js";
+import {Dialog} from "./confirm.js";
+
+/** Opens by itself where a key is wanted; a new key draws the page anew. */
+export function Access({onChange}) {
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState("");
+  useEffect(() => key.onWanted(() => setOpen(true)), []);
+  if (!open) return null;
+  const save = (event) => {
+    event.preventDefault();
+    key.set(text.trim());
+    setOpen(false);
+    setText("");
+    onChange();
+  };
+  return html`<${Dialog} title="This suite wants to know who you are" onClose=${() => setOpen(false)}>
+    <form onSubmit=${save}>
+      <p>An API key is made with <code>reelsmith keys create</code>. It is kept until this tab is closed.</p>
+      <label class="field"><span>API key</span>
+        <input type="password" autocomplete="off" required autofocus value=${text}
+            onInput=${(event) => setText(event.target.value)} /></label>
+      <div class="actions end">
+        <button type="button" class="button" onClick=${() => setOpen(false)}>Not now</button>
+        <button class="button primary">Go on</button>
+      </div>
+    </form>
+  </${Dialog}>`;
+}
