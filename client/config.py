@@ -76,6 +76,29 @@ def parsed(text: str) -> Any:
         return text
 
 
+def settings(schema: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every setting of every service, those that change live first.
+
+    Args:
+        schema: The schema of documents.
+        document: A document.
+
+    Returns:
+        `service`, `name`, `description`, `live`, the `value` that the document gives, and for those that need a restart
+        the `variable` that sets them.
+    """
+    rows = []
+    for service, section in sorted(schema["properties"].items()):
+        told = section["properties"].get("settings")
+        given = document.get(service, {}).get("settings", {})
+        for kind in ("properties", "x-restart") if told else ():
+            for name, rules in sorted(told.get(kind, {}).items()):
+                row = {"service": service, "name": name, "description": rules["description"]}
+                row |= {"live": kind == "properties", "value": given.get(name), "variable": rules.get("variable")}
+                rows.append(row)
+    return rows
+
+
 class Config:
     """Calls of the configuration service for one environment, and one layer of it. Use `connect(address)`."""
 
@@ -131,6 +154,11 @@ class Config:
             actor=getpass.getuser(),
         )
         return await self._stub.UpdateConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def schema(self) -> dict[str, Any]:
+        """The JSON Schema that documents must satisfy."""
+        found = await self._stub.GetSchema(pb.GetSchemaRequest(), timeout=CALL_TIMEOUT_S)
+        return _tidied(json_format.MessageToDict(found.schema))
 
     async def history(self, count: int) -> list[pb.Config]:
         """The newest versions, without their documents."""

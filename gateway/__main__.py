@@ -3,9 +3,10 @@
 import asyncio
 import sys
 
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
-from chassis import client, discovery, errors, server, telemetry
+from chassis import client, discovery, errors, live, server, steering, telemetry
 from gateway import service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
@@ -22,7 +23,10 @@ async def serve(settings: settings_module.Settings) -> None:
     async with client.Clients(registry, settings) as clients:
         servicer = service.ClipService(clients, storage, suite.Suite(clients, how), settings)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME)
-        await server.run(settings, [served], registry=registry)
+        stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
+        request, steered = config_pb2.WatchConfigRequest, steering.Steering(settings)
+        async with live.shared(stub.WatchConfig, request, settings, steered, wait=False):
+            await server.run(settings, [served], registry=registry)
 
 
 def main() -> None:

@@ -301,3 +301,34 @@ async def _watch(path: str, connected: Connecting) -> terminal.Code:
                 value = None
             terminal.say(json.dumps({"version": version.version, "value": value}))
     return terminal.Code.DONE
+
+
+@app.command()
+def describe(
+    about: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as exporter; all by default.")] = "",
+    as_json: options.Json = False,
+    layer: Layer = "",
+    environment: Environment = "",
+    service: Service = "",
+) -> None:
+    """List the settings of services: which change live, to what, and which need a restart."""
+    terminal.run(_describe_settings(about, as_json, _connected(service, environment, layer)), as_json)
+
+
+async def _describe_settings(about: str, as_json: bool, connected: Connecting) -> terminal.Code:
+    async with connected as connection:
+        schema, document = await connection.schema(), config.plain(await connection.get())
+    listed = [row for row in config.settings(schema, document) if not about or row["service"] == about]
+    if not listed:
+        raise errors.NotFound(f"no service is called {about!r}", reason="NO_SUCH_SERVICE")
+    if as_json:
+        terminal.write(listed)
+        return terminal.Code.DONE
+    table = rich.table.Table("setting", "now", "takes effect", "what it is")
+    for row in listed:
+        now = "" if row["value"] is None else json.dumps(row["value"])
+        path = f"{row['service']}.settings.{row['name']}"
+        when = f"live: set {path}" if row["live"] else f"restart with {row['variable']}"
+        table.add_row(*map(rich.markup.escape, (f"{row['service']} {row['name']}", now, when, row["description"])))
+    terminal.out.print(table)
+    return terminal.Code.DONE

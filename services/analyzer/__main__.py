@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
+from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
-from chassis import client, discovery, live, server, telemetry
+from chassis import client, discovery, live, server, steering, telemetry
 from media import pool, sessions
 from services.analyzer import analyses, placement, service, tasks, weights
 from services.analyzer import settings as settings_module
@@ -35,9 +36,10 @@ async def main() -> None:
         placement.Placement(processor, carded, settings.backend) as measuring,
         recognizer.Recognizer(settings.recognition) as recognizing,
     ):
-        watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
-        path = settings.state_dir / "analyzer.config.json"
-        async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
+        stub = config_rpc.ConfigServiceStub(clients.channel("config"))
+        steered = steering.Steering(settings, lambda now: processor.resize(now.workers, now.queue_limit))
+        following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, weights.accept)
+        async with following as followed:
             workers = analyses.Workers(measuring, recognizing)
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits

@@ -13,6 +13,7 @@ class Settings(settings.Settings):
 
     model_config = settings.config("config")
     name: ClassVar[str] = "config"
+    live: ClassVar[frozenset[str]] = frozenset()  # it serves the document and follows none
 
     port: int = pydantic.Field(default=50054, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     environment: str = pydantic.Field(

@@ -2,10 +2,11 @@
 
 import asyncio
 
+from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
-from chassis import client, discovery, live, server, telemetry
+from chassis import client, discovery, live, server, steering, telemetry
 from media import pool, sessions
 from services.exporter import exports, gallery, presets, service, warm
 from services.exporter import settings as settings_module
@@ -25,9 +26,10 @@ async def main() -> None:
         preload=warm.PRELOAD,
     )
     async with client.Clients(registry, settings) as clients, pool.Pool(pooled) as workers:
-        watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
-        path = settings.state_dir / "exporter.config.json"
-        async with live.LiveDocument(path, watch, accept=presets.accept) as document:
+        stub = config_rpc.ConfigServiceStub(clients.channel("config"))
+        steered = steering.Steering(settings, lambda now: workers.resize(now.workers, now.queue_limit))
+        following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, presets.accept)
+        async with following as document:
             clips = exports.Exporter(
                 workers, store, sources, lambda: (document.value, document.version), settings.limits
             )

@@ -102,7 +102,7 @@ async def test_refusals_say_what_where_and_what_was_meant(stub: rpc.ConfigServic
 
 
 async def test_readers_see_their_own_layers(stub: rpc.ConfigServiceStub) -> None:
-    """A change of a service's or an instance's layer is seen by its readers alone, and they can ask where it is from."""
+    """A change of a service's or an instance's layer is seen by its readers alone, with its origin."""
     one = change({"analyzer": {"weights": {"motion": 5}}}, 0, "analyzer.weights.motion")
     one.config.service, one.config.instance = "analyzer", "one"
     made = await stub.UpdateConfig(one)
@@ -177,6 +177,23 @@ async def test_secrets_come_and_go_and_leave_no_trace(process, stub: rpc.ConfigS
     state = process.log.parent
     assert [] == [file for file in state.rglob("*") if file.is_file() and canary in file.read_bytes()]
     assert {0o600} == {file.stat().st_mode & 0o777 for file in state.rglob("*.key*")}
+
+
+async def test_secret_is_revealed_to_the_service_that_needs_it(stub: rpc.ConfigServiceStub) -> None:
+    """A document holds the reference alone; its value is asked for, on record, and never in what is watched."""
+    canary = b"canary-77d0"
+    await stub.SetSecret(pb.SetSecretRequest(name="mail/password", value=canary))
+    preset = {"exporter": {"presets": {"mine": {"description": "secret://mail/password"}}}}
+    await stub.UpdateConfig(change(preset, 0, "exporter.presets"))
+    seen = (await stub.WatchConfig(pb.WatchConfigRequest(after_version=-1)).read()).config
+    text = seen.document["exporter"]["presets"]["mine"]["description"]
+    request = pb.AccessSecretRequest
+    assert canary == await live.revealed(text, stub.AccessSecret, request, "exporter")
+    assert b"plain" == await live.revealed("plain", stub.AccessSecret, request, "exporter")
+    assert (b"", "exporter") == (
+        canary if canary in seen.SerializeToString() else b"",
+        (await stub.ListAuditEvents(pb.ListAuditEventsRequest(page_size=1))).events[0].actor,
+    )
 
 
 async def test_everything_is_on_record(stub: rpc.ConfigServiceStub) -> None:

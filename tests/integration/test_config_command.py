@@ -4,10 +4,15 @@ import asyncio
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
 import pytest
+
+from chassis import testing
+
+PATIENCE_S = 60.0  # for what takes milliseconds on an idle machine
 
 
 @pytest.fixture
@@ -49,3 +54,27 @@ async def test_layers_are_changed_and_told_apart(new_process, reelsmith) -> None
     )
     wrong = await reelsmith(process, "set", "a", "1", "--layer", "analyser", code=1)
     assert "did you mean analyzer?" in wrong.stderr
+
+
+async def test_settings_change_live_and_the_others_say_so(new_process, reelsmith) -> None:
+    """Running services take a setting over and log it, start with it while the source is gone, and list the others."""
+    process = new_process("services.config")
+    await process.start()
+    registry = f"config={process.address}"
+    manager = new_process("services.jobs", REELSMITH_STATIC_REGISTRY=registry, REELSMITH_INSTANCE="one")
+    public = new_process("gateway", REELSMITH_STATIC_REGISTRY=f"{registry};jobs={manager.address}")
+    await asyncio.gather(manager.start(), public.start())
+    await reelsmith(process, "set", "jobs.settings.export_limit", "5", "--layer", "jobs/one")
+    await reelsmith(process, "set", "gateway.settings.log_level", "DEBUG")
+    said = "setting export_limit is now 5, it was 2"
+    await testing.wait_until(lambda: said in manager.log.read_text(), PATIENCE_S)
+    await testing.wait_until(lambda: "setting log_level is now DEBUG" in public.log.read_text(), PATIENCE_S)
+    wrong = await reelsmith(process, "set", "gateway.settings.port", "1", code=1)
+    assert "port cannot change while the process runs: start it with REELSMITH_GATEWAY_PORT" in wrong.stderr
+    told = json.loads((await reelsmith(process, "describe", "jobs", "--json", "--layer", "jobs/one")).stdout)
+    found = {row["name"]: (row["live"], row["value"], row["variable"]) for row in told}
+    assert ((True, 5, None), (False, None, "REELSMITH_JOBS_LEASE_S")) == (found["export_limit"], found["lease_s"])
+    for stopped in (process, manager):
+        stopped.stop(signal.SIGKILL)
+    await manager.start()
+    assert 2 == manager.log.read_text().count(said)
