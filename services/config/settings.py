@@ -33,6 +33,17 @@ class Settings(settings.Settings):
         "events keeps who made them.",
     )
 
+    folder: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="Folder of YAML files that documents come from: `production.yaml`, and over it "
+        "`production.analyzer.yaml` and `production.analyzer.one.yaml`. It is watched; what is wrong in it leaves the "
+        "version before in force, and calls cannot change what it has.",
+    )
+    approvals: str = pydantic.Field(
+        default="",
+        description="Environments whose changes need a second person, separated by commas; `*` for all.",
+    )
+
     keys_file: pathlib.Path | None = pydantic.Field(
         default=None,
         description="Keys of secrets; `secrets.keys` in the state folder by default. Keep a copy, and not with the "
