@@ -36,9 +36,9 @@ NUMBER = re.compile(r"\d{1,18}")
 
 
 STATES = {
-    proposal_store.State.PENDING: pb.Proposal.PENDING,
-    proposal_store.State.APPROVED: pb.Proposal.APPROVED,
-    proposal_store.State.REJECTED: pb.Proposal.REJECTED,
+    proposal_store.State.PENDING: pb.Proposal.STATE_PENDING,
+    proposal_store.State.APPROVED: pb.Proposal.STATE_APPROVED,
+    proposal_store.State.REJECTED: pb.Proposal.STATE_REJECTED,
 }
 
 

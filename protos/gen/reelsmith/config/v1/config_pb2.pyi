@@ -153,13 +153,13 @@ class Proposal(_message.Message):
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Proposal.State]
-        PENDING: _ClassVar[Proposal.State]
-        APPROVED: _ClassVar[Proposal.State]
-        REJECTED: _ClassVar[Proposal.State]
+        STATE_PENDING: _ClassVar[Proposal.State]
+        STATE_APPROVED: _ClassVar[Proposal.State]
+        STATE_REJECTED: _ClassVar[Proposal.State]
     STATE_UNSPECIFIED: Proposal.State
-    PENDING: Proposal.State
-    APPROVED: Proposal.State
-    REJECTED: Proposal.State
+    STATE_PENDING: Proposal.State
+    STATE_APPROVED: Proposal.State
+    STATE_REJECTED: Proposal.State
     ID_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
