@@ -2,7 +2,7 @@
 
 import typer
 
-from client.commands import analyze, clip, config, demo, jobs, render, suite
+from client.commands import analyze, clip, config, demo, jobs, render, suite, tune
 
 app = typer.Typer(
     name="reelsmith",
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command()(clip.clip)
 app.command()(render.render)
 app.command()(analyze.analyze)
+app.command()(tune.tune)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
 app.command()(suite.up)

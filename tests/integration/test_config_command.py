@@ -1,6 +1,7 @@
 """`reelsmith config` against a configuration service of its own, as a person runs it."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import pathlib
@@ -17,12 +18,14 @@ PATIENCE_S = 60.0  # for what takes milliseconds on an idle machine
 
 @pytest.fixture
 def reelsmith(tmp_path: pathlib.Path):
-    """Runs `reelsmith config` with a service; its answer as JSON where that is asked for."""
+    """Runs `reelsmith config`, or another command, with a service."""
 
-    async def run(process, *words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+    async def run(
+        process, *words: str, code: int = 0, command: tuple[str, ...] = ("config",), **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "REELSMITH_HOME": str(tmp_path / "home"), "COLUMNS": "200", "TERM": "dumb"}
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "client", "config", *words, "--service", process.address),
+            *(sys.executable, "-m", "client", *command, *words, "--service", process.address),
             env=environment | variables,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -116,3 +119,27 @@ async def test_folder_is_watched_and_told_of(new_process, reelsmith, tmp_path: p
     assert 2 == json.loads((await reelsmith(process, "get", "analyzer.weights.motion")).stdout)
     refused = await reelsmith(process, "set", "analyzer.weights.motion", "5", code=1)
     assert "the document of production comes from files: change them" in refused.stderr
+
+
+async def test_weights_are_tuned_and_set(new_process, reelsmith, tmp_path: pathlib.Path, tool_missing) -> None:
+    """The fitted weights become a version that says how well they do on videos that they have not seen."""
+    if importlib.util.find_spec("optuna") is None:
+        tool_missing("reelsmith[tune] is not installed")
+    rows = ["document,rank,liked"]
+    for video in ("a", "b"):
+        clips = [{"motion": rank / 8, "faces": 1 - rank / 8} for rank in range(8)]
+        terms = [[{"name": name, "value": value} for name, value in values.items()] for values in clips]
+        proposals = [{"rank": rank, "terms": found} for rank, found in enumerate(terms)]
+        (tmp_path / f"{video}.json").write_text(json.dumps({"proposals": proposals}))
+        rows += [f"{video}.json,{rank},{'yes' if rank < 4 else 'no'}" for rank in range(8)]
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    process = new_process("services.config")
+    await process.start()
+    tuned = await reelsmith(
+        process, str(tmp_path / "table.csv"), "--then", "set", "--trials", "10", "--json", command=("tune",)
+    )
+    weights = json.loads(tuned.stdout)["weights"]
+    assert weights["faces"] > weights["motion"]
+    assert "version 1 of production: tuned on 32 pairs of 2 videos: held out 50.0% -> 100.0% in order" in tuned.stderr
+    found = json.loads((await reelsmith(process, "get", "analyzer.weights")).stdout)
+    assert weights == {name: found[name] for name in weights}
