@@ -38,8 +38,9 @@ check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packag
 	@ruff format --check .
 	@python -m pytest -q tests/test_protos.py tests/test_architecture.py
 
-protos: setup  ## Generate the stubs from the protos
+protos: setup  ## Generate the stubs from the protos, and the schema of the settings from their models
 	@sh protos/generate.sh
+	@python -m tests.settings_schema
 
 chaos: setup  ## Kill, freeze and fail the job manager for five minutes; the report is out/chaos/report.md
 	@python -m tests.chaos.harness

@@ -9,14 +9,17 @@ import os
 import pathlib
 import random
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from google.protobuf import json_format
 
 import failpoints
-from chassis import errors
+from chassis import errors, references, steering
+from chassis import settings as settings_module
 
 PAUSE_S, PAUSE_MAX_S = 0.2, 10.0  # between watches that fail
-NOTHING = -1  # later than no version: the source begins with its newest
+NEWEST = -1  # later than no version: the source begins with its newest
 FIRST_TIMEOUT_S = 3.0  # how long a start waits for the source where nothing is known yet
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,24 @@ class Revision:
 
 Watch = Callable[[int], AsyncGenerator[Revision, None]]
 Accept = Callable[[Mapping[str, Any]], None]
+Take = Callable[[Mapping[str, Any]], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Use:
+    """How a process uses a document.
+
+    Args:
+        accept: Each checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it.
+        take: Each is told the value when it takes effect.
+        variables: What `${NAME}` in the document may see; see `references`.
+        wait: Whether a start waits a moment for the source where nothing is known yet.
+    """
+
+    accept: Sequence[Accept] = ()
+    take: Sequence[Take] = ()
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    wait: bool = True
 
 
 class LiveDocument:
@@ -50,20 +71,19 @@ class LiveDocument:
         watch: Async generator function of the revisions later than a version; for a negative one the newest comes
             first. It may end or fail, and is called again.
         default: The value where neither the disk nor the source knows one; its version is 0.
-        accept: Checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it.
+        use: How it is used.
     """
 
     def __init__(
-        self, path: pathlib.Path, watch: Watch, default: Mapping[str, Any] | None = None, accept: Accept | None = None
+        self, path: pathlib.Path, watch: Watch, default: Mapping[str, Any] | None = None, use: Use | None = None
     ) -> None:
         self.interrupted: str = ""  # why the source is not followed now; empty while it is
         self._path = path
         self._watch = watch
-        self._accept = accept or (lambda value: None)
+        self._use = use or Use()
         self._current = Revision(0, dict(default or {}))
         self._changed = asyncio.Event()
         self._heard = asyncio.Event()  # set with the first answer of the source
-        self._after = NOTHING  # the version that the source is asked from: the default is none of its own
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -80,8 +100,10 @@ class LiveDocument:
         stored = await asyncio.to_thread(self._load)
         if stored:
             self._take(stored)
+        else:
+            self._tell()
         self._task = asyncio.create_task(self._follow(), name=f"live {self._path.name}")
-        if not stored:
+        if not stored and self._use.wait:
             with contextlib.suppress(TimeoutError):  # the default holds until the source answers
                 await asyncio.wait_for(self._heard.wait(), FIRST_TIMEOUT_S)
         return self
@@ -109,7 +131,7 @@ class LiveDocument:
         failures = 0
         while True:  # for the life of the process; paused after every end of the watch
             try:
-                async with contextlib.aclosing(self._watch(self._after)) as revisions:
+                async with contextlib.aclosing(self._watch(NEWEST)) as revisions:
                     async for revision in revisions:
                         failures = 0
                         self._note("")
@@ -125,24 +147,41 @@ class LiveDocument:
 
     async def _offer(self, revision: Revision) -> None:
         """Takes a revision over, and stores it, if it is acceptable."""
-        if revision.version == self.version and revision.value == self.value:
-            return
         try:
-            self._accept(revision.value)
+            resolved = self._resolved(revision)
         except (errors.Error, ValueError) as refusal:
             logger.warning("version %d of %s is refused: %s", revision.version, self._path.name, refusal)
             return
-        self._take(revision)
+        if resolved == self._current:
+            return
+        self._take(resolved)
         try:
             await asyncio.to_thread(self._store, revision)
         except OSError as failure:
             logger.warning("version %d is in force, but not kept at %s: %s", revision.version, self._path, failure)
 
     def _take(self, revision: Revision) -> None:
-        self._current, self._after = revision, revision.version
+        self._current = revision
+        self._tell()
         self._changed.set()
         self._changed = asyncio.Event()
         logger.info("version %d of %s is in force", revision.version, self._path.name)
+
+    def _tell(self) -> None:
+        for take in self._use.take:
+            take(self.value)
+
+    def _resolved(self, revision: Revision) -> Revision:
+        """The revision with what its variables say.
+
+        Raises:
+            errors.Error: It is not acceptable.
+            ValueError: Likewise.
+        """
+        value = references.resolved(dict(revision.value), self._use.variables)
+        for accept in self._use.accept:
+            accept(value)
+        return Revision(revision.version, value)
 
     def _note(self, reason: str) -> None:
         if reason and not self.interrupted:
@@ -155,8 +194,7 @@ class LiveDocument:
         """The version on disk, if there is one that can be read and is still acceptable."""
         try:
             content = json.loads(self._path.read_bytes())
-            revision = Revision(int(content["version"]), dict(content["value"]))
-            self._accept(revision.value)
+            revision = self._resolved(Revision(int(content["version"]), dict(content["value"])))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, errors.Error) as failure:
@@ -182,6 +220,76 @@ class LiveDocument:
             raise
         with failpoints.around("live.folder_sync"):
             _sync_folder(folder)
+
+
+class Answer(Protocol):
+    """What the configuration service streams."""
+
+    config: Any
+
+
+def following(
+    call: Callable[[Any], AsyncIterable[Answer]], request: Callable[..., Any], settings: settings_module.Settings
+) -> Watch:
+    """Revisions of the shared configuration as a process sees it.
+
+    Args:
+        call: Method `WatchConfig` of a stub.
+        request: Class of its request.
+        settings: Environment, name and instance of the process.
+    """
+    reader = {"environment": settings.environment, "service": settings.name, "instance": settings.instance}
+
+    async def watch(after: int) -> AsyncGenerator[Revision, None]:
+        async for answer in call(request(after_version=after, **reader)):
+            yield Revision(answer.config.version, json_format.MessageToDict(answer.config.document))
+
+    return watch
+
+
+def shared(
+    call: Callable[[Any], AsyncIterable[Answer]],
+    request: Callable[..., Any],
+    settings: settings_module.Settings,
+    steered: steering.Steering[Any],
+    *accept: Accept,
+    wait: bool = True,
+) -> LiveDocument:
+    """The shared configuration as a process follows it, its own settings among it.
+
+    Args:
+        call: Method `WatchConfig` of a stub.
+        request: Class of its request.
+        settings: Settings that the process was started with.
+        steered: Its settings as they are now.
+        *accept: Each checks a document before it takes effect.
+        wait: Whether the start waits a moment for the service where nothing is known yet.
+    """
+    variables = references.visible(settings.document_variables, os.environ)
+    use = Use((*accept, steered.accept), (steered.take,), variables, wait)
+    names = (settings.name, settings.instance) if settings.instance else (settings.name,)
+    path = settings.state_dir / ".".join((*names, "config.json"))
+    return LiveDocument(path, following(call, request, settings), use=use)
+
+
+async def revealed(text: str, call: Callable[[Any], Awaitable[Any]], request: Callable[..., Any], actor: str) -> bytes:
+    """The value that a text of a document stands for: that of the secret it refers to, else its own.
+
+    Ask for it when it is needed and do not keep it: each access is on record, and the secret may change.
+
+    Args:
+        text: Such as `secret://mail/password`.
+        call: Method `AccessSecret` of a stub.
+        request: Class of its request.
+        actor: Service that asks, for the record.
+
+    Raises:
+        errors.NotFound: There is no such secret.
+    """
+    name = references.secret_name(text)
+    if not name:
+        return text.encode()
+    return (await call(request(name=name, actor=actor))).value
 
 
 def _sync_folder(folder: pathlib.Path) -> None:

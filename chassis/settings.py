@@ -39,6 +39,7 @@ class Settings(pydantic_settings.BaseSettings):
 
     model_config = config("process")
     name: ClassVar[str] = "process"  # service name in Consul, traces, metrics and logs
+    live: ClassVar[frozenset[str]] = frozenset({"log_level"})  # fields that need no restart; see `steering`
 
     host: str = pydantic.Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 inside a container.")
     port: int = pydantic.Field(default=0, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -143,6 +144,20 @@ class Settings(pydantic_settings.BaseSettings):
         default="json", description="One JSON object per line, or lines for a person."
     )
 
+    environment: str = pydantic.Field(
+        default="", description="Environment of the configuration; the one of the configuration service by default."
+    )
+    instance: str = pydantic.Field(
+        default="",
+        pattern=r"^([a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?)?$",
+        description="Name of this process among those of its service, for a layer of the configuration of its own.",
+    )
+    document_variables: str = pydantic.Field(
+        default="REELSMITH_VAR_*",
+        description="Variables of this process that `${NAME}` in the configuration may see: names with `*`, separated "
+        "by commas. Whoever writes the configuration can read them.",
+    )
+
     @pydantic.model_validator(mode="after")
     def _tls_is_whole(self) -> "Settings":
         given = [value is not None for value in (self.tls_ca, self.tls_certificate, self.tls_key)]
@@ -187,12 +202,11 @@ class Settings(pydantic_settings.BaseSettings):
 class WorkerSettings(Settings):
     """Values of a process whose work runs in sandboxed workers, on sources that callers name."""
 
+    live: ClassVar[frozenset[str]] = Settings.live | {"workers", "queue_limit"}
+
     source_roots: str = pydantic.Field(
         default="",
         description="Folders that `file:` sources may come from, separated by `:`; empty allows any path.",
-    )
-    environment: str = pydantic.Field(
-        default="", description="Environment of the configuration; the one of the configuration service by default."
     )
     workers: int = pydantic.Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
@@ -201,7 +215,10 @@ class WorkerSettings(Settings):
         description="Tasks that run side by side.",
     )
     queue_limit: int = pydantic.Field(
-        default=64, ge=0, le=10_000, description="Tasks that may wait for a worker; more are refused."
+        default=64,
+        ge=0,
+        le=10_000,
+        description="Tasks that may wait for a worker; more are refused.",
     )
     worker_memory_bytes: int = pydantic.Field(
         default=3 << 30,

@@ -14,6 +14,7 @@ from client.commands import (
     mcp,
     render,
     suite,
+    tune,
     verify,
     watch,
 )
@@ -29,6 +30,7 @@ app.command()(clip.clip)
 app.command()(render.render)
 app.command()(verify.verify)
 app.command()(analyze.analyze)
+app.command()(tune.tune)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")

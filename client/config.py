@@ -19,8 +19,8 @@ PAGE_SIZE = 1000  # as many as the API gives at once
 WATCH_TIMEOUT_S = 24 * 3600.0  # a person watches for a day at most
 
 
-def plain(config: pb.Config) -> dict[str, Any]:
-    """The document of a version as JSON: names in order, whole numbers without a point."""
+def plain(config: pb.Config | pb.Proposal) -> dict[str, Any]:
+    """The document of a version, or of a proposal, as JSON: names in order, whole numbers without a point."""
     return _tidied(json_format.MessageToDict(config.document))
 
 
@@ -75,6 +75,29 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def settings(schema: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every setting of every service, those that change live first.
+
+    Args:
+        schema: The schema of documents.
+        document: A document.
+
+    Returns:
+        `service`, `name`, `description`, `live`, the `value` that the document gives, and for those that need a restart
+        the `variable` that sets them.
+    """
+    rows = []
+    for service, section in sorted(schema["properties"].items()):
+        told = section["properties"].get("settings")
+        given = document.get(service, {}).get("settings", {})
+        for kind in ("properties", "x-restart") if told else ():
+            for name, rules in sorted(told.get(kind, {}).items()):
+                row = {"service": service, "name": name, "description": rules["description"]}
+                row |= {"live": kind == "properties", "value": given.get(name), "variable": rules.get("variable")}
+                rows.append(row)
+    return rows
 
 
 class Config:
@@ -133,6 +156,11 @@ class Config:
         )
         return await self._stub.UpdateConfig(request, timeout=CALL_TIMEOUT_S)
 
+    async def schema(self) -> dict[str, Any]:
+        """The JSON Schema that documents must satisfy."""
+        found = await self._stub.GetSchema(pb.GetSchemaRequest(), timeout=CALL_TIMEOUT_S)
+        return _tidied(json_format.MessageToDict(found.schema))
+
     async def history(self, count: int) -> list[pb.Config]:
         """The newest versions, without their documents."""
         request = pb.ListVersionsRequest(environment=self._environment, page_size=count)
@@ -148,6 +176,42 @@ class Config:
             actor=getpass.getuser(),
         )
         return await self._stub.RollbackConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def propose(self, document: dict[str, Any], paths: list[str], comment: str, actor: str) -> pb.Proposal:
+        """Proposes a change of the named parts of the layer, or of all of it, which somebody else must approve."""
+        content = struct_pb2.Struct()
+        content.update(document)
+        request = pb.ProposeConfigRequest(
+            config=pb.Config(environment=self._environment, document=content, **self._layer),
+            update_mask=field_mask_pb2.FieldMask(paths=paths) if paths else None,
+            expected_version=(await self.get()).version,
+            comment=comment,
+            actor=actor or getpass.getuser(),
+        )
+        return await self._stub.ProposeConfig(request, timeout=CALL_TIMEOUT_S)
+
+    async def proposal(self, number: int) -> pb.Proposal:
+        """One proposal."""
+        return await self._stub.GetProposal(pb.GetProposalRequest(id=number), timeout=CALL_TIMEOUT_S)
+
+    async def proposals(self, count: int, *, pending_only: bool) -> list[pb.Proposal]:
+        """The newest proposals, without their documents."""
+        request = pb.ListProposalsRequest(page_size=count, pending_only=pending_only)
+        return list((await self._stub.ListProposals(request, timeout=CALL_TIMEOUT_S)).proposals)
+
+    async def approve(self, number: int, comment: str, actor: str) -> pb.Proposal:
+        """Makes a proposal the next version."""
+        request = pb.ApproveProposalRequest(id=number, comment=comment, actor=actor or getpass.getuser())
+        return await self._stub.ApproveProposal(request, timeout=CALL_TIMEOUT_S)
+
+    async def reject(self, number: int, comment: str, actor: str) -> pb.Proposal:
+        """Turns a proposal down."""
+        request = pb.RejectProposalRequest(id=number, comment=comment, actor=actor or getpass.getuser())
+        return await self._stub.RejectProposal(request, timeout=CALL_TIMEOUT_S)
+
+    async def sources(self) -> list[pb.Source]:
+        """The environments whose documents come from files."""
+        return list((await self._stub.ListSources(pb.ListSourcesRequest(), timeout=CALL_TIMEOUT_S)).sources)
 
     async def set_secret(self, name: str, value: bytes) -> pb.Secret:
         """Stores a secret."""

@@ -53,7 +53,8 @@ def descriptors() -> list[descriptor_pb2.FileDescriptorProto]:
     """Every proto of ours with its comments."""
     files = sorted(str(path.relative_to(ROOT / "protos")) for path in (ROOT / "protos" / "reelsmith").rglob("*.proto"))
     with tempfile.NamedTemporaryFile() as out:
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", f"-o{out.name}", "--include_source_info", *files]
+        command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "-Ithird_party", f"-o{out.name}"]
+        command += ["--include_source_info", *files]
         subprocess.run(command, cwd=ROOT / "protos", check=True)  # noqa: S603  a command of ours
         found = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(out.name).read_bytes())
     return sorted(found.file, key=lambda file: file.package)

@@ -3,10 +3,10 @@
 import asyncio
 import sys
 
-from reelsmith.config.v1 import config_pb2_grpc
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
-from chassis import client, discovery, errors, server, telemetry
+from chassis import client, discovery, errors, live, server, steering, telemetry
 from gateway import access, policy, service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
@@ -29,7 +29,8 @@ async def serve(settings: settings_module.Settings) -> None:
         )
     async with (
         client.Clients(registry, settings) as clients,
-        access.opened(settings, config_pb2_grpc.ConfigServiceStub(clients.channel("config"))) as callers,
+        _followed(settings, clients) as document,
+        access.opened(settings, document) as callers,
     ):
         status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
         servicer = service.ClipService(clients, storage, status, settings, callers)
@@ -44,6 +45,13 @@ async def serve(settings: settings_module.Settings) -> None:
                 await server.run(
                     settings, [served], registry=registry, on_drain=http.drain, callers=callers, inside=address
                 )
+
+
+def _followed(settings: settings_module.Settings, clients: client.Clients) -> live.LiveDocument:
+    """The shared configuration: settings that change while the gateway runs, and the keys of callers."""
+    stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
+    request, steered = config_pb2.WatchConfigRequest, steering.Steering(settings)
+    return live.shared(stub.WatchConfig, request, settings, steered, access.accept, wait=settings.identity)
 
 
 def main() -> None:

@@ -1,11 +1,8 @@
 """The callers of the gateway: by API keys of the shared configuration, and by tokens of an identity provider."""
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
-
-from google.protobuf import json_format
-from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 
 from chassis import live
 from chassis.identity import bearer, caller, jwks, keys, ledger, limiter, tokens
@@ -83,27 +80,13 @@ def accept(document: Mapping[str, Any]) -> None:
     limiter.Rules(section)
 
 
-def following(stub: config_pb2_grpc.ConfigServiceStub, environment: str) -> live.Watch:
-    """Revisions of the shared configuration.
+@contextlib.asynccontextmanager
+async def opened(settings: settings_module.Settings, document: live.LiveDocument) -> AsyncIterator[Callers | None]:
+    """What the settings ask for; None where callers need not prove who they are.
 
     Args:
-        stub: Client of the configuration service.
-        environment: Which document; empty for the service's own.
-    """
-
-    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
-        request = config_pb2.WatchConfigRequest(environment=environment, after_version=after)
-        async for message in stub.WatchConfig(request):
-            yield live.Revision(message.config.version, json_format.MessageToDict(message.config.document))
-
-    return watch
-
-
-@contextlib.asynccontextmanager
-async def opened(
-    settings: settings_module.Settings, stub: config_pb2_grpc.ConfigServiceStub
-) -> AsyncIterator[Callers | None]:
-    """What the settings ask for; None where callers need not prove who they are.
+        settings: Of the gateway.
+        document: The configuration, followed as it changes.
 
     Raises:
         errors.InvalidArgument: The settings about tokens cannot be used.
@@ -114,10 +97,7 @@ async def opened(
     checked = tokens.Tokens(settings.terms, jwks.KeySet(settings.jwt_keys)) if settings.terms else None
     url = settings.redis_url.get_secret_value()
     counted: ledger.Ledger = ledger.Shared(url) if url else ledger.Local()
-    path = settings.state_dir / "gateway.config.json"
-    watch = following(stub, settings.environment)
     try:
-        async with live.LiveDocument(path, watch, accept=accept) as document:
-            yield Callers(document, checked, counted)
+        yield Callers(document, checked, counted)
     finally:
         await counted.close()

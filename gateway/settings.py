@@ -73,9 +73,6 @@ class Settings(settings.Settings):
         description="Lets a gateway without `identity` listen beyond loopback: whoever reaches it may do everything. "
         "For networks that nobody else reaches, or behind a proxy that asks callers itself.",
     )
-    environment: str = pydantic.Field(
-        default="", description="Environment of the configuration; the one of the configuration service by default."
-    )
     jwt_issuer: str = pydantic.Field(
         default="", description="Issuer whose tokens (JWT) are taken, its claim `iss`; empty to take API keys only."
     )

@@ -97,6 +97,7 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
         self._slots = asyncio.Semaphore(settings.workers)
+        self._surplus = 0  # places that are to go as soon as they are free: the pool was made smaller
         self._waiting = 0
         self._busy = 0
         self._ids = itertools.count(1)
@@ -126,6 +127,19 @@ class Pool:
     def queue_limit(self) -> int:
         """Calls that may wait."""
         return self._settings.queue_limit
+
+    def resize(self, workers: int, queue_limit: int) -> None:
+        """Changes how many children may run and how many calls may wait; what runs or waits stays.
+
+        Args:
+            workers: Children that run side by side.
+            queue_limit: Calls that may wait for one.
+        """
+        self._surplus += self._settings.workers - workers
+        self._settings = dataclasses.replace(self._settings, workers=workers, queue_limit=queue_limit)
+        while self._surplus < 0:  # bounded by the number of workers
+            self._surplus += 1
+            self._slots.release()
 
     def protections(self) -> list[sandbox.Protection]:
         """The protections around the children, and which of them are in force."""
@@ -219,6 +233,9 @@ class Pool:
         self._waiting += 1
         try:
             await self._slots.acquire()
+            while self._surplus:  # bounded by what it was made smaller by
+                self._surplus -= 1
+                await self._slots.acquire()
         finally:
             self._waiting -= 1
         self._busy += 1

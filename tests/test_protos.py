@@ -25,6 +25,9 @@ UNMARKED = {
     "reelsmith.config.v1.ConfigService.AccessSecret",
     "reelsmith.config.v1.ConfigService.DeleteSecret",
     "reelsmith.config.v1.ConfigService.RotateKeys",
+    "reelsmith.config.v1.ConfigService.ProposeConfig",
+    "reelsmith.config.v1.ConfigService.ApproveProposal",
+    "reelsmith.config.v1.ConfigService.RejectProposal",
     "reelsmith.gateway.v1.ClipService.UploadSource",
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import difflib
 import json
 import os
 import pathlib
@@ -20,56 +19,28 @@ from reelsmith.config.v1 import config_pb2 as pb
 
 from chassis import errors
 from client import config, terminal, wording
-from client.commands import audit, options, secrets, session
+from client.commands import audit, documents, options, proposals, secrets
 
 app = typer.Typer(no_args_is_help=True, help="Read and change the shared configuration.")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(audit.app, name="audit")
-Service = options.ConfigService
-Environment = Annotated[str, typer.Option(help="Which document; the service's own by default.")]
-Layer = Annotated[
-    str,
-    typer.Option(metavar="SERVICE[/INSTANCE]", help="Layer over the document, such as analyzer or analyzer/one."),
-]
-Comment = Annotated[str, typer.Option(help="Why, for the record.")]
-Path = Annotated[str, typer.Argument(metavar="PATH", help="A path such as analyzer.weights.motion.")]
-File = Annotated[
-    pathlib.Path,
-    typer.Argument(
-        metavar="FILE", help="A JSON file with a whole document.", exists=True, dir_okay=False, readable=True
-    ),
-]
-
-
-Connecting = contextlib.AbstractAsyncContextManager[config.Config]
-COLORS = {"+": "green", "-": "red", "@": "cyan"}  # of the lines of a difference
-
-
-def _connected(
-    service: str, environment: str, layer: str = ""
-) -> contextlib.AbstractAsyncContextManager[config.Config]:
-    return session.configuration(service, environment, layer)
-
-
-def _describe(version: pb.Config) -> str:
-    why = f": {version.comment}" if version.comment else ""
-    return f"version {version.version} of {version.environment}{why}"
+app.add_typer(proposals.app)
 
 
 @app.command("get")
 def get_value(
-    path: Path = "",
+    path: documents.Path = "",
     version: Annotated[int | None, typer.Option(min=0, help="An older version.")] = None,
     origins: Annotated[bool, typer.Option("--origins", help="Print the layer that each value comes from.")] = False,
-    layer: Layer = "",
-    environment: Environment = "",
-    service: Service = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Print the document, or the part at PATH, as JSON; with --layer as that service or instance sees it."""
-    terminal.run(_get(path, version, origins, _connected(service, environment, layer)))
+    terminal.run(_get(path, version, origins, documents.connected(service, environment, layer)))
 
 
-async def _get(path: str, version: int | None, origins: bool, connected: Connecting) -> terminal.Code:
+async def _get(path: str, version: int | None, origins: bool, connected: documents.Connecting) -> terminal.Code:
     async with connected as connection:
         found = await connection.get(version, origins=origins)
     value = config.at(config.plain(found), path)
@@ -79,64 +50,69 @@ async def _get(path: str, version: int | None, origins: bool, connected: Connect
         }
         value = dict(sorted(inside.items()))
     terminal.write(value)
-    terminal.err.print(_describe(found), style="dim", markup=False, highlight=False)
+    terminal.err.print(documents.describe(found), style="dim", markup=False, highlight=False)
     return terminal.Code.DONE
 
 
 @app.command("set", context_settings={"ignore_unknown_options": True})  # -1 is a value, not an option
 def set_value(
-    path: Path,
+    path: documents.Path,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON, or plain text.")],
-    comment: Comment = "",
-    layer: Layer = "",
-    environment: Environment = "",
-    service: Service = "",
+    comment: documents.Comment = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Set the value at PATH; running services take it over at once."""
     document = config.nested(path, config.parsed(value))
-    terminal.run(_update(document, [path], comment, _connected(service, environment, layer)))
+    terminal.run(_update(document, [path], comment, documents.connected(service, environment, layer)))
 
 
 @app.command()
 def unset(
-    path: Path, comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = ""
+    path: documents.Path,
+    comment: documents.Comment = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Remove the value at PATH from the layer; the one below shows."""
-    terminal.run(_update({}, [path], comment, _connected(service, environment, layer)))
+    terminal.run(_update({}, [path], comment, documents.connected(service, environment, layer)))
 
 
 @app.command()
 def replace(
-    file: File, comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = ""
+    file: documents.File,
+    comment: documents.Comment = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Replace the whole layer by FILE."""
-    terminal.run(_update(_document(file), [], comment, _connected(service, environment, layer)))
+    terminal.run(_update(documents.document(file), [], comment, documents.connected(service, environment, layer)))
 
 
-def _document(file: pathlib.Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_bytes())
-    except ValueError as error:
-        raise typer.BadParameter(f"{file} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise typer.BadParameter(f"{file} does not hold a JSON object")
-    return document
-
-
-async def _update(document: dict[str, Any], paths: list[str], comment: str, connected: Connecting) -> terminal.Code:
+async def _update(
+    document: dict[str, Any], paths: list[str], comment: str, connected: documents.Connecting
+) -> terminal.Code:
     async with connected as connection:
         made = await connection.update(document, paths, comment)
-    terminal.say(_describe(made))
+    terminal.say(documents.describe(made))
     return terminal.Code.DONE
 
 
 @app.command()
-def validate(file: File, layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
+def validate(
+    file: documents.File,
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
+) -> None:
     """Check FILE as a whole layer; change nothing."""
-    terminal.run(_validate(_document(file), _connected(service, environment, layer)))
+    terminal.run(_validate(documents.document(file), documents.connected(service, environment, layer)))
 
 
-async def _validate(document: dict[str, Any], connected: Connecting) -> terminal.Code:
+async def _validate(document: dict[str, Any], connected: documents.Connecting) -> terminal.Code:
     async with connected as connection:
         await connection.update(document, [], validate_only=True)
     terminal.say("valid")
@@ -144,21 +120,26 @@ async def _validate(document: dict[str, Any], connected: Connecting) -> terminal
 
 
 @app.command()
-def edit(comment: Comment = "", layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
+def edit(
+    comment: documents.Comment = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
+) -> None:
     """Open the document in $EDITOR; what is changed in it becomes part of the layer, and the next version."""
-    terminal.run(_edit(comment, _connected(service, environment, layer)))
+    terminal.run(_edit(comment, documents.connected(service, environment, layer)))
 
 
-async def _edit(comment: str, connected: Connecting) -> terminal.Code:
+async def _edit(comment: str, connected: documents.Connecting) -> terminal.Code:
     async with connected as connection:
         before = await connection.get()
-        with _draft(f"{before.environment}-", _shown(before)) as file:
+        with _draft(f"{before.environment}-", documents.shown(before)) as file:
             made = await _edited(connection, before, file, comment)
     if made is None:
         terminal.say("nothing was changed")
         return terminal.Code.DONE
-    _show_difference(before, made)
-    terminal.say(_describe(made))
+    documents.show_difference(before, made)
+    terminal.say(documents.describe(made))
     return terminal.Code.DONE
 
 
@@ -185,7 +166,7 @@ async def _edited(connection: config.Config, before: pb.Config, file: pathlib.Pa
     while True:
         await _opened(file)
         try:
-            document = _document(file)
+            document = documents.document(file)
             changed = config.changed(config.plain(before), document)
             if not changed:
                 return None
@@ -218,44 +199,33 @@ async def _opened(file: pathlib.Path) -> None:
 def diff(
     before: Annotated[int, typer.Argument(metavar="BEFORE", min=0, help="A version.")],
     after: Annotated[int | None, typer.Argument(metavar="AFTER", min=0, help="Another one; the newest.")] = None,
-    layer: Layer = "",
-    environment: Environment = "",
-    service: Service = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Show what changed from version BEFORE to AFTER."""
-    terminal.run(_diff(before, after, _connected(service, environment, layer)))
+    terminal.run(_diff(before, after, documents.connected(service, environment, layer)))
 
 
-async def _diff(before: int, after: int | None, connected: Connecting) -> terminal.Code:
+async def _diff(before: int, after: int | None, connected: documents.Connecting) -> terminal.Code:
     async with connected as connection:
-        _show_difference(await connection.get(before), await connection.get(after))
+        documents.show_difference(await connection.get(before), await connection.get(after))
     return terminal.Code.DONE
-
-
-def _show_difference(before: pb.Config, after: pb.Config) -> None:
-    names = [f"version {version.version}" for version in (before, after)]
-    texts = [_shown(version).splitlines() for version in (before, after)]
-    for line in difflib.unified_diff(*texts, *names, lineterm=""):
-        terminal.out.print(line, style=COLORS.get(line[0], ""), markup=False, highlight=False, soft_wrap=True)
-
-
-def _shown(version: pb.Config) -> str:
-    return json.dumps(config.plain(version), indent=2, ensure_ascii=False) + "\n"
 
 
 @app.command()
 def history(
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
     as_json: options.Json = False,
-    environment: Environment = "",
-    service: Service = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """List versions, the newest first."""
     terminal.run(_history(count, as_json, environment, service), as_json)
 
 
 async def _history(count: int, as_json: bool, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+    async with documents.connected(service, environment) as connection:
         versions = await connection.history(count)
     if as_json:
         terminal.write([json_format.MessageToDict(found, preserving_proto_field_name=True) for found in versions])
@@ -271,28 +241,33 @@ async def _history(count: int, as_json: bool, environment: str, service: str) ->
 @app.command()
 def rollback(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version whose content comes back.")],
-    comment: Comment = "",
-    environment: Environment = "",
-    service: Service = "",
+    comment: documents.Comment = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
 ) -> None:
     """Make a new version with the content of VERSION."""
     terminal.run(_rollback(version, comment, environment, service))
 
 
 async def _rollback(version: int, comment: str, environment: str, service: str) -> terminal.Code:
-    async with _connected(service, environment) as connection:
+    async with documents.connected(service, environment) as connection:
         made = await connection.rollback(version, comment)
-    terminal.say(_describe(made))
+    terminal.say(documents.describe(made))
     return terminal.Code.DONE
 
 
 @app.command()
-def watch(path: Path = "", layer: Layer = "", environment: Environment = "", service: Service = "") -> None:
+def watch(
+    path: documents.Path = "",
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
+) -> None:
     """Print the document, or the part at PATH, now and after every change: one JSON line each."""
-    terminal.run(_watch(path, _connected(service, environment, layer)))
+    terminal.run(_watch(path, documents.connected(service, environment, layer)))
 
 
-async def _watch(path: str, connected: Connecting) -> terminal.Code:
+async def _watch(path: str, connected: documents.Connecting) -> terminal.Code:
     async with connected as connection:
         async for version in connection.watch():
             try:
@@ -300,4 +275,35 @@ async def _watch(path: str, connected: Connecting) -> terminal.Code:
             except errors.NotFound:  # it may come, or come back, with a later version
                 value = None
             terminal.say(json.dumps({"version": version.version, "value": value}))
+    return terminal.Code.DONE
+
+
+@app.command()
+def describe(
+    about: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as exporter; all by default.")] = "",
+    as_json: options.Json = False,
+    layer: documents.Layer = "",
+    environment: documents.Environment = "",
+    service: documents.Service = "",
+) -> None:
+    """List the settings of services: which change live, to what, and which need a restart."""
+    terminal.run(_describe_settings(about, as_json, documents.connected(service, environment, layer)), as_json)
+
+
+async def _describe_settings(about: str, as_json: bool, connected: documents.Connecting) -> terminal.Code:
+    async with connected as connection:
+        schema, document = await connection.schema(), config.plain(await connection.get())
+    listed = [row for row in config.settings(schema, document) if not about or row["service"] == about]
+    if not listed:
+        raise errors.NotFound(f"no service is called {about!r}", reason="NO_SUCH_SERVICE")
+    if as_json:
+        terminal.write(listed)
+        return terminal.Code.DONE
+    table = rich.table.Table("setting", "now", "takes effect", "what it is")
+    for row in listed:
+        now = "" if row["value"] is None else json.dumps(row["value"])
+        path = f"{row['service']}.settings.{row['name']}"
+        when = f"live: set {path}" if row["live"] else f"restart with {row['variable']}"
+        table.add_row(*map(rich.markup.escape, (f"{row['service']} {row['name']}", now, when, row["description"])))
+    terminal.out.print(table)
     return terminal.Code.DONE

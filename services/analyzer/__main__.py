@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
+from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
-from chassis import client, discovery, live, server, telemetry, usage
+from chassis import client, discovery, live, server, steering, telemetry, usage
 from media import cache, pool, sessions
 from media.ingest import fetching, rules
 from services.analyzer import analyses, intake, placement, policy, service, tasks, weights
@@ -36,9 +37,10 @@ async def main() -> None:
         placement.Placement(processor, carded, settings.backend) as measuring,
         recognizer.Recognizer(settings.recognition) as recognizing,
     ):
-        watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
-        path = settings.state_dir / "analyzer.config.json"
-        async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
+        stub = config_rpc.ConfigServiceStub(clients.channel("config"))
+        steered = steering.Steering(settings, lambda now: processor.resize(now.workers, now.queue_limit))
+        following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, weights.accept)
+        async with following as followed:
             known = cache.Cache("analyses", settings.kept) if settings.cache_bytes_max else None
             workers = analyses.Workers(measuring, recognizing, known)
             analyzer = analyses.Analyzer(

@@ -4,18 +4,16 @@ import asyncio
 import contextlib
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format
 from grpc import aio
 from reelsmith.analyzer.v1 import analyzer_pb2 as pb
 from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
-from reelsmith.config.v1 import config_pb2 as config_pb
-from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import errors, live, relay
+from chassis import errors, relay
 from media import artifacts, limits, pool
 from services.analyzer import analyses, document, intake, progress
 from services.analyzer.proposals import proposing, runners
@@ -374,19 +372,3 @@ def _artifact(one: artifacts.Artifact, role: media_pb2.ArtifactRole) -> media_pb
     return media_pb2.Artifact(
         path=one.path, size_bytes=one.size_bytes, sha256=one.sha256, media_type=one.media_type, role=role
     )
-
-
-def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:
-    """Revisions of the shared configuration.
-
-    Args:
-        stub: Client of the configuration service.
-        environment: Which document; empty for the service's own.
-    """
-
-    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
-        request = config_pb.WatchConfigRequest(environment=environment, after_version=after)
-        async for message in stub.WatchConfig(request):
-            yield live.Revision(message.config.version, json_format.MessageToDict(message.config.document))
-
-    return watch

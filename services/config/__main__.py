@@ -6,10 +6,12 @@ import sys
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import discovery, errors, server, telemetry
-from services.config import builtin, policy, schema, service, store, versions
+from services.config import builtin, gate, policy, schema, service, store, versions
 from services.config import settings as settings_module
 from services.config.audit import head, record
+from services.config.proposals import desk
 from services.config.secrets import ring, vault
+from services.config.sources import folder
 
 
 async def serve(settings: settings_module.Settings) -> None:
@@ -21,9 +23,12 @@ async def serve(settings: settings_module.Settings) -> None:
         rules, defaults = schema.Schema.load(), builtin.load()
         known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
         secrets = vault.Vault(kept, ring.Ring(settings.keys))
-        servicer = service.ConfigService(known, secrets, record.Record(kept, signer, keeper))
-        served = server.Service(servicer, rpc.add_ConfigServiceServicer_to_server, service.NAME, policy.RULES)
-        await server.run(settings, [served], registry=registry)
+        events = record.Record(kept, signer, keeper)
+        async with folder.Folder(settings.folder, known, events) as files:
+            parts = service.Parts(known, desk.Desk(kept, known), files, gate.Gate(files, settings.approvals))
+            servicer = service.ConfigService(parts, secrets, events)
+            served = server.Service(servicer, rpc.add_ConfigServiceServicer_to_server, service.NAME, policy.RULES)
+            await server.run(settings, [served], registry=registry)
 
 
 def main() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import jsonschema
 from jsonschema import exceptions
 
+from chassis import references
 from services.config import document
 
+SETTINGS = pathlib.Path(__file__).with_name("settings.schema.json")  # made by tests/settings_schema.py
 FILE = pathlib.Path(__file__).with_name("schema.json")
 LIKENESS_MIN = 0.6  # difflib's own default: below it the nearest name is no help
 PROBLEMS_MAX = 1000  # problems looked for in one document; nobody reads more
@@ -42,25 +44,51 @@ class Schema:
         self._validator = jsonschema.Draft202012Validator(rules)
 
     @classmethod
-    def load(cls, file: pathlib.Path = FILE) -> "Schema":
-        """Reads the schema of the suite's configuration."""
-        return cls(json.loads(file.read_text()))
+    def load(cls, file: pathlib.Path = FILE, settings: pathlib.Path = SETTINGS) -> "Schema":
+        """Reads the schema of the suite's configuration: its sections, and in each the live settings of the service."""
+        rules = json.loads(file.read_text())
+        for service, told in json.loads(settings.read_text()).items():
+            _add_settings(rules["properties"], service, told)
+        return cls(rules)
 
     def problems(self, value: document.Document) -> list[document.Problem]:
-        """Everything that is wrong with a document, in the order of its paths; empty where it is valid."""
+        """Everything that is wrong with a document, in the order of its paths; empty where it is valid.
+
+        A variable counts as its default. One without a default may be anything: its process will look at it.
+        """
+        filled, holes = references.filled_in(value, {})
+        open_paths = {path for path, _ in holes}
         found: set[document.Problem] = set()  # the validator reports one broken rule once per name that breaks it
-        for broken in self._validator.iter_errors(value):
-            found.update(_described(broken))
+        for broken in self._validator.iter_errors(filled):
+            if tuple(map(str, broken.absolute_path)) not in open_paths:
+                found.update(_described(broken))
             if len(found) >= PROBLEMS_MAX:
                 break
+        for path, text in references.secrets(value):
+            if not references.secret_name(text):
+                message = f"{document.shown(text)} names no secret: 1 to 128 of a-z 0-9 / _ -"
+                found.add(document.Problem(document.joined(path), "secret", message))
         return sorted(found, key=lambda problem: (problem.path, problem.rule, problem.message))
+
+
+def _add_settings(sections: dict[str, Any], service: str, told: Mapping[str, Any]) -> None:
+    section = sections.setdefault(
+        service, {"description": f"The {service}.", "type": "object", "additionalProperties": False, "properties": {}}
+    )
+    section["properties"]["settings"] = {
+        "description": "Settings that take effect while it runs; what is not named is as the process was started.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": told["live"],
+        "x-restart": told["restart"],
+    }
 
 
 def _described(broken: exceptions.ValidationError) -> Iterator[document.Problem]:
     path, rule, value = tuple(broken.absolute_path), str(broken.validator), broken.instance
     if rule == "additionalProperties":
         for name in _extras(value, broken.schema):
-            message = f"unknown name {document.shown(name)}{_suggestion(name, broken.schema['properties'])}"
+            message = _unknown(name, broken.schema)
             yield document.Problem(document.joined((*path, name)), rule, message)
     elif rule == "required":
         for name in (name for name in broken.validator_value if name not in value):
@@ -80,6 +108,12 @@ def _say(rule: str, value: Any, broken: exceptions.ValidationError) -> str:
 
 def _extras(value: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
     return sorted(name for name in value if name not in rules["properties"])
+
+
+def _unknown(name: str, rules: Mapping[str, Any]) -> str:
+    if name in rules.get("x-restart", ()):
+        return f"{name} cannot change while the process runs: start it with {rules['x-restart'][name]['variable']}"
+    return f"unknown name {document.shown(name)}{_suggestion(name, rules['properties'])}"
 
 
 def _not_listed(value: Any, allowed: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import collections
 import contextlib
+import dataclasses
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,12 +15,16 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import errors
+from services.config import gate as gate_module
 from services.config import layers
 from services.config import store as store_module
 from services.config import versions as versions_module
 from services.config.audit import chain, record
+from services.config.proposals import desk as desk_module
+from services.config.proposals import store as proposal_store
 from services.config.secrets import store as secret_store
 from services.config.secrets import vault
+from services.config.sources import folder as folder_module
 
 NAME = pb.DESCRIPTOR.services_by_name["ConfigService"].full_name
 PAGE_SIZE = 50  # versions, as the API says
@@ -30,17 +35,42 @@ RESOURCE_LENGTH_MAX = 200  # characters: names are shorter, but for those that a
 NUMBER = re.compile(r"\d{1,18}")
 
 
+STATES = {
+    proposal_store.State.PENDING: pb.Proposal.STATE_PENDING,
+    proposal_store.State.APPROVED: pb.Proposal.STATE_APPROVED,
+    proposal_store.State.REJECTED: pb.Proposal.STATE_REJECTED,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What can be done with documents.
+
+    Args:
+        versions: With their versions.
+        desk: With proposals.
+        folder: The files that documents come from.
+        gate: Refuses direct changes where files or a second person decide.
+    """
+
+    versions: versions_module.Versions
+    desk: desk_module.Desk
+    folder: folder_module.Folder
+    gate: gate_module.Gate
+
+
 class ConfigService(rpc.ConfigServiceServicer):
     """Documents, one per environment; every accepted change is a new version.
 
     Args:
-        versions: What can be done with versions.
+        parts: What can be done with documents.
         secrets: What can be done with secrets.
         events: The record of what was done and refused.
     """
 
-    def __init__(self, versions: versions_module.Versions, secrets: vault.Vault, events: record.Record) -> None:
-        self._versions, self._secrets, self._events = versions, secrets, events
+    def __init__(self, parts: Parts, secrets: vault.Vault, events: record.Record) -> None:
+        self._parts, self._versions = parts, parts.versions
+        self._secrets, self._events = secrets, events
         self._shown: collections.OrderedDict[tuple[str, int, str], pb.Config] = collections.OrderedDict()
 
     async def check(self) -> None:
@@ -61,6 +91,8 @@ class ConfigService(rpc.ConfigServiceServicer):
         if not request.config.HasField("document"):
             raise _missing("config.document", "the document, or the part of it that the mask names")
         async with self._told("UpdateConfig", self._document(request.config.environment), request.actor):
+            if not request.validate_only:
+                self._parts.gate.check_direct(self._named(request.config.environment))
             reader = layers.Reader(request.config.service, request.config.instance)
             edit = versions_module.patch(list(request.update_mask.paths), _plain(request.config.document))
             version = await self._versions.update(
@@ -94,6 +126,7 @@ class ConfigService(rpc.ConfigServiceServicer):
     async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: aio.ServicerContext) -> pb.Config:
         """Makes a new version with the content of an old one."""
         async with self._told("RollbackConfig", self._document(request.environment), request.actor):
+            self._parts.gate.check_direct(self._named(request.environment))
             version = await self._versions.rollback(
                 request.environment,
                 request.version,
@@ -115,6 +148,48 @@ class ConfigService(rpc.ConfigServiceServicer):
     async def GetSchema(self, request: pb.GetSchemaRequest, context: aio.ServicerContext) -> pb.GetSchemaResponse:
         """Returns the JSON Schema that documents must satisfy."""
         return pb.GetSchemaResponse(schema=_struct(self._versions.rules.rules))
+
+    async def ProposeConfig(self, request: pb.ProposeConfigRequest, context: aio.ServicerContext) -> pb.Proposal:
+        """Proposes a change of one layer."""
+        config = request.config
+        if not config.HasField("document"):
+            raise _missing("config.document", "the document, or the part of it that the mask names")
+        async with self._told("ProposeConfig", self._document(config.environment), request.actor) as entry:
+            self._parts.gate.check_files(self._named(config.environment))
+            edit = versions_module.patch(list(request.update_mask.paths), _plain(config.document))
+            reader = layers.Reader(config.service, config.instance)
+            made = await self._parts.desk.propose(
+                config.environment, edit, request.expected_version, reader, entry, request.comment
+            )
+        return self._proposal(made)
+
+    async def GetProposal(self, request: pb.GetProposalRequest, context: aio.ServicerContext) -> pb.Proposal:
+        """Returns one proposal."""
+        return self._proposal(await self._parts.desk.one(request.id))
+
+    async def ListProposals(
+        self, request: pb.ListProposalsRequest, context: aio.ServicerContext
+    ) -> pb.ListProposalsResponse:
+        """Lists proposals, the newest first."""
+        size = _page_size(request.page_size, SHORT_PAGE_SIZE)
+        found = await self._parts.desk.page(_number("before", request.page_token), request.pending_only, size)
+        token = _token("before", str(found[-1].id)) if len(found) == size else ""
+        return pb.ListProposalsResponse(proposals=map(_told_proposal, found), next_page_token=token)
+
+    async def ApproveProposal(self, request: pb.ApproveProposalRequest, context: aio.ServicerContext) -> pb.Proposal:
+        """Makes a proposal the next version."""
+        async with self._told("ApproveProposal", f"proposals/{request.id}", request.actor):
+            self._parts.gate.check_files((await self._parts.desk.one(request.id)).environment)
+            return self._proposal(await self._parts.desk.approve(request.id, request.actor, request.comment))
+
+    async def RejectProposal(self, request: pb.RejectProposalRequest, context: aio.ServicerContext) -> pb.Proposal:
+        """Turns a proposal down."""
+        async with self._told("RejectProposal", f"proposals/{request.id}", request.actor):
+            return self._proposal(await self._parts.desk.reject(request.id, request.actor, request.comment))
+
+    async def ListSources(self, request: pb.ListSourcesRequest, context: aio.ServicerContext) -> pb.ListSourcesResponse:
+        """Lists the environments whose documents come from files."""
+        return pb.ListSourcesResponse(sources=map(_source, self._parts.folder.sources))
 
     async def SetSecret(self, request: pb.SetSecretRequest, context: aio.ServicerContext) -> pb.Secret:
         """Stores a secret, encrypted."""
@@ -189,8 +264,16 @@ class ConfigService(rpc.ConfigServiceServicer):
             config.origins.update(layers.origins(self._versions.stack(version, reader)))
         return config
 
+    def _proposal(self, found: proposal_store.Proposal) -> pb.Proposal:
+        proposal = _told_proposal(found)
+        proposal.document.CopyFrom(_struct(self._versions.merged(found.content, found.reader)))
+        return proposal
+
+    def _named(self, environment: str) -> str:
+        return environment or self._versions.environment
+
     def _document(self, environment: str) -> str:
-        return f"config/{environment or self._versions.environment}"
+        return f"config/{self._named(environment)}"
 
     @contextlib.asynccontextmanager
     async def _told(self, action: str, resource: str, actor: str) -> AsyncIterator[chain.Entry]:
@@ -202,6 +285,33 @@ class ConfigService(rpc.ConfigServiceServicer):
         except errors.Error as error:
             await self._events.refused(entry, error)
             raise
+
+
+def _told_proposal(found: proposal_store.Proposal) -> pb.Proposal:
+    """What is said of a proposal, without its document."""
+    proposal = pb.Proposal(
+        id=found.id,
+        environment=found.environment,
+        service=found.reader.service,
+        instance=found.reader.instance,
+        expected_version=found.expected,
+        state=STATES[found.state],
+        actor=found.actor,
+        comment=found.comment,
+        decider=found.decider,
+        decision_comment=found.decision_comment,
+        version=found.version,
+    )
+    proposal.create_time.FromMicroseconds(found.create_time_us)
+    if found.decide_time_us:
+        proposal.decide_time.FromMicroseconds(found.decide_time_us)
+    return proposal
+
+
+def _source(source: folder_module.Source) -> pb.Source:
+    made = pb.Source(environment=source.environment, files=source.files, fault=source.fault, version=source.version)
+    made.load_time.FromMicroseconds(source.load_time_us)
+    return made
 
 
 def _secret(sealed: secret_store.Sealed) -> pb.Secret:

@@ -13,6 +13,7 @@ class Settings(settings.Settings):
 
     model_config = settings.config("config")
     name: ClassVar[str] = "config"
+    live: ClassVar[frozenset[str]] = frozenset()  # it serves the document and follows none
 
     port: int = pydantic.Field(default=50054, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     environment: str = pydantic.Field(
@@ -30,6 +31,17 @@ class Settings(settings.Settings):
         le=1_000_000,
         description="Versions of each environment that are kept; older ones go with the next change. The record of "
         "events keeps who made them.",
+    )
+
+    folder: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="Folder of YAML files that documents come from: `production.yaml`, and over it "
+        "`production.analyzer.yaml` and `production.analyzer.one.yaml`. It is watched; what is wrong in it leaves the "
+        "version before in force, and calls cannot change what it has.",
+    )
+    approvals: str = pydantic.Field(
+        default="",
+        description="Environments whose changes need a second person, separated by commas; `*` for all.",
     )
 
     keys_file: pathlib.Path | None = pydantic.Field(

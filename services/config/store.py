@@ -16,6 +16,7 @@ from chassis import errors
 from services.config import document, layers, statements
 from services.config.audit import chain, head
 from services.config.audit import store as audit_store
+from services.config.proposals import store as proposal_store
 from services.config.secrets import store as secret_store
 
 Answer = TypeVar("Answer")
@@ -80,6 +81,19 @@ class Change:
     comment: str = ""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Approval:
+    """A second person's word that makes a version.
+
+    Args:
+        actor: Who approves.
+        also: What else is written in the same transaction; what it raises undoes the version.
+    """
+
+    actor: str
+    also: Callable[[Connection, Version], None]
+
+
 class Store:
     """The versions of all environments, and the file that they, secrets and the record of events are kept in.
 
@@ -137,7 +151,11 @@ class Store:
         )
 
     async def append(
-        self, environment: str, decide: Callable[[Version | None], Change], action: str = "UpdateConfig"
+        self,
+        environment: str,
+        decide: Callable[[Version | None], Change],
+        action: str = "UpdateConfig",
+        approval: Approval | None = None,
     ) -> Version:
         """Adds a version in one transaction: look, decide, write; it is on disk when this returns.
 
@@ -145,15 +163,23 @@ class Store:
             environment: Name of the environment.
             decide: Gets the newest version and says what comes next; what it raises changes nothing.
             action: Method of the API that asks for it, for the record.
+            approval: Who approved it; None where nobody had to.
 
         Raises:
             errors.ResourceExhausted: The disk is full.
         """
 
         def told(made: Version) -> chain.Entry:
-            return chain.Entry(made.actor, action, f"config/{environment}/versions/{made.number}")
+            actor = approval.actor if approval else made.actor
+            return chain.Entry(actor, action, f"config/{environment}/versions/{made.number}")
 
-        return await self.write(lambda connection: self._append(connection, environment, decide), told)
+        def call(connection: Connection) -> Version:
+            made = self._append(connection, environment, decide)
+            if approval:
+                approval.also(connection, made)
+            return made
+
+        return await self.write(call, told)
 
     async def read(self, call: Callable[[Connection], Answer]) -> Answer:
         """Runs a call that changes nothing."""
@@ -246,7 +272,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if found > FORMAT:
             message = f"the configuration database has format {found}, this release knows {FORMAT}"
             raise errors.FailedPrecondition(message, reason="NEWER_FORMAT")
-        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE, SQL["layers"])[found:]
+        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE, SQL["layers"] + proposal_store.CREATE)[
+            found:
+        ]
         for statement in _statements("".join((*lacking, SQL["finish"]) if lacking else ())):
             connection.execute(statement)
 

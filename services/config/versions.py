@@ -4,7 +4,7 @@ import asyncio
 import collections
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 from chassis import errors
 from services.config import document, lasting, layers, mask, schema
@@ -67,7 +67,11 @@ class Versions:
 
     def effective(self, version: store_module.Version, reader: layers.Reader = layers.EVERYBODY) -> document.Document:
         """The document that a reader sees of a version."""
-        return layers.merged(self.stack(version, reader))
+        return self.merged(version.content, reader)
+
+    def merged(self, content: layers.Content, reader: layers.Reader = layers.EVERYBODY) -> document.Document:
+        """The document that a reader sees of some content."""
+        return layers.merged(content.stack(self._builtin, reader))
 
     async def newest(self, environment: str = "") -> store_module.Version:
         """The version in force.
@@ -153,6 +157,7 @@ class Versions:
         comment: str = "",
         dry: bool = False,
         action: str = "UpdateConfig",
+        approval: store_module.Approval | None = None,
     ) -> store_module.Version:
         """Makes the next version of a document by a change of any of its layers.
 
@@ -164,6 +169,7 @@ class Versions:
             comment: Why it is made.
             dry: Whether to say what would be and change nothing.
             action: Method of the API that asks for it, for the record.
+            approval: Who approved it; None where nobody had to.
 
         Raises:
             errors.Aborted: Another version is in force; metadata has `current_version`.
@@ -183,7 +189,7 @@ class Versions:
             change = decide(await self._store.newest(name))
             digest = change.content.sha256()
             return store_module.Version(name, change.number, change.content, digest, actor, comment)
-        return await self._append(name, decide, action)
+        return await self._append(lambda: self._store.append(name, decide, action, approval))
 
     async def rollback(
         self, environment: str, number: int, expected: int, *, actor: str = "", comment: str = ""
@@ -286,11 +292,9 @@ class Versions:
         self.check(content)
         return content
 
-    async def _append(
-        self, name: str, decide: Callable[[store_module.Version | None], store_module.Change], action: str
-    ) -> store_module.Version:
+    async def _append(self, append: Callable[[], Awaitable[store_module.Version]]) -> store_module.Version:
         # A caller that goes away cannot stop a commit half-way; watchers must hear of it all the same.
-        running = asyncio.ensure_future(self._store.append(name, decide, action))
+        running = asyncio.ensure_future(append())
         running.add_done_callback(self._announce)
         return await asyncio.shield(running)
 

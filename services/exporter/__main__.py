@@ -2,10 +2,11 @@
 
 import asyncio
 
+from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
-from chassis import client, discovery, live, server, telemetry, usage
+from chassis import client, discovery, live, server, steering, telemetry, usage
 from media import pool, sessions
 from services.exporter import exports, gallery, policy, presets, provenance, service, warm
 from services.exporter import settings as settings_module
@@ -25,11 +26,11 @@ async def main() -> None:
         preload=warm.PRELOAD + ((provenance.PRELOAD,) if settings.credentials_secret else ()),
     )
     async with client.Clients(registry, settings) as clients, pool.Pool(pooled) as workers:
-        config = config_rpc.ConfigServiceStub(clients.channel("config"))
-        watch = service.following(config, settings.environment)
-        signer = _signer(settings, workers, config)
-        path = settings.state_dir / "exporter.config.json"
-        async with live.LiveDocument(path, watch, accept=presets.accept) as document:
+        stub = config_rpc.ConfigServiceStub(clients.channel("config"))
+        signer = _signer(settings, workers, stub)
+        steered = steering.Steering(settings, lambda now: workers.resize(now.workers, now.queue_limit))
+        following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, presets.accept)
+        async with following as document:
             clips = exports.Exporter(
                 workers,
                 exports.Storage(store, sources),
@@ -51,7 +52,13 @@ def _signer(
     if not settings.credentials_secret:
         return None
     trust = settings.credentials_trust.read_text() if settings.credentials_trust else ""
-    return provenance.Signer(workers, service.secret(config, settings.credentials_secret), trust)
+    reference = f"secret://{settings.credentials_secret}"
+
+    async def credentials() -> str:
+        value = await live.revealed(reference, config.AccessSecret, config_pb.AccessSecretRequest, settings.name)
+        return value.decode("utf-8", "replace")
+
+    return provenance.Signer(workers, credentials, trust)
 
 
 if __name__ == "__main__":

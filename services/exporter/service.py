@@ -4,19 +4,17 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format
 from grpc import aio
-from reelsmith.config.v1 import config_pb2 as config_pb
-from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2 as pb
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import errors, live, relay
+from chassis import errors, relay
 from media import artifacts, pool
 from services.exporter import (
     asked,
@@ -31,7 +29,6 @@ from services.exporter import (
     passing,
     presets,
     progress,
-    provenance,
     record,
     report,
     survey,
@@ -381,35 +378,3 @@ def _preset(one: presets.Preset) -> pb.Preset:
     numbers = {name: number for number, name in RATIOS.items()}
     fields = {name: getattr(one, name) for name in pb.Preset.DESCRIPTOR.fields_by_name if name != "aspect_ratio"}
     return pb.Preset(aspect_ratio=numbers.get(one.aspect_ratio, pb.ASPECT_RATIO_UNSPECIFIED), **fields)
-
-
-def following(stub: config_rpc.ConfigServiceStub, environment: str) -> live.Watch:
-    """Revisions of the shared configuration.
-
-    Args:
-        stub: client of the configuration service.
-        environment: which document; empty for the service's own.
-    """
-
-    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
-        request = config_pb.WatchConfigRequest(environment=environment, after_version=after)
-        async for message in stub.WatchConfig(request):
-            document = json_format.MessageToDict(message.config.document)
-            yield live.Revision(message.config.version, document)
-
-    return watch
-
-
-def secret(stub: config_rpc.ConfigServiceStub, name: str) -> provenance.Credentials:
-    """Gives the value of a secret, asked for anew each time: a key that is changed is used from then on.
-
-    Args:
-        stub: client of the configuration service.
-        name: of the secret.
-    """
-
-    async def access() -> str:
-        answer = await stub.AccessSecret(config_pb.AccessSecretRequest(name=name, actor="exporter"))
-        return answer.value.decode("utf-8", "replace")
-
-    return access

@@ -3,9 +3,11 @@
 import asyncio
 import sys
 
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-from chassis import client, discovery, errors, server, telemetry
+from chassis import client, discovery, errors, server, steering, telemetry
+from chassis import live as live_module
 from media import sessions
 from media.ingest import rules
 from services.jobs import (
@@ -30,7 +32,8 @@ async def serve(settings: settings_module.Settings) -> None:
     """Runs the job manager until it is told to stop."""
     registry = discovery.from_settings(settings)
     folder = sessions.Sessions(settings.sessions_root)
-    live, now = board.Board(), clock.Clock()
+    live, now, limits = board.Board(), clock.Clock(), dict(settings.limits)
+    steered = steering.Steering(settings, lambda changed: limits.update(changed.limits))
     async with (
         store.Store(settings.state_dir, now, live.changed, settings.rules, settings.bounds) as jobs,
         client.Clients(registry, settings, remote.ONE_TRY) as clients,
@@ -38,19 +41,22 @@ async def serve(settings: settings_module.Settings) -> None:
     ):
         executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
         attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
-        planner = scheduler.Scheduler(jobs, executor, attempts, folder, settings.limits)
+        planner = scheduler.Scheduler(jobs, executor, attempts, folder, limits)
         deadlines = deadline.Deadlines(jobs, planner)
         sweeper = sweep.Sweeper(jobs, folder)
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
         allowed = rules.Rules.of(settings.fetch_allow)
-        limits = service.Limits(settings.job_limit, settings.bounds, settings.targets, allowed)
-        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, limits))
+        taken = service.Limits(settings.job_limit, settings.bounds, settings.targets, allowed)
+        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, taken))
         queue = metrics.Queue(jobs, now, settings.job_limit)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
         post = courier.Courier(jobs, settings.targets)
         background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue, post)]
-        await server.run(settings, [what], registry)
+        stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
+        request = config_pb2.WatchConfigRequest
+        async with live_module.shared(stub.WatchConfig, request, settings, steered, wait=False):
+            await server.run(settings, [what], registry)
         for task in background:
             task.cancel()
 

@@ -52,6 +52,9 @@ class Settings(settings.Settings):
         hide_input_in_errors=True,  # secrets may be among it
     )
     name: ClassVar[str] = "jobs"
+    live: ClassVar[frozenset[str]] = settings.Settings.live | {
+        f"{step}_limit" for step in ("probe", "analyze", "propose", "export", "images", "report")
+    }
 
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
     job_limit: int = pydantic.Field(

@@ -15,7 +15,6 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import client, discovery, errors, live, testing
-from services.exporter import service as exporter
 
 PATIENCE_S = 60.0  # for what takes milliseconds on an idle machine
 SERVICE = pb.DESCRIPTOR.services_by_name["ConfigService"]
@@ -136,6 +135,12 @@ WRONG = [
     ("UpdateConfig", change({}, 0, '"a.b"'), errors.InvalidArgument, "INVALID_MASK"),
     ("UpdateConfig", change({"a.b": 1}, 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
     ("UpdateConfig", weight(float("nan"), 0), errors.InvalidArgument, "INVALID_DOCUMENT"),
+    ("ProposeConfig", pb.ProposeConfigRequest(), errors.InvalidArgument, "FIELD_REQUIRED"),
+    ("ProposeConfig", pb.ProposeConfigRequest(config=change({}, 0).config), errors.InvalidArgument, "ACTOR_REQUIRED"),
+    ("GetProposal", pb.GetProposalRequest(), errors.NotFound, "NO_SUCH_PROPOSAL"),
+    ("ApproveProposal", pb.ApproveProposalRequest(id=7, actor="a"), errors.NotFound, "NO_SUCH_PROPOSAL"),
+    ("RejectProposal", pb.RejectProposalRequest(id=-7, actor="a"), errors.NotFound, "NO_SUCH_PROPOSAL"),
+    ("ListProposals", pb.ListProposalsRequest(page_size=-1), errors.InvalidArgument, "BAD_PAGE_SIZE"),
     ("SetSecret", pb.SetSecretRequest(name="A", value=b"1"), errors.InvalidArgument, "BAD_SECRET"),
     ("SetSecret", pb.SetSecretRequest(name="a", actor="x" * 201, value=b"1"), errors.InvalidArgument, "TOO_LONG"),
     ("SetSecret", pb.SetSecretRequest(name="a"), errors.InvalidArgument, "BAD_SECRET"),
@@ -170,7 +175,8 @@ async def test_secrets_come_and_go_and_leave_no_trace(process, stub: rpc.ConfigS
     assert (canary, canary + b"-2", 2, rotated.key_id) == (old.value, new.value, new.secret.version, new.secret.key_id)
     listed = (await stub.ListSecrets(pb.ListSecretsRequest())).secrets
     assert [("mail/password", 2)] == [(secret.name, secret.version) for secret in listed]
-    assert f"{canary.decode()}-2" == await exporter.secret(stub, "mail/password")()
+    told = await live.revealed("secret://mail/password", stub.AccessSecret, pb.AccessSecretRequest, "me")
+    assert canary + b"-2" == told
     await stub.DeleteSecret(pb.DeleteSecretRequest(name="mail/password", actor="ann"))
     gone = await refusal(stub.AccessSecret(pb.AccessSecretRequest(name="mail/password", version=1)))
     assert ("NO_SUCH_SECRET", 0) == (gone.reason, len((await stub.ListSecrets(pb.ListSecretsRequest())).secrets))
@@ -179,6 +185,23 @@ async def test_secrets_come_and_go_and_leave_no_trace(process, stub: rpc.ConfigS
     state = process.log.parent
     assert [] == [file for file in state.rglob("*") if file.is_file() and canary in file.read_bytes()]
     assert {0o600} == {file.stat().st_mode & 0o777 for file in state.rglob("*.key*")}
+
+
+async def test_secret_is_revealed_to_the_service_that_needs_it(stub: rpc.ConfigServiceStub) -> None:
+    """A document holds the reference alone; its value is asked for, on record, and never in what is watched."""
+    canary = b"canary-77d0"
+    await stub.SetSecret(pb.SetSecretRequest(name="mail/password", value=canary))
+    preset = {"exporter": {"presets": {"mine": {"description": "secret://mail/password"}}}}
+    await stub.UpdateConfig(change(preset, 0, "exporter.presets"))
+    seen = (await stub.WatchConfig(pb.WatchConfigRequest(after_version=-1)).read()).config
+    text = seen.document["exporter"]["presets"]["mine"]["description"]
+    request = pb.AccessSecretRequest
+    assert canary == await live.revealed(text, stub.AccessSecret, request, "exporter")
+    assert b"plain" == await live.revealed("plain", stub.AccessSecret, request, "exporter")
+    assert (b"", "exporter") == (
+        canary if canary in seen.SerializeToString() else b"",
+        (await stub.ListAuditEvents(pb.ListAuditEventsRequest(page_size=1))).events[0].actor,
+    )
 
 
 async def test_everything_is_on_record(stub: rpc.ConfigServiceStub) -> None:

@@ -81,8 +81,8 @@ async def test_last_good_version_is_there_after_a_restart_without_the_source(
         await testing.wait_until(lambda: "the source is down" == document.interrupted)
 
 
-async def test_watch_goes_on_after_the_version_in_force(source: Source, tmp_path: pathlib.Path) -> None:
-    """A restart of the source misses nothing and repeats nothing."""
+async def test_watch_goes_on_with_the_newest_version(source: Source, tmp_path: pathlib.Path) -> None:
+    """After a restart of the source the newest version is in force: each watch begins with it."""
     source.publish(3, weight=3)
     async with live.LiveDocument(tmp_path / "config.json", source.watch) as document:
         source.down = True
@@ -91,7 +91,7 @@ async def test_watch_goes_on_after_the_version_in_force(source: Source, tmp_path
         source.down = False
         assert 4 == await document.changed(after=3, timeout_s=5)
         assert "" == document.interrupted
-    assert [live.NOTHING, 3] == [source.watches[0], source.watches[-1]]
+    assert {live.NEWEST} == set(source.watches)
 
 
 async def test_refused_version_leaves_the_one_before_in_force(source: Source, tmp_path: pathlib.Path) -> None:
@@ -103,7 +103,7 @@ async def test_refused_version_leaves_the_one_before_in_force(source: Source, tm
 
     path = tmp_path / "config.json"
     source.publish(1, weight=1)
-    async with live.LiveDocument(path, source.watch, accept=accept) as document:
+    async with live.LiveDocument(path, source.watch, use=live.Use((accept,))) as document:
         source.publish(2, weight=-1)
         source.publish(3, weight=3)
         assert 3 == await document.changed(after=1, timeout_s=5)
@@ -125,3 +125,42 @@ async def test_version_holds_where_the_disk_cannot_be_written(source: Source, tm
     source.publish(1, weight=1)
     async with live.LiveDocument(tmp_path / "file" / "config.json", source.watch) as document:
         assert {"weight": 1} == document.value
+
+
+def motion(value: dict) -> object:
+    """The value of a test."""
+    return value["a"]["b"]
+
+
+async def test_variables_are_looked_up_when_a_version_is_taken(source: Source, tmp_path: pathlib.Path) -> None:
+    """What the environment says is in force, the disk keeps the reference, and a missing one is refused."""
+    path = tmp_path / "config.json"
+    source.publish(1, a={"b": "${REELSMITH_VAR_N:7}"})
+    async with live.LiveDocument(path, source.watch, use=live.Use(variables={})) as document:
+        assert 7 == motion(document.value)
+        source.publish(2, a={"b": "${REELSMITH_VAR_N}"})
+        source.publish(3, a={"b": "in ${REELSMITH_VAR_N:nowhere}"})
+        assert 3 == await document.changed(after=1, timeout_s=5)
+        await testing.wait_until(lambda: 3 == json.loads(path.read_bytes())["version"])
+    assert "in ${REELSMITH_VAR_N:nowhere}" == motion(json.loads(path.read_bytes())["value"])
+    source.down = True
+    async with live.LiveDocument(path, source.watch, use=live.Use(variables={"REELSMITH_VAR_N": "x"})) as document:
+        assert "in x" == motion(document.value)
+
+
+async def test_whoever_uses_a_document_is_told_each_value(source: Source, tmp_path: pathlib.Path) -> None:
+    """From the start on, the default among them; a refused one is not told."""
+
+    def accept(value: dict[str, int]) -> None:
+        if value["weight"] == 2:
+            raise ValueError("no")
+
+    told: list[int] = []
+    use = live.Use((accept,), (lambda value: told.append(value["weight"]),))
+    source.down = True
+    async with live.LiveDocument(tmp_path / "config.json", source.watch, {"weight": 0}, use) as document:
+        for number in (1, 2, 3):
+            source.publish(number, weight=number)
+        source.down = False
+        await testing.wait_until(lambda: document.version == 3)
+    assert [0, 1, 3] == told

@@ -387,3 +387,30 @@ async def test_protections_are_logged_at_start(caplog: pytest.LogCaptureFixture)
         async with pool.Pool(pool.PoolSettings(workers=1)) as workers:
             names = [item.name for item in workers.protections()]
     assert names == [record.args[0] for record in caplog.records if record.name == "media.pool"]
+
+
+async def test_pool_grows_and_shrinks_while_it_works() -> None:
+    """More children run at once after it grew, fewer after it shrank; what runs or waits comes to its end."""
+    async with pool.Pool(pool.PoolSettings(workers=1, queue_limit=20, preload=PRELOAD)) as workers:
+
+        async def most(count: int) -> int:
+            tasks = [asyncio.create_task(run(workers, "sleep", 0.2)) for _ in range(count)]
+            seen = 0
+            while not all(task.done() for task in tasks):
+                seen = max(seen, workers.busy)
+                await asyncio.sleep(0.01)
+            await asyncio.gather(*tasks)
+            return seen
+
+        found = [await most(2)]
+        for size in (3, 2, 1, 2):
+            workers.resize(size, 20)
+            found.append(await most(4))
+        running = [asyncio.create_task(run(workers, "sleep", 0.2)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        workers.resize(1, 0)
+        with pytest.raises(errors.Busy):
+            await run(workers, "sleep", 0)
+        await asyncio.gather(*running)
+        found.append(await most(1))
+    assert ([1, 3, 2, 1, 2, 1], 1) == (found, workers.workers)

@@ -5,6 +5,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -146,6 +147,130 @@ class GetSchemaResponse(_message.Message):
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     schema: _struct_pb2.Struct
     def __init__(self, schema: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Proposal(_message.Message):
+    __slots__ = ("id", "environment", "service", "instance", "expected_version", "document", "state", "actor", "comment", "create_time", "decider", "decision_comment", "decide_time", "version")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Proposal.State]
+        STATE_PENDING: _ClassVar[Proposal.State]
+        STATE_APPROVED: _ClassVar[Proposal.State]
+        STATE_REJECTED: _ClassVar[Proposal.State]
+    STATE_UNSPECIFIED: Proposal.State
+    STATE_PENDING: Proposal.State
+    STATE_APPROVED: Proposal.State
+    STATE_REJECTED: Proposal.State
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    DECIDER_FIELD_NUMBER: _ClassVar[int]
+    DECISION_COMMENT_FIELD_NUMBER: _ClassVar[int]
+    DECIDE_TIME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    environment: str
+    service: str
+    instance: str
+    expected_version: int
+    document: _struct_pb2.Struct
+    state: Proposal.State
+    actor: str
+    comment: str
+    create_time: _timestamp_pb2.Timestamp
+    decider: str
+    decision_comment: str
+    decide_time: _timestamp_pb2.Timestamp
+    version: int
+    def __init__(self, id: _Optional[int] = ..., environment: _Optional[str] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ..., expected_version: _Optional[int] = ..., document: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., state: _Optional[_Union[Proposal.State, str]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decider: _Optional[str] = ..., decision_comment: _Optional[str] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ProposeConfigRequest(_message.Message):
+    __slots__ = ("config", "update_mask", "expected_version", "comment", "actor")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    config: Config
+    update_mask: _field_mask_pb2.FieldMask
+    expected_version: int
+    comment: str
+    actor: str
+    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., expected_version: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class GetProposalRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    def __init__(self, id: _Optional[int] = ...) -> None: ...
+
+class ListProposalsRequest(_message.Message):
+    __slots__ = ("pending_only", "page_size", "page_token")
+    PENDING_ONLY_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    pending_only: bool
+    page_size: int
+    page_token: str
+    def __init__(self, pending_only: _Optional[bool] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListProposalsResponse(_message.Message):
+    __slots__ = ("proposals", "next_page_token")
+    PROPOSALS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    proposals: _containers.RepeatedCompositeFieldContainer[Proposal]
+    next_page_token: str
+    def __init__(self, proposals: _Optional[_Iterable[_Union[Proposal, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ApproveProposalRequest(_message.Message):
+    __slots__ = ("id", "comment", "actor")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    comment: str
+    actor: str
+    def __init__(self, id: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class RejectProposalRequest(_message.Message):
+    __slots__ = ("id", "comment", "actor")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    comment: str
+    actor: str
+    def __init__(self, id: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ListSourcesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListSourcesResponse(_message.Message):
+    __slots__ = ("sources",)
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    sources: _containers.RepeatedCompositeFieldContainer[Source]
+    def __init__(self, sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ...) -> None: ...
+
+class Source(_message.Message):
+    __slots__ = ("environment", "files", "fault", "load_time", "version")
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    LOAD_TIME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    environment: str
+    files: _containers.RepeatedScalarFieldContainer[str]
+    fault: str
+    load_time: _timestamp_pb2.Timestamp
+    version: int
+    def __init__(self, environment: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ..., fault: _Optional[str] = ..., load_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class Secret(_message.Message):
     __slots__ = ("name", "version", "create_time", "key_id")

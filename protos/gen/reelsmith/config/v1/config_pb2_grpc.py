@@ -72,6 +72,36 @@ class ConfigServiceStub:
                 request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaResponse.FromString,
                 _registered_method=True)
+        self.ProposeConfig = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/ProposeConfig',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ProposeConfigRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+                _registered_method=True)
+        self.GetProposal = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/GetProposal',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetProposalRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+                _registered_method=True)
+        self.ListProposals = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/ListProposals',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsResponse.FromString,
+                _registered_method=True)
+        self.ApproveProposal = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/ApproveProposal',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ApproveProposalRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+                _registered_method=True)
+        self.RejectProposal = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/RejectProposal',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.RejectProposalRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+                _registered_method=True)
+        self.ListSources = channel.unary_unary(
+                '/reelsmith.config.v1.ConfigService/ListSources',
+                request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesResponse.FromString,
+                _registered_method=True)
         self.SetSecret = channel.unary_unary(
                 '/reelsmith.config.v1.ConfigService/SetSecret',
                 request_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.SetSecretRequest.SerializeToString,
@@ -163,6 +193,48 @@ class ConfigServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeConfig(self, request, context):
+        """Proposes a change of one layer, which takes effect when somebody else approves it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetProposal(self, request, context):
+        """Returns one proposal.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProposals(self, request, context):
+        """Lists proposals, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveProposal(self, request, context):
+        """Makes a proposal the next version, if the document is still at the version that it started from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectProposal(self, request, context):
+        """Turns a proposal down.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSources(self, request, context):
+        """Lists the environments whose documents come from files, and how their last reading ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetSecret(self, request, context):
         """Stores a secret, encrypted.
         """
@@ -249,6 +321,36 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     servicer.GetSchema,
                     request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaRequest.FromString,
                     response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaResponse.SerializeToString,
+            ),
+            'ProposeConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeConfig,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ProposeConfigRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.SerializeToString,
+            ),
+            'GetProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetProposal,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.GetProposalRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.SerializeToString,
+            ),
+            'ListProposals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProposals,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsResponse.SerializeToString,
+            ),
+            'ApproveProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveProposal,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ApproveProposalRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.SerializeToString,
+            ),
+            'RejectProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectProposal,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.RejectProposalRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.SerializeToString,
+            ),
+            'ListSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSources,
+                    request_deserializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesRequest.FromString,
+                    response_serializer=reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesResponse.SerializeToString,
             ),
             'SetSecret': grpc.unary_unary_rpc_method_handler(
                     servicer.SetSecret,
@@ -477,6 +579,168 @@ class ConfigService:
             '/reelsmith.config.v1.ConfigService/GetSchema',
             reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaRequest.SerializeToString,
             reelsmith_dot_config_dot_v1_dot_config__pb2.GetSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/ProposeConfig',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ProposeConfigRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/GetProposal',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.GetProposalRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProposals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/ListProposals',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ListProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/ApproveProposal',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ApproveProposalRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/RejectProposal',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.RejectProposalRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.Proposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.config.v1.ConfigService/ListSources',
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesRequest.SerializeToString,
+            reelsmith_dot_config_dot_v1_dot_config__pb2.ListSourcesResponse.FromString,
             options,
             channel_credentials,
             insecure,

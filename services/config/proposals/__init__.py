@@ -1,0 +1,1 @@
+"""Changes that one person proposes and another one approves."""
