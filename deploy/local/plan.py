@@ -102,9 +102,8 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
         for service, port, module in SERVICES
         for number in range(1, options.instances.get(service, 1) + 1)
     ]
-    chosen = _ports(named, options.ephemeral)
+    chosen = _ports(named, options)
     shared = _shared(options, discovery, named, chosen)
-    health = ports.free(len(named)) if options.tls else [0] * len(named)
     return tuple(
         Program(
             name=name,
@@ -119,17 +118,20 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
                 **_proven(options, service, health_port),
             },
         )
-        for (name, service, _, module), (port, metrics_port), health_port in zip(named, chosen, health, strict=True)
+        for (name, service, _, module), (port, metrics_port, health_port) in zip(named, chosen, strict=True)
     )
 
 
-def _ports(named: Sequence[tuple[str, str, int, str]], ephemeral: bool) -> list[tuple[int, int]]:
-    spare = iter(ports.free(2 * len(named)))
-    chosen = [
-        (next(spare), next(spare)) if ephemeral or not standard else (standard, standard + METRICS_OFFSET)
-        for _, _, standard, _ in named
-    ]
-    ports.check_free([(name, port) for (name, *_), pair in zip(named, chosen, strict=True) for port in pair])
+def _ports(named: Sequence[tuple[str, str, int, str]], options: Options) -> list[tuple[int, int, int]]:
+    """The ports of each process: its server's, that of its metrics, and that of health where it has TLS."""
+    spare = iter(ports.free(3 * len(named)))
+    chosen = []
+    for _, _, standard, _ in named:
+        free = options.ephemeral or not standard
+        port, metrics_port = (next(spare), next(spare)) if free else (standard, standard + METRICS_OFFSET)
+        chosen.append((port, metrics_port, next(spare) if options.tls else 0))
+    taken = [(name, port) for (name, *_), three in zip(named, chosen, strict=True) for port in three if port]
+    ports.check_free(taken)
     return chosen
 
 
@@ -137,7 +139,7 @@ def _shared(
     options: Options,
     discovery: Discovery,
     named: Sequence[tuple[str, str, int, str]],
-    chosen: Sequence[tuple[int, int]],
+    chosen: Sequence[tuple[int, int, int]],
 ) -> dict[str, str]:
     """What every process is told."""
     environment = {
@@ -150,7 +152,7 @@ def _shared(
     if discovery.kind == "consul":
         return {**environment, "CONSUL_HTTP_ADDR": discovery.consul}
     addresses: dict[str, list[str]] = {}
-    for (_, service, *_), (port, _) in zip(named, chosen, strict=True):
+    for (_, service, *_), (port, *_) in zip(named, chosen, strict=True):
         addresses.setdefault(service, []).append(f"{ports.HOST}:{port}")
     registry = ";".join(f"{service}={','.join(listed)}" for service, listed in addresses.items())
     return {**environment, "REELSMITH_STATIC_REGISTRY": registry}
