@@ -155,8 +155,8 @@ async def test_consul_sees_the_health_of_a_server_with_tls(
     async def listed(count: int) -> bool:
         return count == len(await agent.passing("jobs"))
 
-    async with server.Server(settings, [served], registry):
-        await testing.wait_until(lambda: listed(1), LATE_S, "it is listed")
+    async with server.Server(settings, [served], registry) as running:
+        await testing.wait_until(lambda: running._registration._listed is True, LATE_S, "it is registered")
         if not plain:
             await testing.wait_until(lambda: listed(0), LATE_S, "its check fails")
             return
