@@ -35,6 +35,12 @@ ONLY_IN: dict[str, dict[str, tuple[str, ...]]] = {
         "sqlite3": ("store.py",),
         "cupy": ("backend.py", "kernels/cuda/"),
     },
+    # Every process loads the chassis; these come with the extras of those that need them.
+    "chassis": {
+        "jwt": ("tokens.py", "jwks.py"),
+        "redis": ("ledger.py",),
+        "cryptography": ("authority.py",),
+    },
 }
 
 
@@ -165,6 +171,8 @@ LONG = "def f():\n" + "    x = 1\n" * FUNCTION_LINES_MAX
         ("services/jobs/scheduler.py", "import sqlite3"),
         ("services/analyzer/shots/cut.py", "import cupy"),
         ("services/analyzer/measure.py", "import av\nav.open('x.mp4')"),
+        ("chassis/interceptors/identity.py", "import jwt"),
+        ("chassis/identity/transport.py", "from cryptography import x509"),
         ("services/jobs/plan.py", LONG),
     ],
 )

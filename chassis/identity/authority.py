@@ -15,10 +15,8 @@ from chassis import errors
 from chassis.identity import peers, policy
 
 SERVICES = ("analyzer", "config", "exporter", "gateway", "jobs", policy.PERSON)
-AUTHORITY_DAYS, CERTIFICATE_DAYS = (
-    3650,
-    365,
-)  # an authority outlives many certificates; these are made anew by one command
+AUTHORITY_DAYS = 3650  # believed for longer than any certificate that it signed
+CERTIFICATE_DAYS = 365  # made anew by one command, and taken over without a restart
 SKEW = datetime.timedelta(minutes=5)  # clocks of two machines differ
 AUTHORITY_NAME = "reelsmith development"
 LOCAL = (x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1")))

@@ -107,11 +107,9 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
         for service, port, module in SERVICES
         for number in range(1, options.instances.get(service, 1) + 1)
     ]
-    chosen = _ports(named, options.ephemeral)
-    taken = {port for pair in chosen for port in pair}
-    http_port = _http_port(options, taken)
+    chosen = _ports(named, options)
+    http_port = _http_port(options, {port for own in chosen for port in own})
     shared = _shared(options, discovery, named, chosen)
-    health = _others(len(named), {http_port, *taken}) if options.tls else [0] * len(named)
     return tuple(
         Program(
             name=name,
@@ -128,17 +126,20 @@ def programs(options: Options, discovery: Discovery) -> tuple[Program, ...]:
                 **({"REELSMITH_GATEWAY_HTTP_PORT": str(http_port)} if name == "gateway" else {}),
             },
         )
-        for (name, service, _, module), (port, metrics_port), health_port in zip(named, chosen, health, strict=True)
+        for (name, service, _, module), (port, metrics_port, health_port) in zip(named, chosen, strict=True)
     )
 
 
-def _ports(named: Sequence[tuple[str, str, int, str]], ephemeral: bool) -> list[tuple[int, int]]:
-    spare = iter(ports.free(2 * len(named)))
-    chosen = [
-        (next(spare), next(spare)) if ephemeral or not standard else (standard, standard + METRICS_OFFSET)
-        for _, _, standard, _ in named
-    ]
-    ports.check_free([(name, port) for (name, *_), pair in zip(named, chosen, strict=True) for port in pair])
+def _ports(named: Sequence[tuple[str, str, int, str]], options: Options) -> list[tuple[int, int, int]]:
+    """The ports of each process: its server's, that of its metrics, and that of health where it has TLS."""
+    spare = iter(ports.free(3 * len(named)))
+    chosen = []
+    for _, _, standard, _ in named:
+        free = options.ephemeral or not standard
+        port, metrics_port = (next(spare), next(spare)) if free else (standard, standard + METRICS_OFFSET)
+        chosen.append((port, metrics_port, next(spare) if options.tls else 0))
+    taken = [(name, port) for (name, *_), three in zip(named, chosen, strict=True) for port in three if port]
+    ports.check_free(taken)
     return chosen
 
 
@@ -147,19 +148,14 @@ def _http_port(options: Options, taken: Set[int]) -> int:
         return options.http_port
     if not options.ephemeral:
         return ports.from_on(HTTP_PORT)
-    return _others(1, taken)[0]
-
-
-def _others(count: int, taken: Set[int]) -> list[int]:
-    """Free ports that are none of those that are given already."""
-    return [port for port in ports.free(len(taken) + count) if port not in taken][:count]
+    return next(port for port in ports.free(len(taken) + 1) if port not in taken)
 
 
 def _shared(
     options: Options,
     discovery: Discovery,
     named: Sequence[tuple[str, str, int, str]],
-    chosen: Sequence[tuple[int, int]],
+    chosen: Sequence[tuple[int, int, int]],
 ) -> dict[str, str]:
     """What every process is told."""
     environment = {
@@ -172,7 +168,7 @@ def _shared(
     if discovery.kind == "consul":
         return {**environment, "CONSUL_HTTP_ADDR": discovery.consul}
     addresses: dict[str, list[str]] = {}
-    for (_, service, *_), (port, _) in zip(named, chosen, strict=True):
+    for (_, service, *_), (port, *_) in zip(named, chosen, strict=True):
         addresses.setdefault(service, []).append(f"{ports.HOST}:{port}")
     registry = ";".join(f"{service}={','.join(listed)}" for service, listed in addresses.items())
     return {**environment, "REELSMITH_STATIC_REGISTRY": registry}

@@ -45,7 +45,7 @@ class Provider:
             published.append({**json.loads(text), "kid": name, "alg": kind})
         path.write_text(json.dumps({"keys": published}))
 
-    def sign(self, role: str, header: dict[str, str] | None = None, key: Any = None, **changes: Any) -> str:
+    def sign(self, role: str, header: dict[str, Any] | None = None, key: Any = None, **changes: Any) -> str:
         """A token; what is changed to None is left out."""
         now = time.time()
         claims = {
@@ -128,7 +128,7 @@ async def running(folder: pathlib.Path, opened: dict[str, policy.Rule] | None = 
         await asyncio.Event().wait()
 
     async with contextlib.AsyncExitStack() as stack:
-        followed = live.LiveDocument(folder / "config.json", watch, accept=access.accept)
+        followed = live.LiveDocument(folder / "config.json", watch, use=live.Use((access.accept,)))
         checked = tokens.Tokens(terms, jwks.KeySet(str(folder / "keys.json")))
         callers = access.Callers(await stack.enter_async_context(followed), checked, ledger.Local())
         ports = {}
@@ -167,6 +167,7 @@ def without_proof(suite: Suite) -> dict[str, str]:
         "unknown key": sign(admin, {"kid": "three"}),
         "stranger's signature": sign(admin, key=stranger),
         "key from an address of the token": sign(admin, {"kid": "x", "jku": "https://evil.example/keys"}, stranger),
+        "unknown rule that must be kept": sign(admin, {"crit": ["x"], "x": "y"}),
         "no role": sign("king"),
         "no tenant": sign(admin, reelsmith_tenant=None),
         "tenant that is none": sign(admin, reelsmith_tenant="../acme"),

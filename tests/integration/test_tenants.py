@@ -101,7 +101,7 @@ async def gateway(tmp_path: pathlib.Path) -> AsyncIterator[Gateway]:
     async with (
         server.Server(settings, [server.Service(fake, add, name)]) as jobs,
         client.Clients(discovery.StaticRegistry({"jobs": [jobs.address]}), settings) as clients,
-        live.LiveDocument(tmp_path / "config.json", watch, accept=access.accept) as followed,
+        live.LiveDocument(tmp_path / "config.json", watch, use=live.Use((access.accept,))) as followed,
     ):
         callers = access.Callers(followed, None, ledger.Local())
         storage = service.Storage(sessions.Sessions(tmp_path), uploads.Uploads(sessions.Uploads(tmp_path)))

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from chassis import errors
-from deploy.local import consul, plan, ports
+from chassis.identity import authority
+from deploy.local import certificates, consul, plan, ports
 
 STATIC = plan.Discovery("static")
 
@@ -59,6 +60,42 @@ def test_gateway_has_http_on_the_next_free_port(tmp_path):
     assert str(gateway.http_port) == gateway.environment["REELSMITH_GATEWAY_HTTP_PORT"]
     assert gateway.http_port not in (0, gateway.port, gateway.metrics_port)
     assert "0" == programs(tmp_path, http_port=0)["gateway"].environment["REELSMITH_GATEWAY_HTTP_PORT"]
+
+
+def test_process_with_tls_has_its_own_certificate_and_a_port_for_health(tmp_path):
+    """Each instance shows the certificate of its service; health is asked at a port of its own, like no other."""
+    named = programs(tmp_path, tls=True, instances={"analyzer": 2})
+    told = named["analyzer-2"].environment
+    folder = tmp_path / "certificates"
+    assert str(folder / "analyzer.pem") == told["REELSMITH_ANALYZER_TLS_CERTIFICATE"]
+    assert (str(folder / "ca.pem"), str(folder / "analyzer.key")) == (
+        told["REELSMITH_ANALYZER_TLS_CA"],
+        told["REELSMITH_ANALYZER_TLS_KEY"],
+    )
+    assert named["analyzer-2"].health_address.endswith(told["REELSMITH_ANALYZER_HEALTH_PORT"])
+    assert 6 * 3 == len({port for p in named.values() for port in (p.port, p.metrics_port, p.health_port)})
+
+
+def test_process_without_tls_is_told_nothing_about_it(tmp_path):
+    """Health is asked where everything else is."""
+    program = programs(tmp_path)["jobs"]
+    assert program.address == program.health_address
+    assert not [name for name in program.environment if "TLS" in name or "HEALTH" in name]
+
+
+def test_certificates_are_made_once_and_again_before_they_end(tmp_path):
+    """A restart keeps them; those that end within a month, and those that were lost, are made anew."""
+    certificates.provide(tmp_path)
+    first = (tmp_path / "ca.pem").read_bytes()
+    certificates.provide(tmp_path)
+    assert first == (tmp_path / "ca.pem").read_bytes()
+    ending, _ = authority.Authority.make().issue("jobs", days=20)
+    (tmp_path / "jobs.pem").write_bytes(ending)
+    certificates.provide(tmp_path)
+    second = (tmp_path / "ca.pem").read_bytes()
+    (tmp_path / "gateway.pem").unlink()
+    certificates.provide(tmp_path)
+    assert 3 == len({first, second, (tmp_path / "ca.pem").read_bytes()})
 
 
 def test_taken_port_is_named():
