@@ -7,9 +7,9 @@ from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, telemetry
-from media import cache, pool, sessions
+from media import pool, sessions
 from media.ingest import fetching, rules
-from services.analyzer import analyses, intake, placement, service, tasks, weights
+from services.analyzer import analyses, intake, keeping, placement, service, tasks, weights
 from services.analyzer import settings as settings_module
 from services.analyzer.recognition import recognizer
 
@@ -39,8 +39,7 @@ async def main() -> None:
         watch = service.following(config_rpc.ConfigServiceStub(clients.channel("config")), settings.environment)
         path = settings.state_dir / "analyzer.config.json"
         async with live.LiveDocument(path, watch, accept=weights.accept) as followed:
-            known = cache.Cache("analyses", settings.kept) if settings.cache_bytes_max else None
-            workers = analyses.Workers(measuring, recognizing, known)
+            workers = analyses.Workers(measuring, recognizing, keeping.opened(settings.kept))
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )
