@@ -224,7 +224,8 @@ class Analyzer:
             sha256 = await asyncio.to_thread(artifacts.sha256, file)
         words = await asyncio.to_thread(artifacts.sha256, inputs["transcript"]) if inputs else ""
         status = self._recognizer.status
-        key = keeping.key(sha256, words, {**request, "hears": [status.available, status.sha256, status.detail]})
+        hears = [status.available, status.sha256, self._recognizer.language]
+        key = keeping.key(sha256, words, {**request, "hears": hears})
         fresh: list[keeping.Finding] = []
 
         async def make() -> bytes:
