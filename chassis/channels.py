@@ -140,7 +140,7 @@ class StreamCall:
     async def _read_all(self) -> AsyncIterator[Any]:
         with self._finishing() as ending:
             permit = await self._way.admit(self._call)
-            ending.push(lambda kind, failure, traceback: permit.end(route.broken(failure)))
+            ending.push(lambda kind, failure, traceback: permit.end(route.broken(self._call, failure)))
             tried: list[Any] = []
             while True:  # bounded by `may_retry`: by count, budget and deadline
                 chosen = await self._way.pick(self._call, tried)
@@ -151,7 +151,7 @@ class StreamCall:
                         first = True
                         async for message in messages:
                             first = False
-                            permit.end(route.broken(None))  # how long the rest takes says nothing
+                            permit.end(False)  # how long the rest takes says nothing
                             yield message
                         self._way.policy.picking.succeeded(chosen)
                         return

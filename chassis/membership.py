@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
-from chassis import discovery, errors, member, route
+from chassis import discovery, member, route
 from chassis.identity import transport
 
 ROTATE_S = 5.0  # how late changed certificates are used for new connections; they are changed days ahead
@@ -42,13 +42,13 @@ class Membership:
         """The members, once there is one.
 
         Raises:
-            errors.Unavailable: No instance is known within the time.
+            route.NeverSent: No instance is known within the time.
         """
         if not self._known.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._known.wait(), max(0.0, timeout_s))
         if not self._members:
-            raise errors.Unavailable(
+            raise route.NeverSent(
                 f"no instance of {self.service} is known", reason="NO_INSTANCE", metadata={"service": self.service}
             )
         return self.members

@@ -52,9 +52,9 @@ class Race:
         try:
             answer = await self._first_answer()
         except BaseException as failure:
-            permit.end(route.broken(failure))
+            permit.end(route.broken(self._call, failure))
             raise
-        permit.end(route.broken(None))
+        permit.end(False)
         return answer
 
     async def _first_answer(self) -> Any:

@@ -22,6 +22,7 @@ HEDGE_RATIO, HEDGE_BURST = 0.1, 10.0  # a tenth more calls at most, in the long 
 RETRY_RATIO, RETRY_BURST = 0.06, 20.0  # 500 calls to a failing service are 1.1 times as many tries, more are fewer
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 1.0  # only where every instance was tried already
 LOOK_S = 0.05  # between two looks at connections that come back by themselves: a restart is noticed at once
+PATIENCE_MIN_S = 1.0  # a caller that waits for less says nothing about the service when it leaves
 KNOWN_TIMEOUT_S = 5.0  # how long a call waits for the first instance of a service to appear
 METHODS_MAX = 1000  # latencies are kept per method; a service has tens
 UNREACHABLE = ("failed to connect to all addresses", "connections to all backends failing")  # gRPC's own words
@@ -92,7 +93,7 @@ class Source(Protocol):
         """The members, once there is one.
 
         Raises:
-            errors.Unavailable: There is none within the time.
+            NeverSent: There is none within the time.
         """
 
 
@@ -106,10 +107,10 @@ class Fixed:
         """The one member.
 
         Raises:
-            errors.Unavailable: It left the list of instances.
+            NeverSent: It left the list of instances.
         """
         if self.members[0].closed:
-            raise errors.Unavailable(f"{self.members[0].instance.id} left", reason="NO_INSTANCE")
+            raise NeverSent(f"{self.members[0].instance.id} left", reason="NO_INSTANCE")
         return self.members
 
 
@@ -294,14 +295,17 @@ def _left_alone(method: str, rest_s: float) -> errors.Error:
     return error
 
 
-def broken(failure: BaseException | None) -> bool | None:
+def broken(call: outgoing.Outgoing, failure: BaseException | None) -> bool | None:
     """What the end of a call says about the service: whether it failed; None where it says nothing.
 
-    What never left says nothing: connections look after themselves, and a caller that waits for one must find it.
+    What never left says nothing: connections look after themselves, and a caller that waits for one must find it. Nor
+    does a deadline that hardly anything could keep: else an impatient caller would take the method from all others.
     """
     if failure is None:
         return False
     if isinstance(failure, NeverSent) or not isinstance(failure, errors.Error):
+        return None
+    if isinstance(failure, errors.DeadlineExceeded) and call.timeout_s < PATIENCE_MIN_S:
         return None
     return failure.code in FAULTS
 

@@ -128,7 +128,7 @@ class Settings(pydantic_settings.BaseSettings):
         default=1000, ge=1, le=100_000, description="Calls served at once; more are refused, never queued."
     )
     shed_calls_min: int = pydantic.Field(
-        default=64,
+        default=256,
         ge=0,
         le=100_000,
         description="Calls of one method at once that are always let in; beyond them, as many as are answered about as "

@@ -8,9 +8,9 @@ from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
 from chassis import client, discovery, live, server, steering, telemetry, usage
-from media import cache, pool, sessions
+from media import pool, sessions
 from media.ingest import fetching, rules
-from services.analyzer import analyses, intake, placement, policy, service, tasks, weights
+from services.analyzer import analyses, intake, keeping, placement, policy, service, tasks, weights
 from services.analyzer import settings as settings_module
 from services.analyzer.recognition import recognizer
 
@@ -41,8 +41,7 @@ async def main() -> None:
         steered = steering.Steering(settings, lambda now: processor.resize(now.workers, now.queue_limit))
         following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, weights.accept)
         async with following as followed:
-            known = cache.Cache("analyses", settings.kept) if settings.cache_bytes_max else None
-            workers = analyses.Workers(measuring, recognizing, known)
+            workers = analyses.Workers(measuring, recognizing, keeping.opened(settings.kept))
             analyzer = analyses.Analyzer(
                 workers, store, sources, lambda: (followed.value, followed.version), settings.limits
             )

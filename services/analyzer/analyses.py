@@ -233,7 +233,7 @@ class Analyzer:
             sha256 = await asyncio.to_thread(artifacts.sha256, file)
         words = await asyncio.to_thread(artifacts.sha256, inputs["transcript"]) if inputs else ""
         status = self._recognizer.status
-        hears = [status.available, status.sha256, status.detail, order.language]
+        hears = [status.available, status.sha256, order.language or self._recognizer.language]
         key = keeping.key(sha256, words, {**request, "hears": hears})
         fresh: list[keeping.Finding] = []
 

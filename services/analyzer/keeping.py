@@ -3,10 +3,14 @@
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+from media import cache
 from services.analyzer import document, edition
+
+logger = logging.getLogger(__name__)
 
 UNIMPORTANT = frozenset({"threads", "every_frame"})  # what an analysis takes its time by, and not its content
 
@@ -18,6 +22,17 @@ class Finding:
     document: Mapping[str, Any]
     media: Mapping[str, Any]
     timings: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
+
+
+def opened(settings: cache.Settings) -> cache.Cache | None:
+    """What was found before; None where nothing is kept, or where there is no folder to keep it in."""
+    if not settings.disk_bytes_max:
+        return None
+    try:
+        return cache.Cache("analyses", settings)
+    except OSError as failure:  # a container whose disk is read-only, a home that is not there
+        logger.warning("analyses are not remembered: %s", failure)
+        return None
 
 
 def key(source: str, words: str, request: Mapping[str, Any]) -> str:

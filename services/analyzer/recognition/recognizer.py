@@ -90,6 +90,11 @@ class Recognizer:
         """The pool that it works in, if it does."""
         return (self._pool,) if self._pool is not None else ()
 
+    @property
+    def language(self) -> str:
+        """The language that sources are taken to be in; empty where it is found out."""
+        return self._settings.language
+
     async def __aenter__(self) -> "Recognizer":
         if not self._settings.model:
             return self

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
-from chassis import breaker, client, errors, testing
+from chassis import breaker, client, discovery, errors, route, testing
 from chassis.testing import echo
 
 RULES = breaker.Rules(calls_min=4, failure_share=0.5, window_s=10.0, open_s=5.0, trials=2)
@@ -173,6 +173,31 @@ async def test_answers_and_absence_open_no_breaker(connect) -> None:
                 with pytest.raises(errors.NotFound):
                     await stub.Put(echo.Echo(text="NotFound"))
     assert 11 == len(servicer.calls)
+
+
+async def test_impatient_callers_take_nothing_from_others(connect) -> None:
+    """Deadlines that the method cannot keep open no breaker; those that it could, do."""
+    async with (
+        testing.serving([echo.service()]) as server,
+        connect([server.address], breaking()) as clients,
+    ):
+        stub = echo.EchoStub(clients.channel("echo"))
+        for timeout_s, state in ((0.2, breaker.State.CLOSED), (1.1, breaker.State.OPEN)):
+            calls = (stub.Add(echo.Echo(delay_s=5), timeout=timeout_s) for _ in range(6))
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert {errors.DeadlineExceeded} == {type(outcome) for outcome in outcomes}
+            assert [state] == [one.state for _, _, one in clients.breakers()]
+
+
+async def test_service_without_instances_opens_no_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first instance is called as soon as it is known."""
+    monkeypatch.setattr(route, "KNOWN_TIMEOUT_S", 0.05)
+    async with client.Clients(discovery.StaticRegistry({}), policy=breaking()) as clients:
+        stub = echo.EchoStub(clients.channel("echo"))
+        for _ in range(6):
+            with pytest.raises(errors.Unavailable, match="no instance"):
+                await stub.Put(echo.Echo())
+        assert [breaker.State.CLOSED] == [one.state for _, _, one in clients.breakers()]
 
 
 async def test_patient_caller_waits_for_the_breaker(connect) -> None:

@@ -8,14 +8,18 @@ import hashlib
 import ipaddress
 import pathlib
 import ssl
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 
+import httpx
+import hypothesis
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import strategies as st
 
-from media import errors, sessions
+from media import errors, folders, sessions
 from media.ingest import addresses, fetching, guard, rules
 
 FILM = bytes(range(256)) * 12_000  # 3 MB: several pieces
@@ -378,3 +382,48 @@ async def test_certificate_must_be_that_of_the_name(session, tmp_path, monkeypat
                 f"https://films.example:{port}/a.mp4", session, "source", nothing
             )
     assert 1 == sum(request is not None for request in asked)
+
+
+PIECES = st.sampled_from(
+    "http https :// : / ? # @ \\ . .. %2f %00 [ ] [::1] 127.0.0.1 0x7f.1 2130706433 films.example a b-c _ 80 65536 ; = "
+    "& FILMS.example. a.mp4 é \t \n".split(" ")
+)
+
+
+@hypothesis.given(st.lists(PIECES, max_size=9).map(lambda pieces: "http://" + "".join(pieces)))
+@hypothesis.settings(max_examples=3000, deadline=None)
+def test_accepted_url_is_read_alike_by_everybody(url: str) -> None:
+    """Whatever is not refused has the same host and port for the standard library and for httpx; nothing else fails."""
+    try:
+        target = rules.parsed(url)
+    except errors.Refused as refusal:
+        hypothesis.event(refusal.reason)
+        return
+    split, other = urllib.parse.urlsplit(url), httpx.URL(url)
+    assert {target.host} == {split.hostname.removesuffix("."), other.host.removesuffix(".")} or target.literal
+    assert {target.port} == {split.port or 80, other.port or 80}
+    assert target == rules.parsed(target.url), "its plainest form is the same"
+    assert folders.PART.fullmatch(target.file_name), target.file_name
+
+
+async def test_fetch_that_is_cancelled_leaves_nothing(session: sessions.Session) -> None:
+    """Neither a file nor a connection."""
+    begun = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 2_000_000)
+        await reader.read()  # until the client is gone
+        begun.clear()
+        writer.close()
+
+    async with await asyncio.start_server(handle, FRONT) as server:
+        url = f"http://{FRONT}:{server.sockets[0].getsockname()[1]}/a.mp4"
+        limits = fetching.Limits(4 << 20, deadline_s=60, idle_s=60)
+        running = asyncio.create_task(
+            fetcher(limits=limits).fetch(url, session, "source", lambda done, _: done and begun.set())
+        )
+        await asyncio.wait_for(begun.wait(), 20)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert [] == left_over(session)
