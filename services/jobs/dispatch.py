@@ -95,12 +95,25 @@ class Shares:
         self._tags[tenant] = begin + cost / self._weights.get(tenant, 1.0)
 
 
-Queues = Callable[[jobs.Kind], Mapping[str, Iterator[Ready]]]
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """What of a kind is ready of one tenant.
+
+    Args:
+        rank_us: Place of its first step; it only decides between tenants who had equally much.
+        steps: The steps in order of service, read as far as they are given.
+    """
+
+    rank_us: int
+    steps: Iterator[Ready]
+
+
+Lines = Callable[[jobs.Kind], dict[str, Line]]
 
 
 def assign(
     slots: Sequence[Slot],
-    queues: Queues,
+    lines: Lines,
     rules: Rules,
     shares: Shares,
     running: Mapping[tuple[str, jobs.Kind], int],
@@ -109,7 +122,7 @@ def assign(
 
     Args:
         slots: Free slots, the ones to fill first at the front.
-        queues: Gives, for a kind, what is ready of it: by tenant, in order of service.
+        lines: Gives, for a kind, what is ready of it by tenant.
         rules: Limits.
         shares: What each tenant has had; charged for what is given here.
         running: Steps that run now, by tenant and kind.
@@ -121,22 +134,23 @@ def assign(
         of_kind[kind] += count
     given: list[tuple[Slot, Ready]] = []
     for kind in dict.fromkeys(slot.kind for slot in slots):
-        waiting = _heads(queues(kind))
+        waiting = lines(kind)
         free = [slot for slot in slots if slot.kind is kind]
         for slot in free[: max(0, rules.kinds.get(kind, UNBOUNDED) - of_kind[kind])]:
-            able = [tenant for tenant in waiting if of_tenant[tenant] < rules.limit(tenant)]
-            if not able:
+            ready = _next(waiting, rules, shares, of_tenant)
+            if ready is None:
                 break
-            tenant = min(able, key=lambda name: (shares.tag(name), waiting[name][0]))
-            ready, rest = waiting.pop(tenant)
-            waiting.update(_heads({tenant: rest}))
-            shares.charge(tenant, progress.WEIGHTS[kind])
-            of_tenant[tenant] += 1
+            shares.charge(ready.tenant, progress.WEIGHTS[kind])
+            of_tenant[ready.tenant] += 1
             given.append((slot, ready))
     return given
 
 
-def _heads(queues: Mapping[str, Iterator[Ready]]) -> dict[str, tuple[Ready, Iterator[Ready]]]:
-    """The first step of each queue with what comes after it; queues that have ended are left out."""
-    heads = {tenant: (next(queue, None), queue) for tenant, queue in queues.items()}
-    return {tenant: (first, rest) for tenant, (first, rest) in heads.items() if first is not None}
+def _next(waiting: dict[str, Line], rules: Rules, shares: Shares, running: Mapping[str, int]) -> Ready | None:
+    """The first step of the tenant whose turn it is; lines that have ended are taken out."""
+    while able := [tenant for tenant in waiting if running[tenant] < rules.limit(tenant)]:
+        tenant = min(able, key=lambda name: (shares.tag(name), waiting[name].rank_us, name))
+        if (ready := next(waiting[tenant].steps, None)) is not None:
+            return ready
+        del waiting[tenant]
+    return None

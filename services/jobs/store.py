@@ -443,8 +443,8 @@ class Store:
         return _job(db, known["job_id"])
 
     def _require_room(self, db: Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
-        loads = {load.tenant: load for load in _loads(db)}
-        self._bounds.require_room(loads, tenant, spec_bytes, job_limit)
+        usage = room.Usage(**dict(db.all("usage", tenant=tenant)[0]))
+        self._bounds.require_room(usage, tenant, spec_bytes, job_limit)
 
     def _insert(self, db: Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
@@ -508,17 +508,17 @@ class Store:
         taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
         limit = len(slots) + len(busy)
 
-        def queue_of(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
-            rows = db.all("ready_steps", kind=kind.value, tenant=tenant, limit=limit)
-            found = (dispatch.Ready(**dict(row)) for row in rows)
-            return (ready for ready in found if (ready.job_number, ready.name) not in taken)
+        def steps(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
+            for row in db.all("ready_steps", kind=kind.value, tenant=tenant, limit=limit):
+                if (row["job_number"], row["name"]) not in taken:
+                    yield dispatch.Ready(**dict(row))
 
-        def queues(kind: jobs.Kind) -> dict[str, Iterator[dispatch.Ready]]:
-            tenants = [row["tenant"] for row in db.all("ready_tenants", kind=kind.value)]
-            return {tenant: queue_of(kind, tenant) for tenant in tenants}
+        def lines(kind: jobs.Kind) -> dict[str, dispatch.Line]:
+            rows = db.all("ready_tenants", kind=kind.value)
+            return {row["tenant"]: dispatch.Line(row["rank_us"], steps(kind, row["tenant"])) for row in rows}
 
         running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
-        return dispatch.assign(slots, queues, self._rules, self._shares, running)
+        return dispatch.assign(slots, lines, self._rules, self._shares, running)
 
     def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""

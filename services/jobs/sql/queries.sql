@@ -90,7 +90,11 @@ WITH RECURSIVE found (tenant) AS (
     )
     FROM found WHERE found.tenant IS NOT NULL
 )
-SELECT tenant FROM found WHERE tenant IS NOT NULL;
+SELECT tenant, (
+    SELECT min(rank_us) FROM steps
+    WHERE state = 'READY' AND not_before_us = 0 AND kind = :kind AND tenant = found.tenant
+) AS rank_us
+FROM found WHERE tenant IS NOT NULL;
 
 -- name: ready_steps
 SELECT rank_us, job_number, position, name, tenant FROM steps
@@ -151,6 +155,12 @@ SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
 
 -- name: step_counts
 SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
+
+-- name: usage
+SELECT
+    coalesce(sum(jobs), 0) AS jobs, coalesce(sum(spec_bytes), 0) AS spec_bytes,
+    coalesce(sum(jobs) FILTER (WHERE tenant = :tenant), 0) AS own_jobs
+FROM tenant_loads;
 
 -- name: tenant_loads
 SELECT tenant, jobs, spec_bytes FROM tenant_loads ORDER BY tenant;

@@ -41,7 +41,7 @@ class Queue:
     def serve(self, room: int, *kinds: jobs.Kind) -> list[dispatch.Ready]:
         """Fills free slots of kinds."""
         slots = [dispatch.Slot(kind, f"i{place}") for place in range(room) for kind in kinds or (EXPORT,)]
-        given = dispatch.assign(slots, self.queues, self.rules, self.shares, self.running)
+        given = dispatch.assign(slots, self.lines, self.rules, self.shares, self.running)
         assert len({id(slot) for slot, _ in given}) == len(given)
         for slot, ready in given:
             self.waiting[slot.kind][ready.tenant].remove(ready)
@@ -49,9 +49,10 @@ class Queue:
             self.served.append((ready.tenant, ready.job_number))
         return [ready for _, ready in given]
 
-    def queues(self, kind: jobs.Kind) -> dict[str, Iterator[dispatch.Ready]]:
+    def lines(self, kind: jobs.Kind) -> dict[str, dispatch.Line]:
         """What waits of a kind."""
-        return {tenant: iter(line) for tenant, line in self.waiting.get(kind, {}).items()}
+        found = self.waiting.get(kind, {}).items()
+        return {tenant: dispatch.Line(line[0].rank_us, iter(list(line))) for tenant, line in found if line}
 
     def end(self, ready: dispatch.Ready, kind: jobs.Kind = EXPORT) -> None:
         """A step that ran has ended."""
@@ -154,7 +155,7 @@ def test_queue_does_what_the_plain_model_does(actions, kind_limit, tenant_limit,
         elif action == "serve":
             expected = model.serve([EXPORT] * values[0] + [PROBE] * values[0])
             slots = [dispatch.Slot(kind, "i") for kind in (EXPORT, PROBE) for _ in range(values[0])]
-            given = dispatch.assign(slots, queue.queues, rules, queue.shares, queue.running)
+            given = dispatch.assign(slots, queue.lines, rules, queue.shares, queue.running)
             assert expected == [(slot.kind, ready.tenant, ready.job_number) for slot, ready in given]
             for slot, ready in given:
                 queue.waiting[slot.kind][ready.tenant].remove(ready)
@@ -179,17 +180,23 @@ class Model:
     def serve(self, kinds: list[jobs.Kind]) -> list[tuple[jobs.Kind, str, int]]:
         """What free slots get."""
         given = []
+        began = list(self.waiting)
         for kind in kinds:
             if [of for _, of in self.running].count(kind) >= self.rules.kinds.get(kind, 99):
                 continue
             able = [
-                (max(self.now, self.finish.get(tenant, 0.0)), rank, number, tenant)
-                for rank, number, tenant, of in self.waiting
+                (
+                    max(self.now, self.finish.get(tenant, 0.0)),
+                    min(rank for rank, _, name, also in began if (name, also) == (tenant, kind)),
+                    tenant,
+                )
+                for _, _, tenant, of in self.waiting
                 if of is kind and [name for name, _ in self.running].count(tenant) < self.limit(tenant)
             ]
             if not able:
                 continue
-            self.now, rank, number, tenant = min(able)
+            self.now, _, tenant = min(able)
+            rank, number = min(item[:2] for item in self.waiting if item[2:] == (tenant, kind))
             self.finish[tenant] = self.now + progress.WEIGHTS[kind] / self.rules.weights.get(tenant, 1.0)
             self.waiting.remove((rank, number, tenant, kind))
             self.running.append((tenant, kind))
