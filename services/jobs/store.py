@@ -365,6 +365,11 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self._closing.aclose()
 
+    @property
+    def rules(self) -> dispatch.Rules:
+        """How the queue is served."""
+        return self._rules
+
     def _open(self) -> Database:
         try:
             database = connected(self._path)

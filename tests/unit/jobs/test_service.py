@@ -31,10 +31,15 @@ class WaitingExecutor:
     free: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     began: list[str] = dataclasses.field(default_factory=list)
     cut: list[str] = dataclasses.field(default_factory=list)
+    has: dispatch.Resources | None = None
 
     def instances(self, kind: jobs.Kind) -> list[str]:
         """The instance."""
         return ["a"]
+
+    def offer(self, kind: jobs.Kind, instance: str) -> dispatch.Resources | None:
+        """What the instance has to give."""
+        return self.has
 
     async def execute(self, instance: str, task: attempt.Task, report: attempt.Report) -> attempt.Product:
         """Waits."""
