@@ -93,6 +93,7 @@ class Stats:
     oldest_ready_us: int | None
     flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
     loads: tuple[room.Load, ...] = ()
+    waiting_steps: int = 0
     notices_waiting: int = 0
     notices_given_up: int = 0
 
@@ -498,7 +499,7 @@ class Store:
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
         self._free(db, busy)
-        db.all("release_waiting", now_us=now_us)
+        db.all("release_waiting", now_us=now_us, wall_us=self._clock.wall_us())
         grants = [
             self._grant(db, _job_of(db, ready.job_number), ready.name, slot.instance)
             for slot, ready in (self._assigned(db, slots, busy) if _flow(db).starts else ())
@@ -892,14 +893,16 @@ def _event(row: sqlite3.Row) -> jobs.Event:
 def _stats(db: Database) -> Stats:
     steps = {row["state"]: row["count"] for row in db.all("step_counts")}
     oldest = db.one("oldest_ready")
+    waiting = db.all("waiting_count")[0]["count"]
     news = {row["given_up"]: row["count"] for row in db.all("outbox_counts")}
     return Stats(
         jobs={jobs.JobState(row["state"]): row["count"] for row in db.all("job_counts")},
-        ready_steps=steps.get(jobs.StepState.READY.value, 0),
+        ready_steps=steps.get(jobs.StepState.READY.value, 0) - waiting,
         running_steps=steps.get(jobs.StepState.RUNNING.value, 0),
         oldest_ready_us=oldest["ready_us"] if oldest else None,
         flow=_flow(db),
         loads=_loads(db),
+        waiting_steps=waiting,
         notices_waiting=news.get(0, 0),
         notices_given_up=news.get(1, 0),
     )

@@ -78,7 +78,8 @@ SELECT job_id, digest FROM request_ids WHERE tenant = :tenant AND request_id = :
 INSERT INTO request_ids (tenant, request_id, job_id, digest) VALUES (:tenant, :request_id, :job_id, :digest);
 
 -- name: release_waiting
-UPDATE steps SET not_before_us = 0 WHERE state = 'READY' AND not_before_us > 0 AND not_before_us <= :now_us;
+UPDATE steps SET not_before_us = 0, ready_us = :wall_us
+WHERE state = 'READY' AND not_before_us > 0 AND not_before_us <= :now_us;
 
 -- name: ready_tenants
 WITH RECURSIVE found (tenant) AS (
@@ -166,7 +167,10 @@ FROM tenant_loads;
 SELECT tenant, jobs, spec_bytes FROM tenant_loads ORDER BY tenant;
 
 -- name: oldest_ready
-SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY';
+SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY' AND not_before_us = 0;
+
+-- name: waiting_count
+SELECT count(*) AS count FROM steps WHERE state = 'READY' AND not_before_us > 0;
 
 -- name: delete_job
 DELETE FROM jobs WHERE number = :number;

@@ -9,7 +9,7 @@ from services.jobs.remote import service as remote
 
 
 async def test_what_an_instance_offers_is_read_as_it_was_set() -> None:
-    """Settings of an instance become facts of the registry, and those become bounds; what is not said bounds nothing."""
+    """Settings of an instance become facts of the registry, and those become bounds; what is not said has none."""
     async with testing.serving([echo.service()], offer_cpus=4, offer_gpu_memory_bytes=8 << 30) as running:
         found = remote.resources(running.instance.metadata)
     assert dispatch.Resources(4.0, math.inf, float(8 << 30)) == found

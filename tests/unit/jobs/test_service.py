@@ -173,6 +173,8 @@ async def test_job_starts_when_it_is_to(tmp_path) -> None:
         start = after(1.0)
         job = await desk.submit(start_time=start)
         assert (start, start) == (job.spec.start_time, job.steps[0].retry_time)
+        stats = await desk.stub.GetQueueStats(pb.GetQueueStatsRequest())
+        assert (0, 1, False) == (stats.ready_steps, stats.waiting_steps, stats.HasField("oldest_ready_age"))
         past = await desk.submit(start_time=after(-3600))
         assert pb.Job.STATE_SUCCEEDED == (await desk.ended(past.id)).state
         assert job.id not in desk.executor.began or time.monotonic() - begin_s >= 1.0
