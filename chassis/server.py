@@ -105,7 +105,8 @@ class Server:
     def instance(self) -> discovery.Instance:
         """This process as others find it."""
         host = self._settings.advertised_host
-        facts = {"host": socket.gethostname(), "version": importlib.metadata.version(DISTRIBUTION)}
+        version = importlib.metadata.version(DISTRIBUTION)
+        facts = {"host": socket.gethostname(), "version": version, **self._settings.offers}
         if self._plain_health:
             facts[discovery.HEALTH] = discovery.address(host, self.health_port)
         return discovery.Instance(self._settings.name, self._id, host, self.port, facts)

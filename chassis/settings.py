@@ -88,6 +88,18 @@ class Settings(pydantic_settings.BaseSettings):
         description="Port that answers health checks, and nothing else, without TLS where the service has it: for "
         "whoever cannot show a certificate. 0 takes a free one.",
     )
+    offer_cpus: float = pydantic.Field(
+        default=0.0,
+        ge=0,
+        le=10_000,
+        description="Processors for steps, told in the registry; 0 says nothing.",
+    )
+    offer_memory_bytes: int = pydantic.Field(
+        default=0, ge=0, description="Memory for steps, in bytes, told in the registry; 0 says nothing."
+    )
+    offer_gpu_memory_bytes: int = pydantic.Field(
+        default=0, ge=0, description="Memory of a card for steps, in bytes, told in the registry; 0 says nothing."
+    )
     drain_s: float = pydantic.Field(
         default=10.0, ge=0, le=600, description="Seconds that running calls get to end after SIGTERM."
     )
@@ -184,6 +196,16 @@ class Settings(pydantic_settings.BaseSettings):
         if self.advertise_host:
             return self.advertise_host
         return socket.gethostname() if self.host in WILDCARD_HOSTS else self.host
+
+    @property
+    def offers(self) -> dict[str, str]:
+        """What this process has to give, as facts for the registry."""
+        said = {
+            "cpus": self.offer_cpus,
+            "memory_bytes": self.offer_memory_bytes,
+            "gpu_memory_bytes": self.offer_gpu_memory_bytes,
+        }
+        return {name: str(value) for name, value in said.items() if value}
 
     @classmethod
     def settings_customise_sources(

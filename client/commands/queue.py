@@ -48,4 +48,5 @@ def _described(stats: pb.QueueStats) -> str:
     flow = pb.QueueStats.Flow.Name(stats.flow).removeprefix("FLOW_").lower()
     since = f" since {wording.moment(stats.pause_time)}" if stats.HasField("pause_time") else ""
     why = f" ({stats.pause_reason})" if stats.pause_reason else ""
-    return f"queue {flow}{since}{why}: {stats.running_steps} steps run, {stats.ready_steps} wait"
+    later = f", {stats.waiting_steps} later" if stats.waiting_steps else ""
+    return f"queue {flow}{since}{why}: {stats.running_steps} steps run, {stats.ready_steps} wait{later}"

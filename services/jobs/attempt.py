@@ -16,8 +16,8 @@ from chassis import errors, telemetry
 from media import errors as media_errors
 from media import sessions
 from services.jobs import board as boards
+from services.jobs import dispatch, lifecycle, metrics, publication, retry
 from services.jobs import job as jobs
-from services.jobs import lifecycle, metrics, publication, retry
 from services.jobs import store as stores
 
 STORE_PAUSE_S = 0.5  # between two tries to write to a disk that refuses: short enough to go on soon after it is freed
@@ -50,6 +50,9 @@ class Executor(Protocol):
 
     def instances(self, kind: jobs.Kind) -> Sequence[str]:
         """Ids of the instances that can take a step of a kind now."""
+
+    def offer(self, kind: jobs.Kind, instance: str) -> dispatch.Resources | None:
+        """What the instance that takes steps of a kind has to give; None where it does not say."""
 
     async def execute(self, instance: str, task: Task, report: Report) -> Product:
         """Runs a step on an instance; cancelling it stops the work there.

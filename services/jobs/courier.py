@@ -83,7 +83,7 @@ class Courier:
             async with asyncio.timeout(TIMEOUT_S):  # of the whole exchange; the client's is of each part of it
                 async with client.stream("POST", notice.url, content=notice.body.encode(), headers=headers) as answer:
                     code = answer.status_code  # the body is not read
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, TimeoutError) as error:
             return Fault(f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX])
         return None if 200 <= code < 300 else Fault(f"the receiver answered {code}", final=code == GONE)
 

@@ -21,11 +21,40 @@ UNBOUNDED = 1 << 31  # more than any suite runs at once
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Resources:
+    """What a step needs, or what an instance has to give."""
+
+    cpus: float = 0.0
+    memory_bytes: float = 0.0
+    gpu_memory_bytes: float = 0.0
+
+    def hold(self, need: "Resources") -> bool:
+        """Whether there is as much of everything."""
+        return all(have >= want for have, want in zip(self._values(), need._values(), strict=True))
+
+    def less(self, need: "Resources") -> "Resources":
+        """What is left."""
+        return Resources(*(have - want for have, want in zip(self._values(), need._values(), strict=True)))
+
+    def _values(self) -> tuple[float, float, float]:
+        return self.cpus, self.memory_bytes, self.gpu_memory_bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Slot:
-    """Room for one step of a kind on an instance."""
+    """Room for one step of a kind on an instance.
+
+    Args:
+        kind: The kind.
+        instance: The instance.
+        total: What the instance has in all; None where it does not say, and then everything fits.
+        free: What nothing uses of it.
+    """
 
     kind: jobs.Kind
     instance: str
+    total: Resources | None = None
+    free: Resources | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -49,6 +78,7 @@ class Rules:
         kinds: Steps of a kind that run at once, over all instances; unbounded where none is named.
         tenant: Steps of one tenant that run at once; 0 for unbounded.
         tenants: The same for tenants by name.
+        needs: What steps of a kind need of an instance; nothing where none is named.
     """
 
     ageing_s: float = 600.0
@@ -56,6 +86,11 @@ class Rules:
     kinds: Mapping[jobs.Kind, int] = dataclasses.field(default_factory=dict)
     tenant: int = 0
     tenants: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    needs: Mapping[jobs.Kind, Resources] = dataclasses.field(default_factory=dict)
+
+    def need(self, kind: jobs.Kind) -> Resources:
+        """What a step of a kind needs."""
+        return self.needs.get(kind, Resources())
 
     def rank_us(self, arrival_us: int, priority: int) -> int:
         """The place of a job among those of its tenant: the virtual time of its arrival."""
@@ -95,21 +130,37 @@ class Shares:
         self._tags[tenant] = begin + cost / self._weights.get(tenant, 1.0)
 
 
-Queues = Callable[[jobs.Kind], Mapping[str, Iterator[Ready]]]
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """What of a kind is ready of one tenant.
+
+    Args:
+        rank_us: Place of its first step; it only decides between tenants who had equally much.
+        steps: The steps in order of service, read as far as they are given.
+    """
+
+    rank_us: int
+    steps: Iterator[Ready]
+
+
+Lines = Callable[[jobs.Kind], dict[str, Line]]
 
 
 def assign(
     slots: Sequence[Slot],
-    queues: Queues,
+    lines: Lines,
     rules: Rules,
     shares: Shares,
     running: Mapping[tuple[str, jobs.Kind], int],
 ) -> list[tuple[Slot, Ready]]:
     """Gives ready steps to free slots.
 
+    The kind that has waited longest chooses first. Where it fits nowhere now, one instance that could hold it when less
+    runs there is closed to the others, so that small steps cannot keep a large one waiting for ever.
+
     Args:
         slots: Free slots, the ones to fill first at the front.
-        queues: Gives, for a kind, what is ready of it: by tenant, in order of service.
+        lines: Gives, for a kind, what is ready of it by tenant.
         rules: Limits.
         shares: What each tenant has had; charged for what is given here.
         running: Steps that run now, by tenant and kind.
@@ -120,23 +171,43 @@ def assign(
         of_tenant[tenant] += count
         of_kind[kind] += count
     given: list[tuple[Slot, Ready]] = []
-    for kind in dict.fromkeys(slot.kind for slot in slots):
-        waiting = _heads(queues(kind))
-        free = [slot for slot in slots if slot.kind is kind]
-        for slot in free[: max(0, rules.kinds.get(kind, UNBOUNDED) - of_kind[kind])]:
-            able = [tenant for tenant in waiting if of_tenant[tenant] < rules.limit(tenant)]
-            if not able:
+    left = {slot.instance: slot.free for slot in slots if slot.free is not None}
+    closed: set[str] = set()
+    all_lines = {kind: lines(kind) for kind in dict.fromkeys(slot.kind for slot in slots)}
+    for kind in sorted(all_lines, key=lambda kind: min((line.rank_us for line in all_lines[kind].values()), default=0)):
+        waiting, need = all_lines[kind], rules.need(kind)
+        own = [slot for slot in slots if slot.kind is kind]
+        fit = 0
+        for slot in own:
+            if of_kind[kind] >= rules.kinds.get(kind, UNBOUNDED):
                 break
-            tenant = min(able, key=lambda name: (shares.tag(name), waiting[name][0]))
-            ready, rest = waiting.pop(tenant)
-            waiting.update(_heads({tenant: rest}))
-            shares.charge(tenant, progress.WEIGHTS[kind])
-            of_tenant[tenant] += 1
+            if slot.instance in closed or not left.get(slot.instance, need).hold(need):
+                continue
+            fit += 1
+            ready = _next(waiting, rules, shares, of_tenant)
+            if ready is None:
+                break
+            shares.charge(ready.tenant, progress.WEIGHTS[kind])
+            of_tenant[ready.tenant] += 1
+            of_kind[kind] += 1
+            if slot.instance in left:
+                left[slot.instance] = left[slot.instance].less(need)
             given.append((slot, ready))
+        if not fit and _able(waiting, rules, of_tenant) and of_kind[kind] < rules.kinds.get(kind, UNBOUNDED):
+            closed.update([slot.instance for slot in own if slot.total is not None and slot.total.hold(need)][:1])
     return given
 
 
-def _heads(queues: Mapping[str, Iterator[Ready]]) -> dict[str, tuple[Ready, Iterator[Ready]]]:
-    """The first step of each queue with what comes after it; queues that have ended are left out."""
-    heads = {tenant: (next(queue, None), queue) for tenant, queue in queues.items()}
-    return {tenant: (first, rest) for tenant, (first, rest) in heads.items() if first is not None}
+def _able(waiting: Mapping[str, Line], rules: Rules, running: Mapping[str, int]) -> list[str]:
+    """The tenants that wait and may run more."""
+    return [tenant for tenant in waiting if running[tenant] < rules.limit(tenant)]
+
+
+def _next(waiting: dict[str, Line], rules: Rules, shares: Shares, running: Mapping[str, int]) -> Ready | None:
+    """The first step of the tenant whose turn it is; lines that have ended are taken out."""
+    while able := _able(waiting, rules, running):
+        tenant = min(able, key=lambda name: (shares.tag(name), waiting[name].rank_us, name))
+        if (ready := next(waiting[tenant].steps, None)) is not None:
+            return ready
+        del waiting[tenant]
+    return None

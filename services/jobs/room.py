@@ -18,6 +18,15 @@ class Load:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Usage:
+    """Unfinished jobs of all tenants, the bytes of what they ask for, and the jobs of the tenant whose job comes."""
+
+    jobs: int
+    spec_bytes: int
+    own_jobs: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Bounds:
     """What the unfinished jobs may take up; jobs of all tenants are bounded by the call.
 
@@ -35,11 +44,11 @@ class Bounds:
         """Unfinished jobs of a tenant that are taken at most; 0 for no bound of its own."""
         return self.tenants.get(tenant, self.tenant)
 
-    def require_room(self, loads: Mapping[str, Load], tenant: str, spec_bytes: int, job_limit: int) -> None:
+    def require_room(self, usage: Usage, tenant: str, spec_bytes: int, job_limit: int) -> None:
         """Makes sure that there is room for one more job.
 
         Args:
-            loads: What is unfinished, by tenant.
+            usage: What is there.
             tenant: Whose job comes.
             spec_bytes: How large its specification is.
             job_limit: Unfinished jobs that may be there at most.
@@ -47,13 +56,13 @@ class Bounds:
         Raises:
             errors.ResourceExhausted: There is none; the reason says which bound it was.
         """
-        if sum(load.jobs for load in loads.values()) >= job_limit:
+        if usage.jobs >= job_limit:
             raise _refused(f"{job_limit} unfinished jobs are waiting or running", "QUEUE_FULL", "job_limit", job_limit)
-        if sum(load.spec_bytes for load in loads.values()) + spec_bytes > self.spec_bytes:
+        if usage.spec_bytes + spec_bytes > self.spec_bytes:
             what = f"the specifications of unfinished jobs take up their {self.spec_bytes} bytes"
             raise _refused(what, "QUEUE_BYTES_FULL", "spec_bytes_limit", self.spec_bytes)
         limit = self.limit(tenant)
-        if limit and tenant in loads and loads[tenant].jobs >= limit:
+        if limit and usage.own_jobs >= limit:
             what = f"{limit} unfinished jobs of tenant {tenant} are waiting or running"
             raise _refused(what, "TENANT_QUEUE_FULL", "tenant_job_limit", limit)
 

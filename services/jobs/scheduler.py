@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 
 from chassis import errors
 from media import sessions
-from services.jobs import attempt, publication, retry
+from services.jobs import attempt, dispatch, publication, retry
 from services.jobs import job as jobs
 from services.jobs import store as stores
 
@@ -117,9 +117,17 @@ class Scheduler:
         slots: list[tuple[int, stores.Slot]] = []
         for kind, limit in self._limits.items():
             for instance in self._trusted(kind):
-                free = limit - taken[kind, instance]
-                slots.extend((busy[instance] + place, stores.Slot(kind, instance)) for place in range(free))
+                slot = self._slot(kind, instance)
+                slots.extend((busy[instance] + place, slot) for place in range(limit - taken[kind, instance]))
         return [slot for _, slot in sorted(slots, key=lambda item: item[0])]
+
+    def _slot(self, kind: jobs.Kind, instance: str) -> dispatch.Slot:
+        """Room for a step, with what the instance has and what is left of it where it says so."""
+        total = free = self._executor.offer(kind, instance)
+        for grant in (running.grant for running in self._running.values()):
+            if free is not None and grant.instance == instance:
+                free = free.less(self._store.rules.need(grant.job.step(grant.lease.step).kind))
+        return dispatch.Slot(kind, instance, total, free)
 
     def _trusted(self, kind: jobs.Kind) -> list[str]:
         now_s = time.monotonic()

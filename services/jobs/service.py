@@ -197,6 +197,7 @@ class JobService(rpc.JobServiceServicer):
             pause_time=_timestamp(stats.flow.since_us),
             spec_bytes=sum(load.spec_bytes for load in stats.loads),
             spec_bytes_limit=self._parts.limits.bounds.spec_bytes,
+            waiting_steps=stats.waiting_steps,
             notices_waiting=stats.notices_waiting,
             notices_given_up=stats.notices_given_up,
             tenants=[self._load(load) for load in sorted(stats.loads, key=lambda one: -one.jobs)[:TENANTS_MAX]],

@@ -44,6 +44,16 @@ class Retry(pydantic.BaseModel):
         return retry.Policy(faults_max=self.attempts, fault_backoff=backoff, codes=self.codes)
 
 
+class Need(pydantic.BaseModel):
+    """What a step needs of the instance that runs it."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    cpus: float = pydantic.Field(default=0.0, ge=0, le=10_000, description="Processors.")
+    memory_bytes: float = pydantic.Field(default=0.0, ge=0, le=2**50, description="Memory, in bytes.")
+    gpu_memory_bytes: float = pydantic.Field(default=0.0, ge=0, le=2**50, description="Memory of a card, in bytes.")
+
+
 class Settings(settings.Settings):
     """Values of the job manager: `REELSMITH_JOBS_<FIELD>`."""
 
@@ -119,6 +129,11 @@ class Settings(settings.Settings):
     kind_limits: dict[KindName, Count] = pydantic.Field(
         default={}, description='Steps of a kind that run at once over all instances, as JSON: {"export": 8}.'
     )
+    needs: dict[KindName, Need] = pydantic.Field(
+        default={},
+        description="What steps of a kind need of an instance that says what it has, as JSON: "
+        '{"analyze": {"gpu_memory_bytes": 4e9}}.',
+    )
     tenant_limit: int = pydantic.Field(
         default=0, ge=0, le=100_000, description="Steps of one tenant that run at once; 0 for no limit."
     )
@@ -142,6 +157,9 @@ class Settings(settings.Settings):
             kinds={jobs.Kind(name.upper()): count for name, count in self.kind_limits.items()},
             tenant=self.tenant_limit,
             tenants=self.tenant_limits,
+            needs={
+                jobs.Kind(name.upper()): dispatch.Resources(**need.model_dump()) for name, need in self.needs.items()
+            },
         )
 
     webhook_origins: frozenset[str] = pydantic.Field(

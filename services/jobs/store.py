@@ -94,6 +94,7 @@ class Stats:
     oldest_ready_us: int | None
     flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
     loads: tuple[room.Load, ...] = ()
+    waiting_steps: int = 0
     notices_waiting: int = 0
     notices_given_up: int = 0
 
@@ -374,6 +375,11 @@ class Store:
     async def __aexit__(self, *_: object) -> None:
         await self._closing.aclose()
 
+    @property
+    def rules(self) -> dispatch.Rules:
+        """How the queue is served."""
+        return self._rules
+
     def _open(self) -> Database:
         try:
             database = connected(self._path)
@@ -452,8 +458,8 @@ class Store:
         return _job(db, known["job_id"])
 
     def _require_room(self, db: Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
-        loads = {load.tenant: load for load in _loads(db)}
-        self._bounds.require_room(loads, tenant, spec_bytes, job_limit)
+        usage = room.Usage(**dict(db.all("usage", tenant=tenant)[0]))
+        self._bounds.require_room(usage, tenant, spec_bytes, job_limit)
 
     def _insert(self, db: Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
@@ -502,7 +508,7 @@ class Store:
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
         self._free(db, busy)
-        db.all("release_waiting", now_us=now_us)
+        db.all("release_waiting", now_us=now_us, wall_us=self._clock.wall_us())
         grants = [
             self._grant(db, _job_of(db, ready.job_number), ready.name, slot.instance)
             for slot, ready in (self._assigned(db, slots, busy) if _flow(db).starts else ())
@@ -517,17 +523,17 @@ class Store:
         taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
         limit = len(slots) + len(busy)
 
-        def queue_of(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
-            rows = db.all("ready_steps", kind=kind.value, tenant=tenant, limit=limit)
-            found = (dispatch.Ready(**dict(row)) for row in rows)
-            return (ready for ready in found if (ready.job_number, ready.name) not in taken)
+        def steps(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
+            for row in db.all("ready_steps", kind=kind.value, tenant=tenant, limit=limit):
+                if (row["job_number"], row["name"]) not in taken:
+                    yield dispatch.Ready(**dict(row))
 
-        def queues(kind: jobs.Kind) -> dict[str, Iterator[dispatch.Ready]]:
-            tenants = [row["tenant"] for row in db.all("ready_tenants", kind=kind.value)]
-            return {tenant: queue_of(kind, tenant) for tenant in tenants}
+        def lines(kind: jobs.Kind) -> dict[str, dispatch.Line]:
+            rows = db.all("ready_tenants", kind=kind.value)
+            return {row["tenant"]: dispatch.Line(row["rank_us"], steps(kind, row["tenant"])) for row in rows}
 
         running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
-        return dispatch.assign(slots, queues, self._rules, self._shares, running)
+        return dispatch.assign(slots, lines, self._rules, self._shares, running)
 
     def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
@@ -905,14 +911,16 @@ def _event(row: sqlite3.Row) -> jobs.Event:
 def _stats(db: Database) -> Stats:
     steps = {row["state"]: row["count"] for row in db.all("step_counts")}
     oldest = db.one("oldest_ready")
+    waiting = db.all("waiting_count")[0]["count"]
     news = {row["given_up"]: row["count"] for row in db.all("outbox_counts")}
     return Stats(
         jobs={jobs.JobState(row["state"]): row["count"] for row in db.all("job_counts")},
-        ready_steps=steps.get(jobs.StepState.READY.value, 0),
+        ready_steps=steps.get(jobs.StepState.READY.value, 0) - waiting,
         running_steps=steps.get(jobs.StepState.RUNNING.value, 0),
         oldest_ready_us=oldest["ready_us"] if oldest else None,
         flow=_flow(db),
         loads=_loads(db),
+        waiting_steps=waiting,
         notices_waiting=news.get(0, 0),
         notices_given_up=news.get(1, 0),
     )

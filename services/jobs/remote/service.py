@@ -8,7 +8,8 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Sequence
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from google.protobuf import duration_pb2, json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -19,10 +20,11 @@ from reelsmith.media.v1 import media_pb2
 
 import failpoints
 from chassis import channels, client, errors, priority
-from services.jobs import attempt, dressing, publication
+from services.jobs import attempt, dispatch, dressing, publication
 from services.jobs import job as jobs
 
 ANALYZER, EXPORTER = "analyzer", "exporter"
+OFFERS = ("cpus", "memory_bytes", "gpu_memory_bytes")  # facts that instances list themselves with
 NAMES = {
     ANALYZER: analyzer_pb2.DESCRIPTOR.services_by_name["AnalyzerService"].full_name,
     EXPORTER: exporter_pb2.DESCRIPTOR.services_by_name["ExporterService"].full_name,
@@ -63,6 +65,13 @@ class RemoteExecutor:
     def instances(self, kind: jobs.Kind) -> Sequence[str]:
         """Ids of the instances that can take a step of a kind now."""
         return self._healthy[jobs.SERVICES[kind]]
+
+    def offer(self, kind: jobs.Kind, instance: str) -> dispatch.Resources | None:
+        """What the instance that takes steps of a kind has to give; None where it does not say."""
+        for known in self._clients.instances(jobs.SERVICES[kind]):
+            if known.id == instance:
+                return resources(known.metadata)
+        return None
 
     async def run(self) -> None:
         """Looks after the health of all instances until it is cancelled."""
@@ -198,6 +207,19 @@ class RemoteExecutor:
             response = await stub.ExportTimeline(request, timeout=self._timeout_s)
             made.append((response.artifact, jobs.Role.TIMELINE))
         return attempt.Product(_files(*made))
+
+
+def resources(facts: Mapping[str, str]) -> dispatch.Resources | None:
+    """What an instance says that it has to give; what it says nothing about is without a bound."""
+    said = {name: _number(facts[name]) for name in OFFERS if name in facts}
+    return dispatch.Resources(**{**dict.fromkeys(OFFERS, math.inf), **said}) if said else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf  # a fact that we do not understand limits nothing
 
 
 async def _serves(channel: channels.Channel, name: str) -> bool:

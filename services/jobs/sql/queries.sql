@@ -78,7 +78,8 @@ SELECT job_id, digest FROM request_ids WHERE tenant = :tenant AND request_id = :
 INSERT INTO request_ids (tenant, request_id, job_id, digest) VALUES (:tenant, :request_id, :job_id, :digest);
 
 -- name: release_waiting
-UPDATE steps SET not_before_us = 0 WHERE state = 'READY' AND not_before_us > 0 AND not_before_us <= :now_us;
+UPDATE steps SET not_before_us = 0, ready_us = :wall_us
+WHERE state = 'READY' AND not_before_us > 0 AND not_before_us <= :now_us;
 
 -- name: ready_tenants
 WITH RECURSIVE found (tenant) AS (
@@ -90,7 +91,11 @@ WITH RECURSIVE found (tenant) AS (
     )
     FROM found WHERE found.tenant IS NOT NULL
 )
-SELECT tenant FROM found WHERE tenant IS NOT NULL;
+SELECT tenant, (
+    SELECT min(rank_us) FROM steps
+    WHERE state = 'READY' AND not_before_us = 0 AND kind = :kind AND tenant = found.tenant
+) AS rank_us
+FROM found WHERE tenant IS NOT NULL;
 
 -- name: ready_steps
 SELECT rank_us, job_number, position, name, tenant FROM steps
@@ -155,11 +160,20 @@ SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
 -- name: step_counts
 SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
 
+-- name: usage
+SELECT
+    coalesce(sum(jobs), 0) AS jobs, coalesce(sum(spec_bytes), 0) AS spec_bytes,
+    coalesce(sum(jobs) FILTER (WHERE tenant = :tenant), 0) AS own_jobs
+FROM tenant_loads;
+
 -- name: tenant_loads
 SELECT tenant, jobs, spec_bytes FROM tenant_loads ORDER BY tenant;
 
 -- name: oldest_ready
-SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY';
+SELECT min(ready_us) AS ready_us FROM steps WHERE state = 'READY' AND not_before_us = 0;
+
+-- name: waiting_count
+SELECT count(*) AS count FROM steps WHERE state = 'READY' AND not_before_us > 0;
 
 -- name: delete_job
 DELETE FROM jobs WHERE number = :number;

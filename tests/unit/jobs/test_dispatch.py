@@ -41,7 +41,7 @@ class Queue:
     def serve(self, room: int, *kinds: jobs.Kind) -> list[dispatch.Ready]:
         """Fills free slots of kinds."""
         slots = [dispatch.Slot(kind, f"i{place}") for place in range(room) for kind in kinds or (EXPORT,)]
-        given = dispatch.assign(slots, self.queues, self.rules, self.shares, self.running)
+        given = dispatch.assign(slots, self.lines, self.rules, self.shares, self.running)
         assert len({id(slot) for slot, _ in given}) == len(given)
         for slot, ready in given:
             self.waiting[slot.kind][ready.tenant].remove(ready)
@@ -49,9 +49,10 @@ class Queue:
             self.served.append((ready.tenant, ready.job_number))
         return [ready for _, ready in given]
 
-    def queues(self, kind: jobs.Kind) -> dict[str, Iterator[dispatch.Ready]]:
+    def lines(self, kind: jobs.Kind) -> dict[str, dispatch.Line]:
         """What waits of a kind."""
-        return {tenant: iter(line) for tenant, line in self.waiting.get(kind, {}).items()}
+        found = self.waiting.get(kind, {}).items()
+        return {tenant: dispatch.Line(line[0].rank_us, iter(list(line))) for tenant, line in found if line}
 
     def end(self, ready: dispatch.Ready, kind: jobs.Kind = EXPORT) -> None:
         """A step that ran has ended."""
@@ -154,7 +155,7 @@ def test_queue_does_what_the_plain_model_does(actions, kind_limit, tenant_limit,
         elif action == "serve":
             expected = model.serve([EXPORT] * values[0] + [PROBE] * values[0])
             slots = [dispatch.Slot(kind, "i") for kind in (EXPORT, PROBE) for _ in range(values[0])]
-            given = dispatch.assign(slots, queue.queues, rules, queue.shares, queue.running)
+            given = dispatch.assign(slots, queue.lines, rules, queue.shares, queue.running)
             assert expected == [(slot.kind, ready.tenant, ready.job_number) for slot, ready in given]
             for slot, ready in given:
                 queue.waiting[slot.kind][ready.tenant].remove(ready)
@@ -179,17 +180,24 @@ class Model:
     def serve(self, kinds: list[jobs.Kind]) -> list[tuple[jobs.Kind, str, int]]:
         """What free slots get."""
         given = []
-        for kind in kinds:
+        began = list(self.waiting)
+        oldest = {kind: min((rank for rank, _, _, of in began if of is kind), default=0.0) for kind in kinds}
+        for kind in sorted(kinds, key=lambda one: oldest[one]):
             if [of for _, of in self.running].count(kind) >= self.rules.kinds.get(kind, 99):
                 continue
             able = [
-                (max(self.now, self.finish.get(tenant, 0.0)), rank, number, tenant)
-                for rank, number, tenant, of in self.waiting
+                (
+                    max(self.now, self.finish.get(tenant, 0.0)),
+                    min(rank for rank, _, name, also in began if (name, also) == (tenant, kind)),
+                    tenant,
+                )
+                for _, _, tenant, of in self.waiting
                 if of is kind and [name for name, _ in self.running].count(tenant) < self.limit(tenant)
             ]
             if not able:
                 continue
-            self.now, rank, number, tenant = min(able)
+            self.now, _, tenant = min(able)
+            rank, number = min(item[:2] for item in self.waiting if item[2:] == (tenant, kind))
             self.finish[tenant] = self.now + progress.WEIGHTS[kind] / self.rules.weights.get(tenant, 1.0)
             self.waiting.remove((rank, number, tenant, kind))
             self.running.append((tenant, kind))
@@ -215,3 +223,57 @@ def test_priority_without_ageing_does_not_count(ageing_s: float) -> None:
     """A point is worth what the setting says, and nothing at 0."""
     rules = dispatch.Rules(ageing_s=ageing_s)
     assert (5 * ageing_s * 1e6) == rules.rank_us(0, 0) - rules.rank_us(0, 5)
+
+
+BIG, SMALL = dispatch.Resources(cpus=4, memory_bytes=100), dispatch.Resources(cpus=1)
+
+
+def slots_of(free: dispatch.Resources, total: dispatch.Resources = BIG, *kinds: jobs.Kind) -> list[dispatch.Slot]:
+    """Four slots of each kind on an instance that says what it has."""
+    return [dispatch.Slot(kind, "i", total, free) for kind in kinds or (EXPORT, PROBE) for _ in range(4)]
+
+
+@QUICK
+@given(
+    free=st.builds(dispatch.Resources, st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+    needs=st.dictionaries(
+        st.sampled_from([EXPORT, PROBE]),
+        st.builds(dispatch.Resources, st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)),
+    ),
+)
+def test_no_instance_gives_more_than_it_has(free: dispatch.Resources, needs: dict) -> None:
+    """What is given together fits into what was free, and another step of the kind that came first would not."""
+    queue = Queue(dispatch.Rules(needs=needs))
+    for _ in range(4):
+        queue.arrive("a", EXPORT)
+        queue.arrive("a", PROBE)
+    given = dispatch.assign(slots_of(free), queue.lines, queue.rules, queue.shares, queue.running)
+    left = free
+    for slot, _ in given:
+        assert left.hold(queue.rules.need(slot.kind))
+        left = left.less(queue.rules.need(slot.kind))
+    first = [slot for slot, _ in given if slot.kind is EXPORT]
+    other = [slot for slot, _ in given if slot.kind is PROBE]
+    if len(first) < 4 and not other:
+        assert not left.hold(queue.rules.need(EXPORT))
+
+
+def test_large_step_is_not_kept_waiting_by_small_ones() -> None:
+    """An instance that could hold what has waited longest is closed to what came later until there is room."""
+    queue = Queue(dispatch.Rules(needs={EXPORT: BIG, PROBE: SMALL}))
+    queue.arrive("a", EXPORT, time_s=1)
+    queue.arrive("a", PROBE, time_s=2)
+    half = dispatch.Resources(cpus=2, memory_bytes=100)
+    nothing = dispatch.assign(slots_of(half), queue.lines, queue.rules, queue.shares, queue.running)
+    assert [] == nothing
+    (given,) = dispatch.assign(slots_of(BIG), queue.lines, queue.rules, queue.shares, queue.running)
+    assert EXPORT is given[0].kind
+    small = dispatch.assign(slots_of(half, half), queue.lines, queue.rules, queue.shares, queue.running)
+    assert [PROBE] == [slot.kind for slot, _ in small]  # which could never hold the large one
+
+
+def test_instance_that_says_nothing_takes_everything() -> None:
+    """Where nothing is known of an instance, only the limits by kind hold."""
+    queue = Queue(dispatch.Rules(needs={EXPORT: BIG}))
+    queue.arrive("a")
+    assert 1 == len(queue.serve(1))

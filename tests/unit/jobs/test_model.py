@@ -273,7 +273,7 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         stats = self.run(self.store.stats())
         states = [step.state for job in self.model.values() for step in job.steps]
         assert (states.count(jobs.StepState.READY), states.count(jobs.StepState.RUNNING)) == (
-            stats.ready_steps,
+            stats.ready_steps + stats.waiting_steps,
             stats.running_steps,
         )
 

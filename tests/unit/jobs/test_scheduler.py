@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import in_memory_span_exporter as memory
 
 from chassis import errors, testing
 from media import sessions
-from services.jobs import attempt, publication, retry, scheduler, store
+from services.jobs import attempt, dispatch, publication, retry, scheduler, store
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -31,9 +31,14 @@ class ObedientExecutor:
     calls: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     busy: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     most: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    has: dispatch.Resources | None = None
 
     def instances(self, kind: jobs.Kind) -> list[str]:
         return self.ids
+
+    def offer(self, kind: jobs.Kind, instance: str) -> dispatch.Resources | None:
+        """What the instance has to give."""
+        return self.has
 
     async def execute(self, instance: str, task: attempt.Task, report: attempt.Report) -> attempt.Product:
         key = (instance, task.step.kind)
@@ -71,10 +76,10 @@ def play(tmp_path, make_spec):
     """Runs a scheduler over an executor, with one job or more that only analyze."""
 
     @contextlib.asynccontextmanager
-    async def run(act: Act, limit: int = 2, **values: object):
+    async def run(act: Act, limit: int = 2, rules: dispatch.Rules | None = None, **values: object):
         board, folder = boards.Board(), sessions.Sessions(tmp_path)
         executor = ObedientExecutor(act, **values)
-        async with store.Store(tmp_path, listener=board.changed) as kept:
+        async with store.Store(tmp_path, listener=board.changed, rules=rules) as kept:
             attempts = attempt.Attempts(kept, folder, executor, board, RULES)
             planner = scheduler.Scheduler(kept, executor, attempts, folder, dict.fromkeys(jobs.Kind, limit))
             running = asyncio.create_task(planner.run())
@@ -118,6 +123,21 @@ async def test_instances_take_no_more_than_their_limit(play, submit) -> None:
         assert {jobs.JobState.SUCCEEDED} == {(await scene.end(job)).state for job in accepted}
         assert {2} == {count for (_, kind), count in scene.executor.most.items() if kind is jobs.Kind.PROBE}
         assert {"a", "b"} == {instance for instance, _ in scene.executor.calls}
+
+
+async def test_step_runs_where_there_is_room_for_it(play, submit) -> None:
+    """What steps on an instance need together never exceeds what it says it has."""
+
+    async def slow(instance: str, task: attempt.Task) -> attempt.Product:
+        await asyncio.sleep(0.1 if task.step.name == "probe" else 0)
+        return attempt.Product()
+
+    needs = dict.fromkeys(jobs.Kind, dispatch.Resources(cpus=2, gpu_memory_bytes=1e9))
+    has = dispatch.Resources(cpus=5, memory_bytes=1, gpu_memory_bytes=9e9)
+    async with play(slow, limit=8, rules=dispatch.Rules(needs=needs), has=has) as scene:
+        accepted = await submit(scene, 6)
+        assert {jobs.JobState.SUCCEEDED} == {(await scene.end(job)).state for job in accepted}
+        assert 2 == scene.executor.most["a", jobs.Kind.PROBE]
 
 
 async def test_instance_that_is_gone_is_passed_over(play, submit) -> None:

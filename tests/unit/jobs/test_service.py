@@ -31,10 +31,15 @@ class WaitingExecutor:
     free: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     began: list[str] = dataclasses.field(default_factory=list)
     cut: list[str] = dataclasses.field(default_factory=list)
+    has: dispatch.Resources | None = None
 
     def instances(self, kind: jobs.Kind) -> list[str]:
         """The instance."""
         return ["a"]
+
+    def offer(self, kind: jobs.Kind, instance: str) -> dispatch.Resources | None:
+        """What the instance has to give."""
+        return self.has
 
     async def execute(self, instance: str, task: attempt.Task, report: attempt.Report) -> attempt.Product:
         """Waits."""
@@ -168,6 +173,8 @@ async def test_job_starts_when_it_is_to(tmp_path) -> None:
         start = after(1.0)
         job = await desk.submit(start_time=start)
         assert (start, start) == (job.spec.start_time, job.steps[0].retry_time)
+        stats = await desk.stub.GetQueueStats(pb.GetQueueStatsRequest())
+        assert (0, 1, False) == (stats.ready_steps, stats.waiting_steps, stats.HasField("oldest_ready_age"))
         past = await desk.submit(start_time=after(-3600))
         assert pb.Job.STATE_SUCCEEDED == (await desk.ended(past.id)).state
         assert job.id not in desk.executor.began or time.monotonic() - begin_s >= 1.0

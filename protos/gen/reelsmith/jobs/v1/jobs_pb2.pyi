@@ -372,7 +372,7 @@ class ResumeQueueRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class QueueStats(_message.Message):
-    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time", "spec_bytes", "spec_bytes_limit", "tenants", "notices_waiting", "notices_given_up")
+    __slots__ = ("jobs", "ready_steps", "running_steps", "job_limit", "oldest_ready_age", "version", "flow", "pause_reason", "pause_time", "spec_bytes", "spec_bytes_limit", "tenants", "notices_waiting", "notices_given_up", "waiting_steps")
     class Flow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         FLOW_UNSPECIFIED: _ClassVar[QueueStats.Flow]
@@ -397,6 +397,7 @@ class QueueStats(_message.Message):
     TENANTS_FIELD_NUMBER: _ClassVar[int]
     NOTICES_WAITING_FIELD_NUMBER: _ClassVar[int]
     NOTICES_GIVEN_UP_FIELD_NUMBER: _ClassVar[int]
+    WAITING_STEPS_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[StateCount]
     ready_steps: int
     running_steps: int
@@ -411,7 +412,8 @@ class QueueStats(_message.Message):
     tenants: _containers.RepeatedCompositeFieldContainer[TenantLoad]
     notices_waiting: int
     notices_given_up: int
-    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spec_bytes: _Optional[int] = ..., spec_bytes_limit: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[TenantLoad, _Mapping]]] = ..., notices_waiting: _Optional[int] = ..., notices_given_up: _Optional[int] = ...) -> None: ...
+    waiting_steps: int
+    def __init__(self, jobs: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ..., ready_steps: _Optional[int] = ..., running_steps: _Optional[int] = ..., job_limit: _Optional[int] = ..., oldest_ready_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., version: _Optional[str] = ..., flow: _Optional[_Union[QueueStats.Flow, str]] = ..., pause_reason: _Optional[str] = ..., pause_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., spec_bytes: _Optional[int] = ..., spec_bytes_limit: _Optional[int] = ..., tenants: _Optional[_Iterable[_Union[TenantLoad, _Mapping]]] = ..., notices_waiting: _Optional[int] = ..., notices_given_up: _Optional[int] = ..., waiting_steps: _Optional[int] = ...) -> None: ...
 
 class TenantLoad(_message.Message):
     __slots__ = ("tenant", "jobs", "spec_bytes", "job_limit")
