@@ -75,19 +75,34 @@ def stamps(file: pathlib.Path) -> list[float]:
     return sorted(value for (value,) in struct.iter_unpack("d", content[: len(content) // 8 * 8]))
 
 
-def executed_per_s(file: pathlib.Path, count: int, timeout_s: float = 120) -> float:
-    """Waits for so many times, and tells how fast they came."""
+def used_s(groups: list[int]) -> float:
+    """Processor seconds that the running processes of some groups have used."""
+    ticks = 0
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) in groups:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def executed(file: pathlib.Path, count: int, groups: list[int], timeout_s: float = 120) -> tuple[float, float]:
+    """Waits for so many times; tells how many came a second, and the processor time of one in milliseconds."""
     end = time.monotonic() + timeout_s
+    first, used_first_s = 0, 0.0
     while len(found := stamps(file)) < count:
+        if found and not first:
+            first, used_first_s = len(found), used_s(groups)
         if time.monotonic() > end:
             raise TimeoutError(f"{len(found)} of {count} came")
-        time.sleep(0.05)
-    return (count - 1) / (found[count - 1] - found[0])
+        time.sleep(0.02)
+    cost_ms = 1000 * (used_s(groups) - used_first_s) / max(1, count - first)
+    return (count - 1) / (found[count - 1] - found[0]), cost_ms
 
 
 @contextlib.contextmanager
-def ours(home: pathlib.Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """A job manager; gives its address, and the environment of an instance that it looks for."""
+def ours(home: pathlib.Path) -> Iterator[tuple[str, dict[str, str], int]]:
+    """A job manager; gives its address, the environment of an instance that it looks for, and its process group."""
     port, instance = testing.free_port(), testing.free_port()
     limits = {f"REELSMITH_JOBS_{kind}_LIMIT": "64" for kind in ("PROBE", "ANALYZE", "PROPOSE")}
     environment = {
@@ -102,8 +117,8 @@ def ours(home: pathlib.Path) -> Iterator[tuple[str, dict[str, str]]]:
         "STAMPS": str(home / "stamps"),
         **limits,
     }
-    with running([sys.executable, "-m", "services.jobs"], environment, cwd=ROOT):
-        yield f"127.0.0.1:{port}", environment
+    with running([sys.executable, "-m", "services.jobs"], environment, cwd=ROOT) as manager:
+        yield f"127.0.0.1:{port}", environment, manager.pid
 
 
 def request(number: int) -> pb.SubmitJobRequest:
@@ -155,42 +170,45 @@ async def fill(address: str, jobs: int) -> float:
         return jobs / (time.monotonic() - begin)
 
 
-def our_run(steps: int) -> tuple[float, float]:
-    """Jobs accepted and steps executed a second."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ours(pathlib.Path(folder)) as (address, environment):
+def our_run(steps: int) -> tuple[float, ...]:
+    """Jobs accepted and steps executed a second, and the processor time of a step in milliseconds."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        ours(pathlib.Path(folder)) as (address, known, manager),
+    ):
         accepted = asyncio.run(fill(address, steps // STEPS_PER_JOB))
-        with running([sys.executable, "-m", "benchmarks.queues.instance"], environment, cwd=ROOT):
+        with running([sys.executable, "-m", "benchmarks.queues.instance"], known, cwd=ROOT) as instance:
             count = steps // STEPS_PER_JOB * STEPS_PER_JOB
-            return accepted, executed_per_s(pathlib.Path(folder) / "stamps", count)
+            return accepted, *executed(pathlib.Path(folder) / "stamps", count, [manager, instance.pid])
 
 
 @contextlib.contextmanager
-def servers(home: pathlib.Path, need: str | None) -> Iterator[dict[str, str]]:
-    """The server that a peer needs; gives the variables that name it."""
+def servers(home: pathlib.Path, need: str | None) -> Iterator[tuple[dict[str, str], list[int]]]:
+    """The server that a peer needs; gives the variables that name it, and its process group."""
     port = testing.free_port()
     if need == "redis-server":
         command = [need, "--port", str(port), "--appendonly", "yes", "--appendfsync", "always", "--save", "",
                    "--dir", str(home)]  # fmt: skip
-        with running(command, {}):
+        with running(command, {}) as server:
             time.sleep(1)
-            yield {"REDIS": f"redis://127.0.0.1:{port}/0"}
+            yield {"REDIS": f"redis://127.0.0.1:{port}/0"}, [server.pid]
     elif need == "postgres":
         data, user = home / "data", {"user": "postgres"} if os.getuid() == 0 else {}
         home.chmod(0o777)
         run = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/", **user}
         subprocess.run(["initdb", "-D", data, "-U", "bench", "-A", "trust"], **run)
-        with running(["postgres", "-D", str(data), "-p", str(port), "-k", str(home)], {}, **user):
+        with running(["postgres", "-D", str(data), "-p", str(port), "-k", str(home)], {}, **user) as server:
             time.sleep(2)
-            yield {"POSTGRES": f"host=127.0.0.1 port={port} user=bench dbname=postgres"}
+            yield {"POSTGRES": f"host=127.0.0.1 port={port} user=bench dbname=postgres"}, [server.pid]
     else:
-        yield {"HUEY": str(home / "huey.sqlite3")}
+        yield {"HUEY": str(home / "huey.sqlite3")}, []
 
 
-def peer_run(python: str, peer: str, steps: int) -> tuple[float, float]:
-    """Tasks enqueued and executed a second."""
+def peer_run(python: str, peer: str, steps: int) -> tuple[float, ...]:
+    """Tasks enqueued and executed a second, and the processor time of one in milliseconds."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         home = pathlib.Path(folder)
-        with servers(home, NEEDS[peer]) as names:
+        with servers(home, NEEDS[peer]) as (names, groups):
             environment = {**names, "STAMPS": str(home / "stamps"), "PYTHONPATH": str(QUEUES)}
             whole = {**os.environ, **environment}
             if peer == "procrastinate":
@@ -198,8 +216,8 @@ def peer_run(python: str, peer: str, steps: int) -> tuple[float, float]:
                 subprocess.run(command, env=whole, check=True, capture_output=True)
             command = [python, str(QUEUES / f"{peer}_tasks.py"), str(steps)]
             said = subprocess.run(command, env=whole, check=True, capture_output=True, text=True)
-            with running([python, *WORKERS[peer]], environment, cwd=QUEUES):
-                return steps / float(said.stdout), executed_per_s(home / "stamps", steps)
+            with running([python, *WORKERS[peer]], environment, cwd=QUEUES) as worker:
+                return steps / float(said.stdout), *executed(home / "stamps", steps, [worker.pid, *groups])
 
 
 def main() -> None:
@@ -209,22 +227,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=600)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ours(pathlib.Path(folder)) as (address, _):
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ours(pathlib.Path(folder)) as (address, _, _):
         print("| submitted | jobs/s | p50 ms | p99 ms |\n|---|---|---|---|")
         for name, (rate, p50, p99) in asyncio.run(submitted(address)).items():
             print(f"| {name} | {rate:.0f} | {p50:.1f} | {p99:.1f} |", flush=True)
     able = [peer for peer, need in NEEDS.items() if arguments.peers and (need is None or shutil.which(need))]
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ("reelsmith", *able)}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ("reelsmith", *able)}
     for _ in range(arguments.rounds):
         for name, runs in found.items():
             runs.append(
                 our_run(arguments.steps) if name == "reelsmith" else peer_run(arguments.peers, name, arguments.steps)
             )
             print(f"{name}: {runs[-1][0]:.0f} enqueued/s, {runs[-1][1]:.0f} executed/s", file=sys.stderr, flush=True)
-    print("\n| queue | enqueued/s | executed/s |\n|---|---|---|")
+    print("\n| queue | enqueued/s | executed/s | processor ms per step |\n|---|---|---|---|")
     for name, runs in found.items():
-        enqueued, executed = (statistics.median(column) for column in zip(*runs, strict=True))
-        print(f"| {name} | {enqueued:.0f} | {executed:.0f} |")
+        enqueued, done, cost_ms = (statistics.median(column) for column in zip(*runs, strict=True))
+        print(f"| {name} | {enqueued:.0f} | {done:.0f} | {cost_ms:.2f} |")
 
 
 if __name__ == "__main__":

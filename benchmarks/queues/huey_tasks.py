@@ -17,8 +17,10 @@ def noop() -> None:
 
 
 if __name__ == "__main__":
-    noop()
+    import huey_tasks  # under the name that the worker knows
+
+    huey_tasks.noop()
     begin = time.monotonic()
     for _ in range(int(sys.argv[1]) - 1):
-        noop()
+        huey_tasks.noop()
     print(time.monotonic() - begin)

@@ -21,7 +21,7 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
     many = 10_000 if full else 1000
 
     async def at_points() -> phases.Result:
-        return await phases.points(bench, await phases.census(bench), 70 * k, many)
+        return await phases.points(bench, await phases.census(bench), 60 * k, many)
 
     async def at_pairs() -> phases.Result:
         return await phases.pairs(bench, await phases.census(bench), 30 * k, many)
@@ -30,14 +30,14 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "first-starts": lambda: phases.first_starts(bench),
         "points": at_points,
         "pairs": at_pairs,
-        "kills": lambda: phases.kills(bench, 40 * k, many),
+        "kills": lambda: phases.kills(bench, 45 * k, many),
         "stops": lambda: phases.stops(bench, 20 * k, many),
         "late-results": lambda: phases.late_results(bench, 20 * k),
         "disk-errors": lambda: phases.disk_errors(bench, 25 * k, many),
         "full-disk": lambda: phases.full_disk(bench, 3 * k),
         "power-cuts": lambda: phases.power_cuts(bench, 4.0, 200 * k),
         "documents": lambda: phases.documents_killed(bench, 12),
-        "configuration": lambda: phases.configuration_killed(bench, 20 * k),
+        "configuration": lambda: phases.configuration_killed(bench, 15 * k),
         "poison": lambda: phases.poison(bench, 40 * k),
         "overload": lambda: phases.overload(bench, 3.0 * k),
         "no-rename": lambda: phases.in_place(bench, 15),

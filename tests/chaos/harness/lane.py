@@ -147,8 +147,8 @@ class Lane:
         self.on_death: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> "Lane":
-        (self.disk / "sessions").mkdir(parents=True)
-        (self.disk / "state").mkdir()
+        for name in ("sessions", "state"):  # an image of a disk may be there already
+            (self.disk / name).mkdir(parents=True, exist_ok=True)
         self.fakes = [await self.fake(number) for number in range(len(self._ports) - 1)]
         self._channel = aio.insecure_channel(f"127.0.0.1:{self._ports[-1]}", options=QUICK)
         self.stub = rpc.JobServiceStub(self._channel)

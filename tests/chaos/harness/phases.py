@@ -26,12 +26,19 @@ from tests.chaos.harness import lane as lanes
 from tests.chaos.harness.lane import WHOLE, Fault, Lane
 
 ROUNDS_PER_FOLDER = 20  # a store is used for some rounds, checked, and thrown away: starts sweep every session
+KILLS_PER_FOLDER = 50  # the same for kills at random
 LEASE_S = 0.5
 MEMORY = pathlib.Path("/dev/shm")  # images are written and thrown away by the hundred
 CLEAN_S = 20.0  # until the last sweep has removed what the dead left
+IMAGES_FINISHED = 5  # images of a run on which a manager is started
 SABOTAGED_S = 2.0  # a control does not become right by waiting
-WRITES, SYNCS, NAMES, CUTS = 1, 2, 4, 8
-KINDS = {"write": WRITES, "fsync": SYNCS, "name": NAMES, "truncate": CUTS}
+WRITES, SYNCS, NAMES = 1, 2, 4  # as in disk.c
+KINDS = {"write": WRITES, "fsync": SYNCS, "name": NAMES}
+DISK_CALLS = [  # who, on what, which call, and about how many of them the work of a round makes
+    ("jobs", "jobs.sqlite3", "write", 120), ("jobs", "jobs.sqlite3", "fsync", 30), ("jobs", "jobs.sqlite3", "name", 3),
+    ("jobs", "/sessions/", "fsync", 60), ("jobs", "/sessions/", "name", 60),
+    ("fake", "/sessions/", "write", 6), ("fake", "/sessions/", "fsync", 20), ("fake", "/sessions/", "name", 12),
+]  # fmt: skip
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
 BY_DOCUMENTS = ("media.upload.", "live.", "media.replace.", "media.folder.")
 BY_CONFIG = ("config.",)
@@ -211,14 +218,15 @@ def occurrences(counts: collections.Counter[str], draw: random.Random) -> list[t
 
 
 async def points(bench: Bench, counts: collections.Counter[str], budget_s: float, limit: int) -> Result:
-    """kill -9 at each hit of each failpoint, one at a time."""
-    result = Result("points")
+    """kill -9 at each hit of each failpoint, one at a time; at its first hit however long that takes."""
+    result, end = Result("points"), time.monotonic() + budget_s
     cases = []
     for what, point, hit in occurrences(counts, bench.draw("points"))[:limit]:
         fault = rules(point, hit)
         case = Case((fault,)) if what == "jobs" else Case(fake=fault)
         cases.append((f"{what} {fault.failpoints}", case))
-    await rounds(bench, result, cases, budget_s)
+    await rounds(bench, result, cases[: len(counts)], math.inf)
+    await rounds(bench, result, cases[len(counts) :], end - time.monotonic())
     result.figures["hits of the work"] = counts.total()
     return result
 
@@ -320,51 +328,70 @@ async def loaded(bench: Bench, result: Result, fault: Fault = WHOLE, callers: in
 
 
 async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
-    """kill -9 of the manager or the first fake at moments of chance."""
+    """kill -9 of the manager or the first fake at moments of chance, in several lanes at once."""
     result, draw = Result("kills"), bench.draw("kills at")
     end = time.monotonic() + budget_s
     recovered: list[float] = []
-    for _ in range(max(1, limit // 50)):  # a fresh store after some kills, for each start sweeps all sessions
+
+    async def one_folder() -> None:
         async with loaded(bench, result) as lane:
-            for _ in range(min(50, limit)):
+            for _ in range(KILLS_PER_FOLDER):
                 if time.monotonic() > end or result.tried >= limit:
                     break
-                await asyncio.sleep(draw.uniform(0.0, 0.4))
-                victim = lane.manager if draw.random() < 0.7 else lane.fakes[0]
-                begin, starts = time.monotonic(), lane.starts
-                await victim.kill()
-                result.tried, result.fired = result.tried + 1, result.fired + 1
-                if victim is not lane.fakes[0]:
-                    await testing.wait_until(lambda seen=starts: lane.starts > seen, 10, "the manager is started again")
-                    await lane.ask(lane.stub.GetQueueStats, pb.GetQueueStatsRequest())
-                    recovered.append(time.monotonic() - begin)
-        if time.monotonic() > end or result.tried >= limit:
-            break
+                await asyncio.sleep(draw.uniform(0.0, 0.3))
+                result.tried += 1
+                if draw.random() < 0.3:
+                    await lane.fakes[0].kill()
+                else:
+                    recovered.append(await _manager_killed(lane))
+                result.fired += 1
+
+    async def many_folders() -> None:
+        while time.monotonic() < end and result.tried < limit:  # each turn tries something
+            await one_folder()
+
+    await asyncio.gather(*(many_folders() for _ in range(bench.lanes)))
     result.figures["kill to answer p50 s"] = round(percentile(recovered, 0.5), 3)
     result.figures["kill to answer p99 s"] = round(percentile(recovered, 0.99), 3)
     return result
 
 
+async def _manager_killed(lane: Lane) -> float:
+    """Kills the manager; gives the seconds until it answers again."""
+    begin, starts = time.monotonic(), lane.starts
+    await lane.manager.kill()
+    await testing.wait_until(lambda: lane.starts > starts, lanes.PATIENCE_S, "the manager is started again")
+    await lane.ask(lane.stub.GetQueueStats, pb.GetQueueStatsRequest())
+    return time.monotonic() - begin
+
+
 async def late_results(bench: Bench, count: int, sabotage: str = "") -> Result:
     """Jobs are cancelled while a result is on its way to the store: it comes too late, and is not recorded."""
     result = Result("control: no token check" if sabotage else "late results")
-    slow = Fault("media.link.rename.before=delay(0.3)@1+")
+    slow = Fault("media.link.rename.before=delay(1.0)@1+")
 
     async def one(lane: Lane, number: int) -> None:
         job = await lane.submit(f"late-{number}")
-        published = lane.disk / "sessions" / job.id / "metadata"
-        await testing.wait_until(lambda: any(published.glob(".tmp-*")), 30, "a result is being published")
+        folder = lane.disk / "sessions" / job.id / "metadata"
+        await testing.wait_until(lambda: _publishing(folder), lanes.PATIENCE_S, "a result is being published")
         await lane.ask(lane.stub.CancelJob, pb.CancelJobRequest(id=job.id))
         result.tried += 1
 
     async with Lane(bench.forge, bench.home(), 2, sabotage) as lane:
         async with lane.kept([slow]):
             await asyncio.gather(*(one(lane, number) for number in range(count)))
-            await asyncio.sleep(1.0)  # for results that are on their way
+            await asyncio.sleep(2.0)  # for results that are on their way
         result.wrong.extend(await settled(lane, SABOTAGED_S if sabotage else CLEAN_S))
         result.fired = (lane.home / "jobs.log").read_text().count("comes too late")
         result.figures["refused as too late"] = result.fired
     return result
+
+
+def _publishing(folder: pathlib.Path) -> bool:
+    """Whether a finished file has its second, temporary name."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(path.stat().st_nlink > 1 for path in folder.glob(".tmp-*"))
+    return False
 
 
 async def stops(bench: Bench, budget_s: float, limit: int) -> Result:
@@ -390,14 +417,11 @@ async def stops(bench: Bench, budget_s: float, limit: int) -> Result:
 async def disk_errors(bench: Bench, budget_s: float, limit: int) -> Result:
     """The n-th write, fsync or name fails once, of the manager's store, of its files, and of a fake's files."""
     result, draw = Result("disk errors"), bench.draw("disk errors")
-    places = [("jobs", "jobs.sqlite3"), ("jobs", "/sessions/"), ("fake", "/sessions/")]
     wanted = [
         (what, part, kind, name, hit)
-        for what, part in places
-        for kind in KINDS
+        for what, part, kind, most in DISK_CALLS
         for name in ERRORS
-        for hit in (*range(1, 12), *range(12, 80, 6))
-        if not (kind == "truncate" and part == "/sessions/")
+        for hit in range(1, most + 1)
     ]
     draw.shuffle(wanted)
     cases = []
@@ -478,7 +502,7 @@ async def power_cuts(bench: Bench, seconds: float, count: int, sabotage: str = "
     result, draw = Result(name), bench.draw("power cuts")
     recording = await recorded(bench, seconds, sabotage)
     at = images.moments(recording.changes, [when for when, _ in recording.accepted], count, draw)
-    red = 0
+    red = finished = 0
     target = bench.scratch() / "image"
     for moment, disk in images.played(recording.lane.disk, ("sessions", "state"), recording.changes, at):
         disk.write(target, images.chances(draw))
@@ -488,9 +512,25 @@ async def power_cuts(bench: Bench, seconds: float, count: int, sabotage: str = "
         result.tried, result.fired = result.tried + 1, result.fired + 1
         images.remove(target)
         await asyncio.sleep(0)
+        if not sabotage and not wrong and result.tried % (count // IMAGES_FINISHED) == 0:
+            result.wrong.extend(await _finished(bench, disk, draw))
+            finished += 1
     target.parent.rmdir()
-    result.figures = {"red images": red, "changes of the disk": len(recording.changes), "jobs": len(recording.accepted)}
+    result.figures = {
+        "red images": red,
+        "images whose jobs a manager finished": finished,
+        "changes of the disk": len(recording.changes),
+        "jobs": len(recording.accepted),
+    }
     return result
+
+
+async def _finished(bench: Bench, disk: images.Disk, draw: random.Random) -> list[str]:
+    """What is wrong after a manager was started on an image and had time to end all jobs."""
+    home = bench.home()
+    disk.write(home / "disk", images.chances(draw))
+    async with Lane(bench.forge, home) as lane:
+        return await settled(lane)
 
 
 def _cut(image: pathlib.Path, accepted: Iterable[str]) -> Iterable[str]:
@@ -543,14 +583,15 @@ def _note(result: Result, log: pathlib.Path) -> bool:
 
 
 async def configuration_killed(bench: Bench, budget_s: float) -> Result:
-    """kill -9 at every hit of every failpoint of the configuration service."""
+    """kill -9 at every hit of every failpoint of the configuration service; at the first however long that takes."""
     result = Result("configuration")
     end = time.monotonic() + budget_s
     hits = {point: 0 for point in sorted(names.ALL) if point.startswith(BY_CONFIG)}
-    while hits and time.monotonic() < end:
+    while hits:  # each turn is one hit later, and the time ends it
         for point in list(hits):
             hits[point] += 1
-            if time.monotonic() > end or not await _configuration_round(bench, result, rules(point, hits[point])):
+            late = hits[point] > 1 and time.monotonic() > end
+            if late or not await _configuration_round(bench, result, rules(point, hits[point])):
                 del hits[point]
     return result
 
