@@ -104,8 +104,7 @@ class Uploads:
         _spoken(request)
         length = _number(request.headers.get("upload-length", ""), "Upload-Length")
         if length > self.size_max_bytes:
-            error = errors.InvalidArgument(f"an upload may have {self.size_max_bytes} bytes", reason="TOO_LARGE")
-            raise problem.Problem(413, error)
+            raise self._too_large()
         name = _file_name(request.headers.get("upload-metadata", ""))
         upload = await self._sent(request, pb.UploadSourceRequest(file_name=name, finish=length == 0))
         headers = {"Location": f"{PATH}/{upload.id}?length={length}", "Upload-Offset": str(upload.size_bytes)}
@@ -131,25 +130,41 @@ class Uploads:
             raise problem.Problem(415, error)
         offset = _number(request.headers.get("upload-offset", ""), "Upload-Offset")
         length = _length(request)
+        if length > self.size_max_bytes:
+            raise self._too_large()
+        async with self.turns.take(request.path_params["id"]) as over:
+            upload = await self._upload(request)
+            if upload.size_bytes != offset:
+                text = f"the upload stands at {upload.size_bytes} bytes, not at {offset}"
+                raise errors.Aborted(text, reason="OFFSET_MISMATCH", metadata={"offset": str(upload.size_bytes)})
+            upload = await self._streamed(request, offset, length, over)
+        return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
+
+    async def _streamed(self, request: Request, offset: int, length: int, over: asyncio.Event) -> pb.Upload:
+        """Passes the body of a request on.
+
+        Raises:
+            errors.Error: How the call ended.
+        """
         first = pb.UploadSourceRequest(upload_id=request.path_params["id"], offset=offset)
         stub, options = self.loop.sending(rpc.ClipServiceStub, request)
-        async with self.turns.take(first.upload_id) as over, loopback.translated():
-            call = stub.UploadSource(**options)
-            try:
-                reached = await self._send(call, first, self._pieces(request, over), length)
-                upload = (await call).upload
-            finally:
-                call.cancel()  # for one that was cut: its pieces are kept
-        if upload.size_bytes != reached:
-            raise errors.Aborted(
-                f"the upload stands at {upload.size_bytes} bytes, not at {offset}", reason="OFFSET_MISMATCH"
-            )
-        return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
+        try:
+            async with loopback.translated():
+                call = stub.UploadSource(**options)
+                try:
+                    await self._send(call, first, self._pieces(request, over), length)
+                    return (await call).upload
+                finally:
+                    call.cancel()  # for one that was cut: its pieces are kept
+        except errors.Internal as error:
+            if error.reason:
+                raise
+            # gRPC makes this up when a call ends while a message is on its way, and forgets how it really ended.
+            raise errors.Unavailable("the upload broke off", reason="UPLOAD_BROKEN", retry_after_s=1) from error
 
     async def _send(
         self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, pieces: AsyncIterator[bytes], length: int
-    ) -> int:
-        """Passes the body on; returns where the upload should stand then."""
+    ) -> None:
         offset = first.offset
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: awaiting it says why
             await call.write(first)
@@ -162,7 +177,6 @@ class Uploads:
             if offset == length:
                 await call.write(pb.UploadSourceRequest(offset=offset, finish=True))
             await call.done_writing()
-        return offset
 
     async def _pieces(self, request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
         """The body in large pieces; what has come of it where the caller went away, fell silent or came anew."""
@@ -206,6 +220,10 @@ class Uploads:
         stub, options = self.loop.sending(rpc.ClipServiceStub, request)
         async with loopback.translated():
             return await stub.GetUpload(pb.GetUploadRequest(id=request.path_params["id"]), **options)
+
+    def _too_large(self) -> problem.Problem:
+        text = f"an upload may have {self.size_max_bytes} bytes"
+        return problem.Problem(413, errors.InvalidArgument(text, reason="TOO_LARGE"))
 
     def _headers(self, further: dict[str, str]) -> dict[str, str]:
         return {"Tus-Resumable": VERSION, **further}

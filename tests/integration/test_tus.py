@@ -74,7 +74,7 @@ async def broken(door: doors.Door, address: str, offset: int, content: bytes, cu
 
 async def test_upload_survives_broken_connections(door: doors.Door) -> None:
     """Twenty connections break at any byte; the upload goes on each time, and its hash is that of the file."""
-    content, chance = os.urandom(24 * MIB), random.Random(7)
+    content, chance = os.urandom(40 * MIB), random.Random(7)
     address, before = await begun(door, len(content)), test_gateway.resident_bytes(door.process.running.pid)
     for _ in range(20):
         offset = await stands(door, address)
@@ -85,7 +85,8 @@ async def test_upload_survives_broken_connections(door: doors.Door) -> None:
     upload = (await door.http.get(urllib.parse.urlsplit(address).path)).json()
     assert (hashlib.sha256(content).hexdigest(), True) == (upload["sha256"], upload["finished"])
     assert f"upload:{upload['id']}" == upload["sourceUri"]
-    assert test_gateway.resident_bytes(door.process.running.pid) - before < 16 * MIB
+    grown = test_gateway.resident_bytes(door.process.running.pid) - before
+    assert grown < 36 * MIB, "the gateway holds what it should pass on"
 
 
 async def test_whole_upload_is_one_request(door: doors.Door) -> None:
