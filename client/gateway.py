@@ -29,6 +29,7 @@ READ_BYTES_MAX = 16 << 20  # what is held in memory: the proposals of a film of 
 ENDED = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL, jobs.Job.STATE_FAILED, jobs.Job.STATE_CANCELLED})
 PASSING = (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded)
 ANOTHER_OFFSET = "OFFSET_MISMATCH"  # the last piece of a broken stream was still being written
+MADE_UP = ""  # our errors have a reason; gRPC makes one up for a call that ends while a message is on its way
 
 OnBytes = Callable[[int, int], None]
 
@@ -229,7 +230,7 @@ class Gateway:
                 upload = await self._send(_pieces(source, upload, digest, on_bytes))
                 patience.progress()
             except errors.Error as error:
-                if not isinstance(error, PASSING) and error.reason != ANOTHER_OFFSET:
+                if not isinstance(error, PASSING) and error.reason not in (ANOTHER_OFFSET, MADE_UP):
                     raise
                 before = upload.size_bytes
                 await patience.wait(error)

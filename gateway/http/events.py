@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from google.protobuf import message
 from grpc import aio
@@ -57,7 +57,7 @@ async def response(
     return live.Live(_events(call, first), 200, HEADERS)
 
 
-async def _events(call: aio.UnaryStreamCall, first: asyncio.Task[message.Message]) -> AsyncIterator[bytes]:
+async def _events(call: aio.UnaryStreamCall, first: asyncio.Task[message.Message]) -> AsyncGenerator[bytes, None]:
     reading = first
     try:
         yield f"retry: {RETRY_MS}\n\n".encode()

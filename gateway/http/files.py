@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import re
 import urllib.parse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from google.protobuf import message
 from grpc import aio
@@ -106,10 +106,13 @@ async def response(
     if span.start != said.offset:
         call.cancel()
         call, first = await source.reopen(span.start, artifact)
-    if span is whole:
-        return live.Live(_bytes(call, first, span.size), 200, headers, span.size)
-    headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{artifact.size_bytes}"
-    return live.Live(_bytes(call, first, span.size), 206, headers, span.size)
+    status = 200 if span is whole else 206
+    if status == 206:
+        headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{artifact.size_bytes}"
+    if request.method == "HEAD":
+        call.cancel()
+        return Response(None, status, {**headers, "Content-Length": str(span.size)})
+    return live.Live(_bytes(call, first, span.size), status, headers, span.size)
 
 
 def _headers(artifact: media_pb2.Artifact) -> dict[str, str]:
@@ -152,7 +155,7 @@ def _wanted(request: Request, artifact: media_pb2.Artifact, tag: str) -> Span | 
 
 async def _bytes(
     call: aio.UnaryStreamCall, first: pb.DownloadArtifactResponse, size_bytes: int
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """So many bytes of a download; fewer where it breaks off, which the caller is shown by the cut connection."""
     left, piece = size_bytes, first
     try:

@@ -1,7 +1,7 @@
 """Answers that are sent while they come about, and stop when the caller leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -21,7 +21,7 @@ class Live(Response):
     """
 
     def __init__(
-        self, body: AsyncIterator[bytes], status: int, headers: Mapping[str, str], length: int | None = None
+        self, body: AsyncGenerator[bytes, None], status: int, headers: Mapping[str, str], length: int | None = None
     ) -> None:
         super().__init__(None, status, headers)
         self._stream = body
@@ -33,7 +33,7 @@ class Live(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the stream until it ends or the caller leaves."""
-        sending = asyncio.create_task(self._send(scope, send))
+        sending = asyncio.create_task(self._send(send))
         leaving = asyncio.create_task(_left(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -45,19 +45,16 @@ class Live(Response):
         if finished:
             sending.result()
 
-    async def _send(self, scope: Scope, send: Send) -> None:
+    async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sent = 0
         try:
-            if scope["method"] != "HEAD":
-                async for data in self._stream:
-                    sent += len(data)
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
+            async for data in self._stream:
+                sent += len(data)
+                await send({"type": "http.response.body", "body": data, "more_body": True})
         finally:
-            close = getattr(self._stream, "aclose", None)
-            if close:
-                await close()
-        if self._length is None or sent == self._length or scope["method"] == "HEAD":
+            await self._stream.aclose()
+        if self._length is None or sent == self._length:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

@@ -8,6 +8,7 @@ import base64
 import binascii
 import contextlib
 import dataclasses
+import weakref
 from collections.abc import AsyncIterator
 
 from grpc import aio
@@ -26,6 +27,44 @@ PATH = "/v1/uploads"
 PIECE_BYTES = 1 << 20  # as the API allows: each piece is on disk before the next one is taken, so large ones are fast
 MEDIA_TYPE = "application/offset+octet-stream"
 DIGITS_MAX = 18  # fits into 64 bits
+TURN_S = 10.0  # one piece is written to disk in less, by the request that is to stop
+
+
+class _Turn:
+    """Whose turn an upload is."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.over = asyncio.Event()
+
+
+class Turns:
+    """One request at a time works on an upload. A new one ends the one before, whose caller may have vanished silently:
+    it keeps what has arrived and stops reading."""
+
+    def __init__(self) -> None:
+        self._turns: weakref.WeakValueDictionary[str, _Turn] = weakref.WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def take(self, upload_id: str) -> AsyncIterator[asyncio.Event]:
+        """Holds an upload for the block; the event is set when another request wants it.
+
+        Raises:
+            problem.Problem: The request before does not let go.
+        """
+        turn = self._turns.setdefault(upload_id, _Turn())
+        turn.over.set()
+        try:
+            async with asyncio.timeout(TURN_S):
+                await turn.lock.acquire()
+        except TimeoutError:
+            error = errors.Aborted("another request works on this upload", reason="LOCKED", retry_after_s=TURN_S)
+            raise problem.Problem(423, error) from None
+        try:
+            turn.over = asyncio.Event()
+            yield turn.over
+        finally:
+            turn.lock.release()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,11 +75,13 @@ class Uploads:
         loop: Where the calls go.
         size_max_bytes: Largest upload.
         idle_max_s: Seconds without a byte after which a request is put aside.
+        turns: Who works on which upload.
     """
 
     loop: loopback.Loopback
     size_max_bytes: int
     idle_max_s: float
+    turns: Turns = dataclasses.field(default_factory=Turns)
 
     def routes(self) -> list[Route]:
         """Its routes; reading an upload as JSON is transcoded like any other call."""
@@ -63,8 +104,7 @@ class Uploads:
         _spoken(request)
         length = _number(request.headers.get("upload-length", ""), "Upload-Length")
         if length > self.size_max_bytes:
-            error = errors.InvalidArgument(f"an upload may have {self.size_max_bytes} bytes", reason="TOO_LARGE")
-            raise problem.Problem(413, error)
+            raise self._too_large()
         name = _file_name(request.headers.get("upload-metadata", ""))
         upload = await self._sent(request, pb.UploadSourceRequest(file_name=name, finish=length == 0))
         headers = {"Location": f"{PATH}/{upload.id}?length={length}", "Upload-Offset": str(upload.size_bytes)}
@@ -73,7 +113,8 @@ class Uploads:
     async def head(self, request: Request) -> Response:
         """Says how far an upload is."""
         _spoken(request)
-        upload = await self._upload(request)
+        async with self.turns.take(request.path_params["id"]):
+            upload = await self._upload(request)
         headers = {"Upload-Offset": str(upload.size_bytes), "Cache-Control": "no-store"}
         if upload.finished:
             headers["Upload-Length"] = str(upload.size_bytes)
@@ -89,29 +130,45 @@ class Uploads:
             raise problem.Problem(415, error)
         offset = _number(request.headers.get("upload-offset", ""), "Upload-Offset")
         length = _length(request)
-        first = pb.UploadSourceRequest(upload_id=request.path_params["id"], offset=offset)
-        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
-        async with loopback.translated():
-            call = stub.UploadSource(**options)
-            try:
-                reached = await self._send(call, first, request, length)
-                upload = (await call).upload
-            finally:
-                call.cancel()  # for one that was cut: its pieces are kept
-        if upload.size_bytes != reached:
-            raise errors.Aborted(
-                f"the upload stands at {upload.size_bytes} bytes, not at {offset}", reason="OFFSET_MISMATCH"
-            )
+        if length > self.size_max_bytes:
+            raise self._too_large()
+        async with self.turns.take(request.path_params["id"]) as over:
+            upload = await self._upload(request)
+            if upload.size_bytes != offset:
+                text = f"the upload stands at {upload.size_bytes} bytes, not at {offset}"
+                raise errors.Aborted(text, reason="OFFSET_MISMATCH", metadata={"offset": str(upload.size_bytes)})
+            upload = await self._streamed(request, offset, length, over)
         return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
 
+    async def _streamed(self, request: Request, offset: int, length: int, over: asyncio.Event) -> pb.Upload:
+        """Passes the body of a request on.
+
+        Raises:
+            errors.Error: How the call ended.
+        """
+        first = pb.UploadSourceRequest(upload_id=request.path_params["id"], offset=offset)
+        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
+        try:
+            async with loopback.translated():
+                call = stub.UploadSource(**options)
+                try:
+                    await self._send(call, first, self._pieces(request, over), length)
+                    return (await call).upload
+                finally:
+                    call.cancel()  # for one that was cut: its pieces are kept
+        except errors.Internal as error:
+            if error.reason:
+                raise
+            # gRPC makes this up when a call ends while a message is on its way, and forgets how it really ended.
+            raise errors.Unavailable("the upload broke off", reason="UPLOAD_BROKEN", retry_after_s=1) from error
+
     async def _send(
-        self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, request: Request, length: int
-    ) -> int:
-        """Passes the body on; returns where the upload should stand then."""
+        self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, pieces: AsyncIterator[bytes], length: int
+    ) -> None:
         offset = first.offset
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: awaiting it says why
             await call.write(first)
-            async for data in self._pieces(request):
+            async for data in pieces:
                 if offset + len(data) > length:
                     error = errors.InvalidArgument(f"the upload was announced with {length} bytes", reason="TOO_LARGE")
                     raise problem.Problem(413, error)
@@ -120,26 +177,36 @@ class Uploads:
             if offset == length:
                 await call.write(pb.UploadSourceRequest(offset=offset, finish=True))
             await call.done_writing()
-        return offset
 
-    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
-        """The body in large pieces; the rest of it where the caller went away."""
+    async def _pieces(self, request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
+        """The body in large pieces; what has come of it where the caller went away, fell silent or came anew."""
         buffer = bytearray()
-        stream = request.stream()
-        try:
-            while True:  # ended by the body, or by silence
-                async with asyncio.timeout(self.idle_max_s):
-                    data = await anext(stream, None)
-                if data is None:
-                    break
+        async with contextlib.aclosing(self._body(request, over)) as body:
+            async for data in body:
                 buffer += data
                 while len(buffer) >= PIECE_BYTES:
                     yield bytes(buffer[:PIECE_BYTES])
                     del buffer[:PIECE_BYTES]
-        except (ClientDisconnect, TimeoutError):
-            pass  # tus: what has arrived is kept; the caller asks where it stands and goes on
         if buffer:
             yield bytes(buffer)
+
+    async def _body(self, request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
+        stream, ending = request.stream(), asyncio.create_task(over.wait())
+        try:
+            while True:  # ended by the body, by silence, or by the next request
+                reading = asyncio.ensure_future(anext(stream, None))
+                await asyncio.wait({reading, ending}, timeout=self.idle_max_s, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    reading.cancel()
+                    return
+                data = reading.result()
+                if data is None:
+                    return
+                yield data
+        except ClientDisconnect:
+            return  # tus: what has arrived is kept; the caller asks where it stands and goes on
+        finally:
+            ending.cancel()
 
     async def _sent(self, request: Request, message: pb.UploadSourceRequest) -> pb.Upload:
         async def one() -> AsyncIterator[pb.UploadSourceRequest]:
@@ -153,6 +220,10 @@ class Uploads:
         stub, options = self.loop.sending(rpc.ClipServiceStub, request)
         async with loopback.translated():
             return await stub.GetUpload(pb.GetUploadRequest(id=request.path_params["id"]), **options)
+
+    def _too_large(self) -> problem.Problem:
+        text = f"an upload may have {self.size_max_bytes} bytes"
+        return problem.Problem(413, errors.InvalidArgument(text, reason="TOO_LARGE"))
 
     def _headers(self, further: dict[str, str]) -> dict[str, str]:
         return {"Tus-Resumable": VERSION, **further}
