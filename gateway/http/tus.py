@@ -8,6 +8,7 @@ import base64
 import binascii
 import contextlib
 import dataclasses
+import weakref
 from collections.abc import AsyncIterator
 
 from grpc import aio
@@ -26,6 +27,44 @@ PATH = "/v1/uploads"
 PIECE_BYTES = 1 << 20  # as the API allows: each piece is on disk before the next one is taken, so large ones are fast
 MEDIA_TYPE = "application/offset+octet-stream"
 DIGITS_MAX = 18  # fits into 64 bits
+TURN_S = 10.0  # one piece is written to disk in less, by the request that is to stop
+
+
+class _Turn:
+    """Whose turn an upload is."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.over = asyncio.Event()
+
+
+class Turns:
+    """One request at a time works on an upload. A new one ends the one before, whose caller may have vanished silently:
+    it keeps what has arrived and stops reading."""
+
+    def __init__(self) -> None:
+        self._turns: weakref.WeakValueDictionary[str, _Turn] = weakref.WeakValueDictionary()
+
+    @contextlib.asynccontextmanager
+    async def take(self, upload_id: str) -> AsyncIterator[asyncio.Event]:
+        """Holds an upload for the block; the event is set when another request wants it.
+
+        Raises:
+            problem.Problem: The request before does not let go.
+        """
+        turn = self._turns.setdefault(upload_id, _Turn())
+        turn.over.set()
+        try:
+            async with asyncio.timeout(TURN_S):
+                await turn.lock.acquire()
+        except TimeoutError:
+            error = errors.Aborted("another request works on this upload", reason="LOCKED", retry_after_s=TURN_S)
+            raise problem.Problem(423, error) from None
+        try:
+            turn.over = asyncio.Event()
+            yield turn.over
+        finally:
+            turn.lock.release()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,11 +75,13 @@ class Uploads:
         loop: Where the calls go.
         size_max_bytes: Largest upload.
         idle_max_s: Seconds without a byte after which a request is put aside.
+        turns: Who works on which upload.
     """
 
     loop: loopback.Loopback
     size_max_bytes: int
     idle_max_s: float
+    turns: Turns = dataclasses.field(default_factory=Turns)
 
     def routes(self) -> list[Route]:
         """Its routes; reading an upload as JSON is transcoded like any other call."""
@@ -73,7 +114,8 @@ class Uploads:
     async def head(self, request: Request) -> Response:
         """Says how far an upload is."""
         _spoken(request)
-        upload = await self._upload(request)
+        async with self.turns.take(request.path_params["id"]):
+            upload = await self._upload(request)
         headers = {"Upload-Offset": str(upload.size_bytes), "Cache-Control": "no-store"}
         if upload.finished:
             headers["Upload-Length"] = str(upload.size_bytes)
@@ -91,10 +133,10 @@ class Uploads:
         length = _length(request)
         first = pb.UploadSourceRequest(upload_id=request.path_params["id"], offset=offset)
         stub, options = self.loop.sending(rpc.ClipServiceStub, request)
-        async with loopback.translated():
+        async with self.turns.take(first.upload_id) as over, loopback.translated():
             call = stub.UploadSource(**options)
             try:
-                reached = await self._send(call, first, request, length)
+                reached = await self._send(call, first, self._pieces(request, over), length)
                 upload = (await call).upload
             finally:
                 call.cancel()  # for one that was cut: its pieces are kept
@@ -105,13 +147,13 @@ class Uploads:
         return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
 
     async def _send(
-        self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, request: Request, length: int
+        self, call: aio.StreamUnaryCall, first: pb.UploadSourceRequest, pieces: AsyncIterator[bytes], length: int
     ) -> int:
         """Passes the body on; returns where the upload should stand then."""
         offset = first.offset
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended: awaiting it says why
             await call.write(first)
-            async for data in self._pieces(request):
+            async for data in pieces:
                 if offset + len(data) > length:
                     error = errors.InvalidArgument(f"the upload was announced with {length} bytes", reason="TOO_LARGE")
                     raise problem.Problem(413, error)
@@ -122,24 +164,35 @@ class Uploads:
             await call.done_writing()
         return offset
 
-    async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
-        """The body in large pieces; the rest of it where the caller went away."""
+    async def _pieces(self, request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
+        """The body in large pieces; what has come of it where the caller went away, fell silent or came anew."""
         buffer = bytearray()
-        stream = request.stream()
-        try:
-            while True:  # ended by the body, or by silence
-                async with asyncio.timeout(self.idle_max_s):
-                    data = await anext(stream, None)
-                if data is None:
-                    break
+        async with contextlib.aclosing(self._body(request, over)) as body:
+            async for data in body:
                 buffer += data
                 while len(buffer) >= PIECE_BYTES:
                     yield bytes(buffer[:PIECE_BYTES])
                     del buffer[:PIECE_BYTES]
-        except (ClientDisconnect, TimeoutError):
-            pass  # tus: what has arrived is kept; the caller asks where it stands and goes on
         if buffer:
             yield bytes(buffer)
+
+    async def _body(self, request: Request, over: asyncio.Event) -> AsyncIterator[bytes]:
+        stream, ending = request.stream(), asyncio.create_task(over.wait())
+        try:
+            while True:  # ended by the body, by silence, or by the next request
+                reading = asyncio.ensure_future(anext(stream, None))
+                await asyncio.wait({reading, ending}, timeout=self.idle_max_s, return_when=asyncio.FIRST_COMPLETED)
+                if not reading.done():
+                    reading.cancel()
+                    return
+                data = reading.result()
+                if data is None:
+                    return
+                yield data
+        except ClientDisconnect:
+            return  # tus: what has arrived is kept; the caller asks where it stands and goes on
+        finally:
+            ending.cancel()
 
     async def _sent(self, request: Request, message: pb.UploadSourceRequest) -> pb.Upload:
         async def one() -> AsyncIterator[pb.UploadSourceRequest]:

@@ -1,6 +1,7 @@
 """The HTTP server alone: it shares a loop, bounds what connections may do, and says when it cannot listen."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 
@@ -67,3 +68,9 @@ async def test_taken_port_is_said() -> None:
         with pytest.raises(errors.Unavailable, match=str(taken.http_port)):
             async with door.Door(taken, NOWHERE):
                 pytest.fail("it listens on a port of another")
+
+
+def test_answers_are_not_delayed() -> None:
+    """The listener names its protocol: without it asyncio leaves Nagle's delay on, 40 ms for each answer."""
+    with contextlib.closing(door._listener("127.0.0.1", 0)) as listener:
+        assert socket.IPPROTO_TCP == listener.proto
