@@ -168,6 +168,7 @@ async def change(visit: Visit) -> None:
     await visit.sound()
     await page.get_by_role("button", name="Render again").click()
     await page.get_by_role("button", name="Version 2", pressed=True).wait_for()
+    await page.get_by_role("region", name="Changes").wait_for(state="detached")  # nothing is left to render
     await page.locator("video").wait_for(timeout=RENDER_TIMEOUT_MS)
 
 

@@ -1,7 +1,7 @@
 /** What components show of the gateway: hooks that load, follow and keep up to date. */
 import * as api from "./api.js";
 import * as events from "./events.js";
-import {useCallback, useEffect, useRef, useState} from "./html.js";
+import {useCallback, useEffect, useState} from "./html.js";
 import * as key from "./key.js";
 import {ended} from "./words.js";
 
@@ -53,11 +53,10 @@ function handlers(set, signal) {
   return {onEvent, onOutage: (outage) => set({outage}), signal};
 }
 
-/** The newest jobs, asked for again and again while the page is looked at: `{jobs, more, failure, reload}`. */
+/** The newest jobs, asked for again and again while the page is looked at: `{jobs, more, failure}`. */
 export function useJobs(states) {
   const [found, setFound] = useState({});
   const [pages, setPages] = useState(1);
-  const reload = useRef(() => {});
   const wanted = states.join();
   useEffect(() => setFound((before) => ({...before, jobs: undefined})), [wanted]);
   useEffect(() => {
@@ -66,12 +65,10 @@ export function useJobs(states) {
       setFound({jobs, next});
       return jobs.some((job) => !ended(job)) ? LIST_PAUSE_MS : LIST_REST_MS;
     };
-    const poll = polling(load, (failure) => setFound((before) => ({...before, failure})));
-    reload.current = poll.now;
-    return poll.stop;
+    return polling(load, (failure) => setFound((before) => ({...before, failure})));
   }, [wanted, pages]);
   const more = found.next && pages < PAGES_MAX ? () => setPages((number) => number + 1) : null;
-  return {...found, more, reload: useCallback(() => reload.current(), [])};
+  return {...found, more};
 }
 
 async function pagesOf(states, pages, signal) {
@@ -90,15 +87,15 @@ export function useStatus(pause_ms) {
   const [found, setFound] = useState({});
   useEffect(() => {
     const load = async (signal) => {
-      setFound({status: await api.status(signal), time: Date.now()});
+      setFound({status: await api.status(signal)});
       return pause_ms;
     };
-    return polling(load, (failure) => setFound((before) => ({...before, failure}))).stop;
+    return polling(load, (failure) => setFound((before) => ({...before, failure})));
   }, [pause_ms]);
   return found;
 }
 
-/** Calls `load` now and after each pause that it returns, while the page is visible. */
+/** Calls `load` now and after each pause that it returns, while the page is visible; returns what ends it. */
 function polling(load, failed) {
   const stop = new AbortController();
   let timer;
@@ -116,12 +113,9 @@ function polling(load, failed) {
   };
   document.addEventListener("visibilitychange", turn, {signal: stop.signal});
   turn();
-  return {
-    now: turn,
-    stop: () => {
-      stop.abort();
-      clearTimeout(timer);
-    },
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
   };
 }
 

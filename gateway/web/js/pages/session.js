@@ -159,9 +159,9 @@ function Clips({job, rank}) {
     }
     ${
       chosen &&
-      ranges.get(chosen.rank).changed &&
+      again.news &&
       html`<${Bar} clip=${chosen} words=${ranges.get(chosen.rank).changed} busy=${again.busy}
-      onReset=${() => reset(chosen)} onRender=${again.render} />`
+          onReset=${() => reset(chosen)} onRender=${again.render} />`
     }`;
 }
 
@@ -180,17 +180,23 @@ function useDrafts(job) {
   return {draftOf, change, reset};
 }
 
-/** Renders a clip again; knows its versions and which of them is shown. */
+/** Renders a clip again; knows its versions, which of them is shown, and whether there is news to render. */
 function useAgain(job, clip, draft) {
   const [versions, add] = useVersions(job.id, clip?.rank);
   const [shown, show] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [sent, setSent] = useState("{}");
+  const wanted = clip ? changes(job, clip, draft) : {};
   const requestId = useRef(api.freshId());
-  useEffect(() => show(null), [clip?.rank]);
+  useEffect(() => {
+    show(null);
+    setSent("{}");
+  }, [clip?.rank]);
   const render = async () => {
     setBusy(true);
     await attempt(async () => {
-      const made = await api.rerender(job.id, clip.rank, changes(job, clip, draft), requestId.current);
+      const made = await api.rerender(job.id, clip.rank, wanted, requestId.current);
+      setSent(JSON.stringify(wanted));
       add(made);
       show(made.id);
       say(`Clip ${clip.rank} is rendered again.`);
@@ -198,7 +204,8 @@ function useAgain(job, clip, draft) {
     requestId.current = api.freshId();
     setBusy(false);
   };
-  return {versions, shown, show, busy, render};
+  const news = ![sent, "{}"].includes(JSON.stringify(wanted));
+  return {versions, shown, show, busy, render, news};
 }
 
 const range = (job, clip, draft) => ({start: draft.start, end: draft.end, changed: changed(job, clip, draft)});

@@ -25,7 +25,7 @@ const TABS = [
  * @param shown The identifier of the version that is shown; null for the clip as it was proposed.
  */
 export function Clip({job, clip, draft, terms, timeline, playing, versions, shown, onShow, tab, onTab, onDraft}) {
-  const {job: found} = useJob(shown);
+  const {job: found, failure: lost} = useJob(shown);
   const version = found?.id === shown ? found : null;
   const [owner, current] = version?.clips?.[0] ? [version, version.clips[0]] : [job, clip];
   const spoken = within(timeline.cues, draft.start, draft.end)
@@ -40,7 +40,7 @@ export function Clip({job, clip, draft, terms, timeline, playing, versions, show
       <${Versions} versions=${versions} shown=${shown} onShow=${onShow} />
       ${
         shown && !(version && ended(version))
-          ? html`<${Blank} share=${version?.fraction || 0} words=${version ? jobState(version.state) : ""} />`
+          ? html`<${Blank} share=${version?.fraction || 0} words=${version ? jobState(version.state) : lost?.message} />`
           : html`<${Player} id=${owner.id} clip=${current}
               step=${owner.steps?.find((item) => item.name === current.step)} label=${name}
               start=${current.time?.startS || 0} playing=${playing} />`

@@ -119,9 +119,9 @@ function Making({file, onClose}) {
     }).then((done) => {
       if (!done) {
         setAsked(false);
-        requestId.current = api.freshId();
+        requestId.current = api.freshId(); // other wishes are another job
       }
-    }); // other wishes are another job
+    });
   }, [asked, ready]);
   const submit = (event) => {
     event.preventDefault();
@@ -176,18 +176,18 @@ function Wanted({wanted, onChange, onText}) {
         <datalist id="presets">${PRESETS.map((name) => html`<option key=${name} value=${name} />`)}</datalist></label>
     </div>
     <div class="choices">
-    <${Choice} name="new-shape" legend="Shape" options=${SHAPES} value=${wanted.shape}
-        onChange=${(shape) => onChange({shape})} />
-    <${Choice} name="new-layout" legend="Layout" options=${LAYOUTS} value=${wanted.layout}
-        onChange=${(layout) => onChange({layout})} />
-    <${Choice} name="new-captions" legend="Captions" options=${CAPTIONS} value=${wanted.captions}
-        onChange=${(captions) => onChange({captions})} />
+      <${Choice} name="new-shape" legend="Shape" options=${SHAPES} value=${wanted.shape}
+          onChange=${(shape) => onChange({shape})} />
+      <${Choice} name="new-layout" legend="Layout" options=${LAYOUTS} value=${wanted.layout}
+          onChange=${(layout) => onChange({layout})} />
+      <${Choice} name="new-captions" legend="Captions" options=${CAPTIONS} value=${wanted.captions}
+          onChange=${(captions) => onChange({captions})} />
     </div>
     <div class="pair">
-    <label class="field"><span>Words that raise a clip's score, parted by commas</span>
-      <input value=${wanted.keywords} placeholder="such as: launch, price" onInput=${text("keywords")} /></label>
-    <label class="field"><span>What is said, as SubRip or WebVTT; else the video's own text</span>
-      <input type="file" accept=".srt,.vtt" onChange=${(event) => onText(event.target.files[0] || null)} /></label>
+      <label class="field"><span>Words that raise a clip's score, parted by commas</span>
+        <input value=${wanted.keywords} placeholder="such as: launch, price" onInput=${text("keywords")} /></label>
+      <label class="field"><span>What is said, as SubRip or WebVTT; else the video's own text</span>
+        <input type="file" accept=".srt,.vtt" onChange=${(event) => onText(event.target.files[0] || null)} /></label>
     </div>
   </div>`;
 }

@@ -91,26 +91,22 @@ export function Timeline({timeline, clips, ranges, chosen, playing, onChoose, on
     setDrag(null);
     onEdit(rank, range);
   };
+  const span = (clip) => html`<${Span} key=${clip.rank} clip=${clip} range=${now(clip)}
+      changed=${ranges.get(clip.rank).changed} chosen=${clip.rank === chosen} view=${view} timeline=${timeline}
+      onChoose=${onChoose} onMove=${moved} onEdit=${edited} />`;
   const zoom = (change) => () => {
     change();
     frames();
   };
   const at = (event) => hover.set(event && view.time(event.clientX - stage.current.getBoundingClientRect().left));
   return html`<section class="timeline card" aria-label="Timeline">
-    <div class="lanes" style=${{"--lanes-height": `${HEIGHT}px`}}>
-      <div class="gutter"
-          aria-hidden="true">${titles()}</div>
+    <div class="lanes">
+      <div class="gutter" aria-hidden="true">${titles()}</div>
       <div class="stage" ref=${stage} style=${{height: `${HEIGHT}px`}} onPointerMove=${at}
           onPointerLeave=${() => at(null)}>
         <canvas ref=${canvas} role="img" aria-label=${summary(timeline, clips)}></canvas>
         <div class="spans" style=${place("clips")}>
-          ${seen.map(
-            (
-              clip,
-            ) => html`<${Span} key=${clip.rank} clip=${clip} range=${now(clip)} changed=${ranges.get(clip.rank).changed}
-            chosen=${clip.rank === chosen} view=${view} timeline=${timeline}
-            onChoose=${onChoose} onMove=${moved} onEdit=${edited} />`,
-          )}
+          ${seen.map(span)}
         </div>
       </div>
     </div>
