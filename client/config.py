@@ -190,6 +190,17 @@ class Config:
         )
         return await self._stub.ProposeConfig(request, timeout=CALL_TIMEOUT_S)
 
+    async def propose_rollback(self, version: int, comment: str) -> pb.Proposal:
+        """Proposes the content of an old version, which somebody else must approve."""
+        request = pb.ProposeConfigRequest(
+            config=pb.Config(environment=self._environment),
+            rollback_version=version,
+            expected_version=(await self.get()).version,
+            comment=comment or f"back to version {version}",
+            actor=getpass.getuser(),
+        )
+        return await self._stub.ProposeConfig(request, timeout=CALL_TIMEOUT_S)
+
     async def proposal(self, number: int) -> pb.Proposal:
         """One proposal."""
         return await self._stub.GetProposal(pb.GetProposalRequest(id=number), timeout=CALL_TIMEOUT_S)

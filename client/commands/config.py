@@ -241,18 +241,21 @@ async def _history(count: int, as_json: bool, environment: str, service: str) ->
 @app.command()
 def rollback(
     version: Annotated[int, typer.Argument(metavar="VERSION", min=0, help="The version whose content comes back.")],
+    propose: Annotated[bool, typer.Option("--propose", help="Have somebody else approve it.")] = False,
     comment: documents.Comment = "",
     environment: documents.Environment = "",
     service: documents.Service = "",
 ) -> None:
-    """Make a new version with the content of VERSION."""
-    terminal.run(_rollback(version, comment, environment, service))
+    """Make a new version with the content of VERSION, all of its layers."""
+    terminal.run(_rollback(version, propose, comment, documents.connected(service, environment)))
 
 
-async def _rollback(version: int, comment: str, environment: str, service: str) -> terminal.Code:
-    async with documents.connected(service, environment) as connection:
-        made = await connection.rollback(version, comment)
-    terminal.say(documents.describe(made))
+async def _rollback(version: int, propose: bool, comment: str, connected: documents.Connecting) -> terminal.Code:
+    async with connected as connection:
+        if propose:
+            terminal.say(proposals.describe(await connection.propose_rollback(version, comment)))
+        else:
+            terminal.say(documents.describe(await connection.rollback(version, comment)))
     return terminal.Code.DONE
 
 

@@ -37,8 +37,13 @@ async def _propose(
 ) -> terminal.Code:
     async with connected as connection:
         made = await connection.propose(document, [path], comment, actor)
-    terminal.say(f"proposal {made.id}: somebody else approves it with `reelsmith config approve {made.id}`")
+    terminal.say(describe(made))
     return terminal.Code.DONE
+
+
+def describe(made: pb.Proposal) -> str:
+    """What comes next for a proposal."""
+    return f"proposal {made.id}: somebody else approves it with `reelsmith config approve {made.id}`"
 
 
 @app.command()

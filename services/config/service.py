@@ -151,15 +151,14 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     async def ProposeConfig(self, request: pb.ProposeConfigRequest, context: aio.ServicerContext) -> pb.Proposal:
         """Proposes a change of one layer."""
-        config = request.config
-        if not config.HasField("document"):
+        environment = request.config.environment
+        if not request.config.HasField("document") and not request.HasField("rollback_version"):
             raise _missing("config.document", "the document, or the part of it that the mask names")
-        async with self._told("ProposeConfig", self._document(config.environment), request.actor) as entry:
-            self._parts.gate.check_files(self._named(config.environment))
-            edit = versions_module.patch(list(request.update_mask.paths), _plain(config.document))
-            reader = layers.Reader(config.service, config.instance)
+        async with self._told("ProposeConfig", self._document(environment), request.actor) as entry:
+            self._parts.gate.check_files(self._named(environment))
+            rewrite, reader = await self._wanted(request)
             made = await self._parts.desk.propose(
-                config.environment, edit, request.expected_version, reader, entry, request.comment
+                environment, rewrite, request.expected_version, reader, entry, request.comment
             )
         return self._proposal(made)
 
@@ -263,6 +262,16 @@ class ConfigService(rpc.ConfigServiceServicer):
         if traced:
             config.origins.update(layers.origins(self._versions.stack(version, reader)))
         return config
+
+    async def _wanted(self, request: pb.ProposeConfigRequest) -> tuple[versions_module.Rewrite, layers.Reader]:
+        """The change that is proposed, and whose layer it is."""
+        config = request.config
+        if request.HasField("rollback_version"):
+            old = await self._versions.one(config.environment, request.rollback_version)
+            return lambda _: old.content, layers.EVERYBODY
+        reader = layers.Reader(config.service, config.instance)
+        edit = versions_module.patch(list(request.update_mask.paths), _plain(config.document))
+        return versions_module.layered(edit, reader), reader
 
     def _proposal(self, found: proposal_store.Proposal) -> pb.Proposal:
         proposal = _told_proposal(found)

@@ -141,11 +141,7 @@ class Versions:
             errors.Aborted: Another version is in force; metadata has `current_version`.
             errors.InvalidArgument: The result is not valid, with one field per problem.
         """
-
-        def rewrite(content: layers.Content) -> layers.Content:
-            return content.replaced(reader, document.normalized(edit(content.layer(reader))))
-
-        return await self.rewrite(environment, rewrite, expected, actor=actor, comment=comment, dry=dry)
+        return await self.rewrite(environment, layered(edit, reader), expected, actor=actor, comment=comment, dry=dry)
 
     async def rewrite(
         self,
@@ -326,6 +322,11 @@ def patch(paths: Sequence[str], change: document.Document) -> Edit:
     """
     parsed = mask.parsed(paths)
     return lambda current: mask.patched(current, change, parsed)
+
+
+def layered(edit: Edit, reader: layers.Reader) -> Rewrite:
+    """The change of all layers that an edit of one of them is."""
+    return lambda content: content.replaced(reader, document.normalized(edit(content.layer(reader))))
 
 
 def check_expected(current: store_module.Version, expected: int) -> None:

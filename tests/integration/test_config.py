@@ -204,6 +204,23 @@ async def test_secret_is_revealed_to_the_service_that_needs_it(stub: rpc.ConfigS
     )
 
 
+async def test_version_comes_back_by_two_people(stub: rpc.ConfigServiceStub) -> None:
+    """A proposal may be to go back: all layers of the old version are what is approved."""
+    one = change({"analyzer": {"weights": {"motion": 5}}}, 0, "analyzer.weights.motion")
+    one.config.service = "analyzer"
+    await stub.UpdateConfig(one)
+    await stub.UpdateConfig(weight(9, 1))
+    request = pb.ProposeConfigRequest(rollback_version=0, expected_version=2, actor="ann")
+    made = await stub.ProposeConfig(request)
+    assert (1, 1) == (made.id, made.document["analyzer"]["weights"]["motion"])
+    decided = await stub.ApproveProposal(pb.ApproveProposalRequest(id=1, actor="bob"))
+    assert (pb.Proposal.STATE_APPROVED, 3) == (decided.state, decided.version)
+    versions = [await stub.GetVersion(pb.GetVersionRequest(version=number)) for number in (0, 3)]
+    assert versions[0].sha256 == versions[1].sha256
+    request.rollback_version, request.expected_version = 77, 3
+    assert "NO_SUCH_VERSION" == (await refusal(stub.ProposeConfig(request))).reason
+
+
 async def test_everything_is_on_record(stub: rpc.ConfigServiceStub) -> None:
     """Changes, accesses and refusals, each with who and what, in one chain whose head can be checked later."""
     await stub.UpdateConfig(weight(2, 0, actor="ann"))

@@ -16,7 +16,7 @@ from google.protobuf import json_format
 from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
-REVISIONS = int(os.environ.get("REELSMITH_WATCH_REVISIONS", "80"))
+REVISIONS = int(os.environ.get("REELSMITH_WATCH_REVISIONS", "120"))
 WATCHERS, SLOW = 50, 5
 KEPT = max(20, REVISIONS // 100)  # versions that the service keeps: slow readers fall behind
 KILLS = 2 if REVISIONS < 1000 else 20

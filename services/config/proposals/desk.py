@@ -28,13 +28,21 @@ class Desk:
     async def propose(
         self,
         environment: str,
-        edit: versions_module.Edit,
+        rewrite: versions_module.Rewrite,
         expected: int,
         reader: layers.Reader,
         entry: chain.Entry,
         comment: str,
     ) -> store.Proposal:
-        """Proposes a change of one layer; it is valid, and on disk, when this returns.
+        """Proposes a change; it is valid, and on disk, when this returns.
+
+        Args:
+            environment: Name of the environment.
+            rewrite: Makes the new content from the content in force.
+            expected: Number of the version that must be in force.
+            reader: Whose layer changes.
+            entry: Who proposes it, for the record.
+            comment: Why.
 
         Raises:
             errors.InvalidArgument: The result would not be valid, or nobody says who proposes it.
@@ -42,8 +50,8 @@ class Desk:
             errors.ResourceExhausted: Too many wait.
         """
         _check_actor(entry.actor)
-        would = await self._versions.update(
-            environment, edit, expected, reader=reader, actor=entry.actor, comment=comment, dry=True
+        would = await self._versions.rewrite(
+            environment, rewrite, expected, actor=entry.actor, comment=comment, dry=True
         )
         made = store.Proposal(
             0, would.environment, reader, expected, would.content, entry.actor, comment, time.time_ns() // 1000

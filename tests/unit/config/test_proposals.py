@@ -31,7 +31,7 @@ class World:
     async def propose(self, value: object, expected: int = 0, entry: chain.Entry = ENTRY) -> store.Proposal:
         """Proposes a weight for one instance."""
         edit = versions.patch(["analyzer.weights.motion"], {"analyzer": {"weights": {"motion": value}}})
-        return await self.desk.propose("", edit, expected, ONE, entry, "why")
+        return await self.desk.propose("", versions.layered(edit, ONE), expected, ONE, entry, "why")
 
     async def reason(self, call) -> str:
         """Why a call is refused."""

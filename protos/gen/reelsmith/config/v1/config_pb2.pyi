@@ -191,18 +191,20 @@ class Proposal(_message.Message):
     def __init__(self, id: _Optional[int] = ..., environment: _Optional[str] = ..., service: _Optional[str] = ..., instance: _Optional[str] = ..., expected_version: _Optional[int] = ..., document: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., state: _Optional[_Union[Proposal.State, str]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., decider: _Optional[str] = ..., decision_comment: _Optional[str] = ..., decide_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class ProposeConfigRequest(_message.Message):
-    __slots__ = ("config", "update_mask", "expected_version", "comment", "actor")
+    __slots__ = ("config", "update_mask", "expected_version", "comment", "actor", "rollback_version")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
     COMMENT_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    ROLLBACK_VERSION_FIELD_NUMBER: _ClassVar[int]
     config: Config
     update_mask: _field_mask_pb2.FieldMask
     expected_version: int
     comment: str
     actor: str
-    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., expected_version: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ...) -> None: ...
+    rollback_version: int
+    def __init__(self, config: _Optional[_Union[Config, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., expected_version: _Optional[int] = ..., comment: _Optional[str] = ..., actor: _Optional[str] = ..., rollback_version: _Optional[int] = ...) -> None: ...
 
 class GetProposalRequest(_message.Message):
     __slots__ = ("id",)
