@@ -13,7 +13,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from grpc import aio
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
@@ -140,7 +140,7 @@ async def lively(lane: Lane, key: str) -> None:
 
 async def rounds(
     bench: Bench, result: Result, cases: Sequence[tuple[str, Case]], budget_s: float,
-    job: Callable[[Lane, str], Awaitable[None]] = lively, sabotage: str = "", per_folder: int = ROUNDS_PER_FOLDER,
+    sabotage: str = "", per_folder: int = ROUNDS_PER_FOLDER, warm: bool = False,
 ) -> None:  # fmt: skip
     """Runs cases, some lanes side by side, until all are done or the time is up."""
     end = time.monotonic() + budget_s
@@ -152,9 +152,11 @@ async def rounds(
             home = bench.home()
             async with Lane(bench.forge, home, 2, sabotage) as lane:
                 lane.on_death.append(lambda lane=lane: result.wrong.extend(f"torn: {path}" for path in torn(lane)))
+                if warm:  # a start sweeps only what an earlier life left
+                    await one_round(lane, Result("warm"), "warm", "warm", Case())
                 while mine and time.monotonic() < end:
                     number, (label, case) = mine.pop(0)
-                    await one_round(lane, result, f"round-{number}", label, case, job)
+                    await one_round(lane, result, f"round-{number}", label, case)
                 result.wrong.extend(await settled(lane, SABOTAGED_S if sabotage else CLEAN_S))
             skipped.extend(mine)
             if not result.wrong:
@@ -164,15 +166,13 @@ async def rounds(
     result.figures["left out for want of time"] = len(waiting) + len(skipped)
 
 
-async def one_round(
-    lane: Lane, result: Result, key: str, label: str, case: Case, job: Callable[[Lane, str], Awaitable[None]]
-) -> None:
+async def one_round(lane: Lane, result: Result, key: str, label: str, case: Case) -> None:
     """One round: work under faults, then the same work's end in peace."""
     before = len(lane.fired())
     keeper = asyncio.create_task(_fake_kept(lane, case.fake))
     try:
         async with lane.kept(case.manager):
-            await job(lane, key)
+            await lively(lane, key)
     except (AssertionError, TimeoutError, aio.AioRpcError) as error:
         result.wrong.append(f"{label}: {type(error).__name__}: {error}")
     finally:
@@ -202,9 +202,9 @@ async def census(bench: Bench) -> collections.Counter[str]:
         everything = Fault("*=count")
         case = Case((everything,)) if what == "jobs" else Case(fake=everything)
         async with Lane(bench.forge, bench.home()) as lane:
-            await one_round(lane, Result("census"), "first", "", Case(), lively)  # so that there is something to sweep
+            await one_round(lane, Result("census"), "first", "", Case())  # so that there is something to sweep
             lane.log.unlink(missing_ok=True)
-            await one_round(lane, Result("census"), "census", "census", case, lively)
+            await one_round(lane, Result("census"), "census", "census", case)
             found.update(f"{what} {line.split()[0]}" for line in lane.fired())
     return found
 
@@ -225,8 +225,8 @@ async def points(bench: Bench, counts: collections.Counter[str], budget_s: float
         fault = rules(point, hit)
         case = Case((fault,)) if what == "jobs" else Case(fake=fault)
         cases.append((f"{what} {fault.failpoints}", case))
-    await rounds(bench, result, cases[: len(counts)], math.inf)
-    await rounds(bench, result, cases[len(counts) :], end - time.monotonic())
+    await rounds(bench, result, cases[: len(counts)], math.inf, warm=True)
+    await rounds(bench, result, cases[len(counts) :], end - time.monotonic(), warm=True)
     result.figures["hits of the work"] = counts.total()
     return result
 
@@ -429,7 +429,7 @@ async def disk_errors(bench: Bench, budget_s: float, limit: int) -> Result:
         fault = Fault("", ("disk_fail", "LOG", "ROOT", KINDS[kind], hit, ERRORS[name], "", part))
         case = Case((fault,)) if what == "jobs" else Case(fake=fault)
         cases.append((f"{what}: {kind} {hit} of {part} fails with {name}", case))
-    await rounds(bench, result, cases, budget_s, job=lively)
+    await rounds(bench, result, cases, budget_s)
     return result
 
 
