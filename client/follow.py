@@ -60,7 +60,8 @@ async def run(
     """
     if isinstance(files.video, str):
         spec.source_uri = files.video
-        return await _with_sent(suite, spec, files, display)
+        await _send_rest(suite, spec, files)
+        return await _started(suite, spec, display)
     spec.title = spec.title or files.video.name
     if place.local(where.gateway):
         job = await _by_path(suite, spec, files, display)
@@ -75,22 +76,30 @@ async def submitted(
     suite: gateway.Gateway, where: place.Place, spec: jobs.JobSpec, files: Files, display: Display
 ) -> jobs.Job:
     """Makes a job of a local file and does not wait for it: what `run` does up to the acceptance."""
+    if isinstance(files.video, str):
+        spec.source_uri = files.video
+        await _send_rest(suite, spec, files)
+        return await suite.create_clips(spec)
     spec.title = spec.title or files.video.name
     if place.local(where.gateway):
         _name(spec, files)
-    else:
-        await _send(suite, spec, files, display)
+        try:
+            return await suite.create_clips(spec)
+        except errors.Error as error:
+            if error.reason not in UNSEEN:
+                raise
+    await _send(suite, spec, files, display)
     return await suite.create_clips(spec)
 
 
 async def _send(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> None:
     """Sends the files to the suite."""
     spec.source_uri = await suite.upload(files.video, lambda done, total: display.transfer("upload", done, total))
-    return await _with_sent(suite, spec, files, display)
+    await _send_rest(suite, spec, files)
 
 
-async def _with_sent(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files, display: Display) -> jobs.Job:
-    """The job, with what belongs to the video sent."""
+async def _send_rest(suite: gateway.Gateway, spec: jobs.JobSpec, files: Files) -> None:
+    """Sends what belongs to the video."""
     if files.transcript is not None:
         spec.transcript_uri = await suite.upload(files.transcript, lambda done, total: None)
     if files.logo is not None:

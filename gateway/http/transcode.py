@@ -11,6 +11,7 @@ from chassis import errors
 from gateway.http import bindings
 
 KEYED = re.compile(r"([A-Za-z0-9_]+)\[([^\[\]]*)\]")  # one entry of a map in a query: `labels[team]=a`
+DOT = re.compile(r"\.(?![^\[\]]*\])")  # between two names, not inside the brackets of a key
 COMPLAINT = re.compile(r"Failed to parse (\S+) field: (.*)", re.DOTALL)
 PLACE = re.compile(r"(.*) at [A-Za-z]+\.(\S+)", re.DOTALL)
 UNKNOWN = re.compile(r'has no field named "([^"]*)" at "([^"]*)"')
@@ -41,7 +42,7 @@ def request(
     for key, value in query:
         if binding.body:
             invalid(key, "is given in the query, but this request is told by its body")
-        _place(document, kind, key.split("."), key, value)
+        _place(document, kind, DOT.split(key), key, value)
     for name in variables:
         field = kind.fields_by_name[name]
         document.pop(field.name, None)

@@ -1,6 +1,9 @@
 """Who may change a document directly: nobody where files or a second person decide."""
 
+from collections.abc import Sequence
+
 from chassis import errors
+from services.config import lasting
 from services.config.sources import folder as folder_module
 
 ALL = "*"
@@ -27,6 +30,18 @@ class Gate:
         if self._folder.has(environment):
             message = f"the document of {environment} comes from files: change them"
             raise errors.FailedPrecondition(message, reason="MANAGED_BY_FILES", metadata={"environment": environment})
+
+    def check_change(self, environment: str, paths: Sequence[str]) -> None:
+        """Looks whether one person may change these parts of an environment's document; none stands for all of it.
+
+        Keys are made and revoked by one person even there: one that leaked cannot wait.
+
+        Raises:
+            errors.FailedPrecondition: They come from files, or need a second person.
+        """
+        by_files = self._folder.has(environment) and self._folder.keeps(environment)
+        if by_files or not lasting.only(paths):
+            self.check_direct(environment)
 
     def check_direct(self, environment: str) -> None:
         """Looks whether one person may change an environment's document.

@@ -1,8 +1,20 @@
-"""Sections that going back to an old version leaves as they are."""
+"""Sections that live by their own rules: going back, files and second persons leave them as they are."""
+
+from collections.abc import Sequence
 
 from services.config import document, layers
 
 SECTIONS = ("access",)  # else a rollback would bring back keys that were revoked since, and take new ones away
+
+
+def only(paths: Sequence[str]) -> bool:
+    """Whether a change by path touches nothing else."""
+    return bool(paths) and all(path.split(".", 1)[0] in SECTIONS for path in paths)
+
+
+def named(content: layers.Content) -> bool:
+    """Whether content says anything about them."""
+    return any(name in layer for layer in (content.document, *content.overlays.values()) for name in SECTIONS)
 
 
 def kept(old: layers.Content, current: layers.Content) -> layers.Content:
@@ -17,6 +29,11 @@ def kept(old: layers.Content, current: layers.Content) -> layers.Content:
     return layers.Content(
         _kept(old.document, current.document), {name: layer for name, layer in overlays.items() if layer}
     )
+
+
+def unsaid(new: layers.Content, current: layers.Content) -> layers.Content:
+    """New content; where it does not speak of the lasting sections, those of the one in force stay."""
+    return new if named(new) else kept(new, current)
 
 
 def _kept(old: document.Document, current: document.Document) -> document.Document:

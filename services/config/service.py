@@ -16,7 +16,7 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import errors
 from services.config import gate as gate_module
-from services.config import layers
+from services.config import lasting, layers
 from services.config import store as store_module
 from services.config import versions as versions_module
 from services.config.audit import chain, record
@@ -92,7 +92,8 @@ class ConfigService(rpc.ConfigServiceServicer):
             raise _missing("config.document", "the document, or the part of it that the mask names")
         async with self._told("UpdateConfig", self._document(request.config.environment), request.actor):
             if not request.validate_only:
-                self._parts.gate.check_direct(self._named(request.config.environment))
+                environment = self._named(request.config.environment)
+                self._parts.gate.check_change(environment, request.update_mask.paths)
             reader = layers.Reader(request.config.service, request.config.instance)
             edit = versions_module.patch(list(request.update_mask.paths), _plain(request.config.document))
             version = await self._versions.update(
@@ -268,7 +269,7 @@ class ConfigService(rpc.ConfigServiceServicer):
         config = request.config
         if request.HasField("rollback_version"):
             old = await self._versions.one(config.environment, request.rollback_version)
-            return lambda _: old.content, layers.EVERYBODY
+            return lambda now: lasting.kept(old.content, now), layers.EVERYBODY
         reader = layers.Reader(config.service, config.instance)
         edit = versions_module.patch(list(request.update_mask.paths), _plain(config.document))
         return versions_module.layered(edit, reader), reader

@@ -19,6 +19,7 @@ from services.config import document, layers
 
 SUFFIXES = (".yaml", ".yml")
 FILES_MAX = 1000  # layers of all environments; a folder with more is none of ours
+FAULT_LENGTH_MAX = 200  # of what is said about a value: it may quote it
 TRIES = 5  # readings of a folder that changes meanwhile; then the next change tells
 
 Print = tuple[tuple[str, int, int, int], ...]  # name, inode, time of change and size of each file
@@ -68,8 +69,11 @@ def content(group: Group) -> layers.Content:
     Raises:
         errors.InvalidArgument: One is no YAML of ours, or is named after no layer; says which, and where.
     """
-    found = layers.Content({})
+    found, stems = layers.Content({}), set()
     for name, text in sorted(group.texts.items()):
+        if (stem := name.rpartition(".")[0]) in stems:
+            raise _refusal(f"{name}: another file has this name with another ending")
+        stems.add(stem)
         _, _, rest = name.rpartition(".")[0].partition(".")
         service, _, instance = rest.partition(".")
         try:
@@ -128,6 +132,8 @@ def _parsed(text: bytes | None) -> dict[str, Any]:
         raise _refusal(f"{line}{error.problem}") from error
     except yaml_error.YAMLError as error:
         raise _refusal(str(error).splitlines()[0]) from error
+    except (ValueError, RecursionError) as error:  # a date that is none, a number of a million digits, a deep nest
+        raise _refusal(f"holds a value that cannot be read: {error}"[:FAULT_LENGTH_MAX]) from error
     if value is None:
         return {}
     if not isinstance(value, dict):

@@ -12,6 +12,7 @@ import prometheus_client
 import watchfiles
 
 from chassis import errors
+from services.config import lasting, layers
 from services.config import versions as versions_module
 from services.config.audit import chain, record
 from services.config.sources import files
@@ -41,6 +42,7 @@ class Source:
         fault: What is wrong with them; empty where nothing is.
         load_time_us: When something in them was last new, in microseconds since 1970 UTC.
         version: The version that they made last; 0 for none.
+        lasting: Whether they speak of the sections that calls change otherwise, such as keys.
     """
 
     environment: str
@@ -49,6 +51,7 @@ class Source:
     fault: str
     load_time_us: int
     version: int
+    lasting: bool = False
 
 
 class Folder:
@@ -85,7 +88,13 @@ class Folder:
 
     def has(self, environment: str) -> bool:
         """Whether an environment's document comes from files."""
-        return environment in self._sources
+        unknown = bool(self._trouble) and not self._sources  # it could not be read yet: it may say anything
+        return unknown or environment in self._sources
+
+    def keeps(self, environment: str) -> bool:
+        """Whether files also say what keys an environment has; else calls do, beside them."""
+        source = self._sources.get(environment)
+        return source is None or source.lasting
 
     async def look(self) -> None:
         """Reads the files, and takes over what is new in them."""
@@ -110,9 +119,11 @@ class Folder:
 
     async def _load(self, group: files.Group, known: Source | None) -> Source:
         name = group.environment
-        fault, digest, version = "", group.digest, known.version if known else 0
+        fault, digest = "", group.digest
+        version, speaks = (known.version, known.lasting) if known else (0, False)
         try:
-            version = await self._taken(group)
+            content = files.content(group)
+            version, speaks = await self._taken(group, content), lasting.named(content)
         except errors.Error as error:
             fault = str(error)
             if not isinstance(error, record.REFUSALS):
@@ -122,16 +133,22 @@ class Folder:
             await self._events.refused(chain.Entry(ACTOR, ACTION, resource), error)
         HEALTHY.labels(name).set(not fault)
         LOADS.labels(name, "refused" if fault else "done").inc()
-        return Source(name, tuple(sorted(group.texts)), digest, fault, time.time_ns() // 1000, version)
+        return Source(name, tuple(sorted(group.texts)), digest, fault, time.time_ns() // 1000, version, speaks)
 
-    async def _taken(self, group: files.Group) -> int:
-        content, newest = files.content(group), await self._versions.newest(group.environment)
+    async def _taken(self, group: files.Group, found: layers.Content) -> int:
+        newest = await self._versions.newest(group.environment)
+        content = lasting.unsaid(found, newest.content)
         if content == newest.content:
             self._versions.check(content)  # the rules may be others than when it was made
             return newest.number
         said = f"from {', '.join(sorted(group.texts))}"[: versions_module.COMMENT_LENGTH_MAX]
         made = await self._versions.rewrite(
-            group.environment, lambda _: content, None, actor=ACTOR, comment=said, action=ACTION
+            group.environment,
+            lambda now: lasting.unsaid(found, now),
+            None,
+            actor=ACTOR,
+            comment=said,
+            action=ACTION,
         )
         logger.info("version %d of %s is made %s", made.number, group.environment, said)
         return made.number

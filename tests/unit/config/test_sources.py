@@ -136,6 +136,9 @@ BAD = [
     ("1: 2\n", "is no text, put it in quotes"),
     ("a: !!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
     ("a: '\x00'\n", "special characters are not allowed"),
+    ("analyzer: 2001-99-99\n", "cannot be read: month must be in"),
+    ("analyzer: 0x_\n", "cannot be read: "),
+    ("a: " + "[" * 2000 + "]" * 2000, "cannot be read: maximum recursion"),
     ("x" * 300_000, "has more than"),
 ]
 
@@ -203,6 +206,37 @@ async def test_calls_cannot_change_what_files_say(world: World) -> None:
     await world.folder.look()
     door.check_direct("production")
     assert 2 == await world.motion()
+
+
+KEYS = {"access": {"keys": {"0123456789abcdef": {"sha256": "0" * 64, "role": "editor", "tenant": "acme"}}}}
+PATH = "access.keys.0123456789abcdef"
+
+
+async def test_keys_stay_beside_files_that_do_not_name_them(world: World) -> None:
+    """Calls make and revoke them, no file takes them away; a file that names keys decides about them alone."""
+    door = gate.Gate(world.folder, "*")
+    door.check_change("production", [PATH])
+    with pytest.raises(errors.FailedPrecondition):
+        door.check_change("production", [PATH, "analyzer.weights.motion"])
+    with pytest.raises(errors.FailedPrecondition):
+        door.check_change("production", [])
+    await world.versions.update("", versions.patch([PATH], KEYS), 1)
+    world.put("production.yaml", weight(5))
+    await world.folder.look()
+    newest = await world.versions.newest()
+    assert (5, KEYS["access"]) == (await world.motion(), newest.content.document["access"])
+    world.put("production.yaml", weight(6) + "access: {}\n")
+    await world.folder.look()
+    assert {} == (await world.versions.newest()).content.document["access"]
+    with pytest.raises(errors.FailedPrecondition):
+        door.check_change("production", [PATH])
+
+
+async def test_two_files_of_one_layer_are_refused(world: World) -> None:
+    """Which of them counts would be chance."""
+    world.put("production.yml", weight(9))
+    await world.folder.look()
+    assert (2, True) == (await world.motion(), "another ending" in world.folder.sources[0].fault)
 
 
 async def test_folder_that_is_replaced_is_followed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
