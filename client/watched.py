@@ -17,11 +17,18 @@ from collections.abc import Callable, Iterator
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from chassis import errors
-from client import gateway
+from client import follow, gateway
 
 ENDINGS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .ogv".split())
 POLL_S = 1.0  # how often the folder is looked at: recordings take minutes, and network folders tell no changes
 FILES_MAX = 1_000_000  # in one folder, those below it included: beyond that it is no drop folder
+FAULTS = (
+    OSError,
+    errors.InvalidArgument,
+    errors.NotFound,
+    errors.PermissionDenied,
+    errors.FailedPrecondition,
+)  # of a file
 KNOWN = "REQUEST_ID_REUSED"  # the job manager has a job of this key, made with other words
 
 
@@ -115,6 +122,11 @@ class Folder:
         self.root = root
         self._settle_s = settle_s
         self._since: dict[str, tuple[Seen, float]] = {}
+        self._given_up: dict[str, Seen] = {}  # as many as there are files
+
+    def give_up(self, path: str, seen: Seen) -> None:
+        """Leaves a file alone, until it looks otherwise or the next run."""
+        self._given_up[path] = seen
 
     @property
     def waits(self) -> bool:
@@ -126,7 +138,7 @@ class Folder:
         now_s, before, self._since = time.monotonic(), self._since, {}
         found = []
         for path, seen in self._files():
-            if ledger.has(path, seen):
+            if ledger.has(path, seen) or self._given_up.get(path) == seen:
                 continue
             known = before.get(path)
             since_s = known[1] if known and known[0] == seen else now_s
@@ -180,6 +192,7 @@ class Watch:
         spec: What to make of each file.
         local: Whether the suite reads files where they are; else they are sent.
         say: Told what happens, in words.
+        sent: Uploads of contents whose job was not taken yet: they are not sent again.
     """
 
     suite: gateway.Gateway
@@ -188,6 +201,7 @@ class Watch:
     spec: jobs.JobSpec
     local: bool
     say: Callable[[str], None]
+    sent: dict[str, str] = dataclasses.field(default_factory=dict)
 
     async def run(self, *, once: bool) -> None:
         """Watches until it is cancelled, or until all that is there now has been submitted."""
@@ -196,7 +210,11 @@ class Watch:
             finished = await asyncio.to_thread(self.folder.finished, self.ledger)
             try:
                 for path, seen in finished:
-                    await self._submit(path, seen)
+                    try:
+                        await self._submit(path, seen)
+                    except FAULTS as error:
+                        self.say(f"{shown(path)}: {error}")
+                        self.folder.give_up(path, seen)
                 quiet = False
             except (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Cancelled) as error:
                 if not quiet:
@@ -222,7 +240,21 @@ class Watch:
         spec = jobs.JobSpec()
         spec.CopyFrom(self.spec)
         spec.title = shown(path.name)
-        spec.source_uri = path.as_uri() if self.local else await self.suite.upload(path)
+        if self.local and sha256 not in self.sent:
+            spec.source_uri = path.as_uri()
+            try:
+                return await self._accepted(spec, sha256)
+            except errors.Error as error:
+                if error.reason not in follow.UNSEEN:
+                    raise
+        if sha256 not in self.sent:
+            self.sent[sha256] = await self.suite.upload(path)
+        spec.source_uri = self.sent[sha256]
+        job = await self._accepted(spec, sha256)
+        del self.sent[sha256]
+        return job
+
+    async def _accepted(self, spec: jobs.JobSpec, sha256: str) -> str:
         try:
             return (await self.suite.create_clips(spec, key(self.folder.root, sha256))).id
         except errors.AlreadyExists as error:

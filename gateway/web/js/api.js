@@ -10,6 +10,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whether a call was refused; else it may have been taken, and the same id asks for the same job once more. */
+export const refused = (failure) => failure instanceof Problem && failure.status < 500;
+
 /** Fetches with the visitor's key; a refusal becomes a `Problem`. */
 export async function request(path, {headers = {}, ...options} = {}) {
   const answer = await fetch(path, {...options, headers: {...key.header(), ...headers}});

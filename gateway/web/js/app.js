@@ -39,7 +39,9 @@ function Head({address}) {
   const {status, failure} = useStatus(STATUS_PAUSE_MS);
   const current = (yes) => (yes ? "page" : undefined);
   const [light, words] = failure
-    ? ["bad", "no answer"]
+    ? failure.status === 403
+      ? ["", "not told to this key"]
+      : ["bad", "no answer"]
     : !status
       ? ["", "asking"]
       : status.serving

@@ -192,16 +192,22 @@ function useAgain(job, clip, draft) {
     show(null);
     setSent("{}");
   }, [clip?.rank]);
+  useEffect(() => {
+    requestId.current = api.freshId(); // other wishes are another job
+  }, [clip?.rank, JSON.stringify(wanted)]);
   const render = async () => {
     setBusy(true);
     await attempt(async () => {
-      const made = await api.rerender(job.id, clip.rank, wanted, requestId.current);
+      const made = await api.rerender(job.id, clip.rank, wanted, requestId.current).catch((failure) => {
+        if (api.refused(failure)) requestId.current = api.freshId();
+        throw failure;
+      });
+      requestId.current = api.freshId();
       setSent(JSON.stringify(wanted));
       add(made);
       show(made.id);
       say(`Clip ${clip.rank} is rendered again.`);
     });
-    requestId.current = api.freshId();
     setBusy(false);
   };
   const news = ![sent, "{}"].includes(JSON.stringify(wanted));

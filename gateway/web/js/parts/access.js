@@ -1,5 +1,5 @@
 /** Asks for an API key when the gateway wants to know who calls. */
-import {html, useEffect, useState} from "../html.js";
+import {html, useEffect, useRef, useState} from "../html.js";
 import * as key from "../key.js";
 import {Dialog} from "./confirm.js";
 
@@ -7,7 +7,17 @@ import {Dialog} from "./confirm.js";
 export function Access({onChange}) {
   const [open, setOpen] = useState(false);
   const [text, setText] = useState("");
-  useEffect(() => key.onWanted(() => setOpen(true)), []);
+  const declined = useRef(false);
+  useEffect(() => key.onWanted(() => declined.current || setOpen(true)), []);
+  useEffect(() => {
+    const again = () => (declined.current = false);
+    addEventListener("hashchange", again);
+    return () => removeEventListener("hashchange", again);
+  }, []);
+  const close = () => {
+    declined.current = true; // asked again on the next view, not by the next look at how things are
+    setOpen(false);
+  };
   if (!open) return null;
   const save = (event) => {
     event.preventDefault();
@@ -16,14 +26,14 @@ export function Access({onChange}) {
     setText("");
     onChange();
   };
-  return html`<${Dialog} title="This suite wants to know who you are" onClose=${() => setOpen(false)}>
+  return html`<${Dialog} title="This suite wants to know who you are" onClose=${close}>
     <form onSubmit=${save}>
       <p>An API key is made with <code>reelsmith keys create</code>. It is kept until this tab is closed.</p>
       <label class="field"><span>API key</span>
         <input type="password" autocomplete="off" required autofocus value=${text}
             onInput=${(event) => setText(event.target.value)} /></label>
       <div class="actions end">
-        <button type="button" class="button" onClick=${() => setOpen(false)}>Not now</button>
+        <button type="button" class="button" onClick=${close}>Not now</button>
         <button class="button primary">Go on</button>
       </div>
     </form>

@@ -20,7 +20,7 @@ export function given(job, clip) {
   return {
     start: clip.time?.startS || 0,
     end: clip.time?.endS || 0,
-    shape: said(spec.aspectRatio) || "ASPECT_RATIO_9_16",
+    shape: said(spec.aspectRatio) || "",
     layout: said(spec.layout) || "LAYOUT_AUTO",
     captions: spec.captions?.style || "",
     title: spec.overlays?.title || "",

@@ -15,6 +15,8 @@ const head = (x, y, radius) => html`<circle cx=${x} cy=${y} r=${radius} />`;
 const SHAPE_SIZES = {"9:16": [13, 23], "1:1": [19, 19], "4:5": [17, 21], "16:9": [25, 14]};
 export const SHAPES = shapes.map(([value, label]) => ({value, label, drawing: shaped(...SHAPE_SIZES[label])}));
 
+export const ANY_SHAPE = {value: "", label: "Preset", hint: "the shape that the preset has", drawing: shaped(19, 23)};
+
 export const LAYOUTS = [
   {
     value: "LAYOUT_AUTO",

@@ -4,14 +4,14 @@ import {left, size} from "../format.js";
 import {classes, html, useEffect, useRef, useState} from "../html.js";
 import {attempt} from "../notes.js";
 import * as uploads from "../upload.js";
-import {CAPTIONS, Choice, LAYOUTS, SHAPES} from "./choice.js";
+import {ANY_SHAPE, CAPTIONS, Choice, LAYOUTS, SHAPES} from "./choice.js";
 import {Icon} from "./icon.js";
 
 const START = {
   count: 5,
   shortest: 15,
   longest: 60,
-  shape: "ASPECT_RATIO_9_16",
+  shape: "",
   layout: "LAYOUT_AUTO",
   captions: "",
   preset: "",
@@ -32,7 +32,7 @@ function spec(source, wanted) {
     count: wanted.count,
     durationMinS: wanted.shortest,
     durationMaxS: wanted.longest,
-    aspectRatio: wanted.shape,
+    ...(wanted.shape && {aspectRatio: wanted.shape}),
     layout: wanted.layout,
     preset: wanted.preset || "default",
     keywords,
@@ -115,14 +115,17 @@ function Making({file, onClose}) {
     if (!asked || !ready) return;
     const source = {uri, transcript: words.uri, title: local ? path.split("/").pop() : file.name};
     attempt(async () => {
-      location.hash = `#/sessions/${(await api.create(spec(source, wanted), requestId.current)).id}`;
-    }).then((done) => {
-      if (!done) {
-        setAsked(false);
-        requestId.current = api.freshId(); // other wishes are another job
+      try {
+        location.hash = `#/sessions/${(await api.create(spec(source, wanted), requestId.current)).id}`;
+      } catch (failure) {
+        if (api.refused(failure)) requestId.current = api.freshId();
+        throw failure;
       }
-    });
+    }).then((done) => done || setAsked(false));
   }, [asked, ready]);
+  useEffect(() => {
+    requestId.current = api.freshId(); // other wishes are another job
+  }, [wanted, text, path]);
   const submit = (event) => {
     event.preventDefault();
     setAsked(true);
@@ -176,7 +179,7 @@ function Wanted({wanted, onChange, onText}) {
         <datalist id="presets">${PRESETS.map((name) => html`<option key=${name} value=${name} />`)}</datalist></label>
     </div>
     <div class="choices">
-      <${Choice} name="new-shape" legend="Shape" options=${SHAPES} value=${wanted.shape}
+      <${Choice} name="new-shape" legend="Shape" options=${[ANY_SHAPE, ...SHAPES]} value=${wanted.shape}
           onChange=${(shape) => onChange({shape})} />
       <${Choice} name="new-layout" legend="Layout" options=${LAYOUTS} value=${wanted.layout}
           onChange=${(layout) => onChange({layout})} />

@@ -10,13 +10,13 @@ const word = (text, index) => html`<span key=${index} class=${index === 1 ? "now
 
 export function Sketch({job, clip, draft, spoken}) {
   const still = useFile(job.id, clip.thumbnail);
-  const ratio = shape(draft.shape).replace(":", " / ");
+  const ratio = (shape(draft.shape) || "9:16").replace(":", " / ");
   const layout = draft.layout.replace("LAYOUT_", "").toLowerCase();
   const words = (spoken || "so this is what was said").split(/\s+/).slice(0, WORDS_MAX);
   const picture = (name) => still && html`<img class=${name} src=${still} alt="" />`;
   return html`<figure class="sketch">
     <div class=${`screen ${layout}`} style=${{aspectRatio: ratio}} role="img"
-        aria-label=${`Sketch: ${shape(draft.shape)}, captions ${draft.captions || "none"}`}>
+        aria-label=${`Sketch: ${shape(draft.shape) || "shape of the preset"}, captions ${draft.captions || "none"}`}>
       ${(layout === "fit_blur" || layout === "letterbox") && picture("behind")}
       ${picture("front")}
       ${(layout === "split" || layout === "stack") && picture("second")}
