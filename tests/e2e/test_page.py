@@ -190,8 +190,9 @@ async def delete(page: Any) -> None:
 
 def manifests(suite: suites.Suite, session: str) -> tuple[dict, dict]:
     """The manifest of the clip of a session, and that of its version."""
-    (version,) = (path.parent.parent for path in suite.home.rglob("sessions/*/metadata/clip-01.manifest.json")
-                  if path.parent.parent.name != session)  # fmt: skip
+    found = suite.home.rglob("sessions/*/metadata/clip-01.manifest.json")
+    others = [path for path in found if path.parent.parent.name != session]
+    version = max(others, key=lambda path: path.stat().st_mtime_ns).parent.parent  # made last
     folders = (suite.session(session), version)
     return tuple(json.loads((folder / "metadata" / "clip-01.manifest.json").read_text()) for folder in folders)
 

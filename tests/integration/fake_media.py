@@ -61,7 +61,10 @@ class Fake:
 
     def orders(self, source_uri: str, session_id: str, call: str) -> Orders:
         """The orders of one call."""
-        if source_uri:
+        if source_uri.startswith(("http:", "session:")):  # one that is fetched has no orders
+            all_orders = {}
+            self.sessions.get(session_id).write_bytes("metadata/orders.json", b"{}")
+        elif source_uri:
             path = pathlib.Path(source_uri.removeprefix("file://"))
             if not path.exists():
                 raise errors.NotFound(f"there is no {path}", reason="NOT_FOUND")
@@ -103,6 +106,13 @@ class FakeAnalyzer(analyzer_pb2_grpc.AnalyzerServiceServicer):
 
     def __init__(self, fake: Fake) -> None:
         self.fake = fake
+
+    async def Fetch(self, request, context):
+        orders = self.fake.orders(request.source_uri, request.output.session_id, "fetch")
+        async for progress in self.fake.obey(orders, request.output.session_id, "fetch"):
+            yield analyzer_pb2.FetchResponse(progress=progress)
+        artifact = self.fake.write(request.output, "film.mp4", "fetched")
+        yield analyzer_pb2.FetchResponse(result=analyzer_pb2.FetchResult(artifact=artifact))
 
     async def Probe(self, request, context):
         orders = self.fake.orders(request.source_uri, request.output.session_id, "probe")

@@ -31,6 +31,9 @@ def wrongs(database: pathlib.Path, sessions: pathlib.Path, *, ended: bool = True
         (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
             yield f"the database is damaged: {verdict}"
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'jobs'").fetchone():
+            yield "the store has no tables yet"
+            return
         for job in connection.execute("SELECT * FROM jobs").fetchall():
             yield from (f"job {job['id']}: {wrong}" for wrong in _job(connection, job, sessions / job["id"], ended))
     finally:

@@ -106,6 +106,9 @@ class Forge:
             return Process.watched(int(await self._process.stdout.readline()))
 
 
+HOST = "media.test"  # a source is fetched from there, by a fake that asks nobody
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong with one life of a process: failpoints, the disk, a protection that is missing."""
@@ -181,6 +184,7 @@ class Lane:
             "REELSMITH_STATE_DIR": str(self.disk / "state"),
             "REELSMITH_SESSIONS_ROOT": str(self.disk),
             "REELSMITH_METRICS_PORT": "0",
+            "REELSMITH_JOBS_FETCH_ALLOW": f"http://{HOST}",
             "FAKE_JOURNAL": str(self.home / "journal"),
             **more,
         }

@@ -443,9 +443,11 @@ async def full_disk(bench: Bench, turns: int) -> Result:
             disk = ("disk_fail", str(lane.home / "disk.log"), str(lane.disk), WRITES | SYNCS | NAMES, 1,
                     draw.choice([errno.ENOSPC, errno.EIO, errno.EROFS]), str(flag), "")  # fmt: skip
             async with lane.kept([Fault("", disk)]):
+                await lane.submit(f"first-{turn}")  # it serves
                 running = [asyncio.create_task(work.plain(lane, f"before-{turn}-{number}")) for number in range(3)]
                 await asyncio.sleep(draw.uniform(0.05, 0.8))
                 flag.touch()
+                running.append(asyncio.create_task(work.plain(lane, f"during-{turn}")))
                 await asyncio.sleep(1.0)
                 flag.unlink()
                 begin = time.monotonic()
@@ -463,6 +465,9 @@ async def full_disk(bench: Bench, turns: int) -> Result:
     return result
 
 
+TURNS_MIN = 4  # jobs of each caller of a recording; the last of them is seen to its end
+
+
 @dataclasses.dataclass
 class Recording:
     """A run whose disk was written down."""
@@ -473,7 +478,10 @@ class Recording:
 
 
 async def recorded(bench: Bench, seconds: float, sabotage: str = "") -> Recording:
-    """Jobs one after the other for some seconds, with everything that reached the disk and when each was accepted."""
+    """Jobs one after the other for some seconds, with everything that reached the disk and when each was accepted.
+
+    On a slow machine for longer: until each caller has seen a job to its end.
+    """
     home = bench.home()
     logs = [home / "jobs.disk", home / "fake.disk"]
     accepted: list[tuple[int, str]] = []
@@ -486,11 +494,11 @@ async def recorded(bench: Bench, seconds: float, sabotage: str = "") -> Recordin
 
             async def caller(number: int) -> None:
                 turn = 0
-                while time.monotonic() < end:
+                while time.monotonic() < end or turn < TURNS_MIN:
                     turn += 1
                     job = await lane.submit(f"cut-{number}-{turn}")
                     accepted.append((time.monotonic_ns(), job.id))
-                    if turn % 4 == 0:
+                    if turn % TURNS_MIN == 0:
                         await lane.events(job.id)
 
             await asyncio.gather(*(caller(number) for number in range(3)))

@@ -33,8 +33,16 @@ def require(holds: bool, what: str) -> None:
 
 
 async def life(lane: lanes.Lane, key: str) -> None:
-    """All that can happen to jobs: one fails, runs again and succeeds; one is cancelled and deleted."""
-    await asyncio.gather(_retried(lane, f"{key}-a"), _deleted(lane, f"{key}-b"))
+    """All that can happen to jobs: one fails, runs again and succeeds; one is cancelled and deleted; one is fetched."""
+    await asyncio.gather(_retried(lane, f"{key}-a"), _deleted(lane, f"{key}-b"), _fetched(lane, f"{key}-c"))
+
+
+async def _fetched(lane: lanes.Lane, key: str) -> None:
+    spec = pb.JobSpec(source_uri=f"http://{lanes.HOST}/film.mp4", count=1, duration_min_s=1, duration_max_s=3)
+    job = await lane.ask(lane.stub.SubmitJob, pb.SubmitJobRequest(spec=spec, request_id=key))
+    await lane.events(job.id)
+    job = await lane.ask(lane.stub.GetJob, pb.GetJobRequest(id=job.id))
+    require(job.state == pb.Job.STATE_SUCCEEDED, f"job {job.id} ended as {job.state}: {job.error.message}")
 
 
 async def _retried(lane: lanes.Lane, key: str) -> None:
