@@ -122,8 +122,9 @@ def test_services_of_the_suite_are_shut_in() -> None:
         assert (True, ["ALL"]) == (service["read_only"], service["cap_drop"])
         assert ["no-new-privileges:true", "seccomp:./seccomp.json"] == service["security_opt"]
         assert {"cpus", "memory", "pids"} == set(service["deploy"]["resources"]["limits"])
-    assert ["gateway"] == [name for name, service in services.items() if "ports" in service]
-    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+    open_to = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert {"gateway", "config"} == set(open_to)
+    assert all(port.startswith("127.0.0.1:") for ports in open_to.values() for port in ports)
 
 
 def test_tools_beside_the_suite_are_bounded() -> None:

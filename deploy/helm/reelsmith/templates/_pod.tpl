@@ -42,10 +42,16 @@ spec:
       ports:
         - {name: grpc, containerPort: {{ $port }}}
         - {name: metrics, containerPort: {{ add $port 1000 }}}
+        {{- if eq $name "gateway" }}
+        - {name: http, containerPort: 8080}
+        {{- end }}
       env:
         - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
         - {name: REELSMITH_ADVERTISE_HOST, value: $(POD_IP)}
         - {name: REELSMITH_{{ upper $name }}_METRICS_PORT, value: {{ add $port 1000 | quote }}}
+        {{- if eq $name "gateway" }}
+        - {name: REELSMITH_GATEWAY_HTTP_PORT, value: "8080"}
+        {{- end }}
         {{- if $root.Values.consul.address }}
         - {name: REELSMITH_DISCOVERY, value: consul}
         - {name: CONSUL_HTTP_ADDR, value: {{ $root.Values.consul.address | quote }}}
