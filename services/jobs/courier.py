@@ -73,7 +73,7 @@ class Courier:
         """Sends one piece of news; gives why it did not arrive."""
         import httpx
 
-        if notices.origin(notice.url) not in self._targets.origins:
+        if not self._targets.allow(notice.url):
             return Fault("the origin is not allowed any more")
         secret = self._targets.secrets.get(notice.secret)
         if secret is None:

@@ -176,7 +176,7 @@ class Settings(settings.Settings):
     @pydantic.field_validator("webhook_origins")
     @classmethod
     def _origins(cls, found: frozenset[str]) -> frozenset[str]:
-        if wrong := [one for one in found if notice.origin(one) != one]:
+        if wrong := [one for one in found if not one or notice.origin(one) != one]:
             raise ValueError(
                 f"{wrong[0]!r} is not an origin such as https://hooks.example.com or http://127.0.0.1:9000"
             )

@@ -212,6 +212,21 @@ async def test_origin_that_is_not_allowed_any_more_is_not_called(tmp_path, recei
             await testing.wait_until(lambda: len(receiver.got()) == 2)
 
 
+async def test_address_without_an_origin_is_not_called(tmp_path, receiver, monkeypatch) -> None:
+    """What is no http URL has no origin, and is called by nobody, not even where the empty one is allowed."""
+    monkeypatch.setattr(courier, "LOOK_S", 0.05)
+    await receiver.start()
+    async with store.Store(tmp_path) as kept:
+        await cancelled(kept, receiver.origin.replace("//", "//a@"))
+        async with posting(kept, notice.Targets(frozenset({""}), {"default": SECRET})):
+
+            async def tried() -> bool:
+                return all(one.attempts for one in await kept.outbox_due(9))
+
+            await testing.wait_until(tried)
+        assert [] == receiver.got()
+
+
 async def test_news_and_change_are_one_transaction(tmp_path, make_spec) -> None:
     """A change that is undone tells nothing, one that lasts is told; a job without a webhook tells nothing."""
     async with store.Store(tmp_path) as kept:
@@ -253,6 +268,7 @@ async def test_news_and_change_are_one_transaction(tmp_path, make_spec) -> None:
             ONE,
             "webhook.url",
         ),
+        (specs.Webhook("http://a@b.c/"), notice.Targets(frozenset({""}), {"default": "s"}), "webhook.url"),
         (
             specs.Webhook("https://a.example", "x"),
             ONE,
@@ -279,6 +295,7 @@ def test_job_with_a_webhook_comes_back_as_it_was() -> None:
     [
         ("WEBHOOK_ORIGINS", '["https://a.example/path"]'),
         ("WEBHOOK_ORIGINS", '["a.example"]'),
+        ("WEBHOOK_ORIGINS", '[""]'),
         ("WEBHOOK_SECRETS", '{"default": "too-short"}'),
         ("WEBHOOK_SECRETS", '{"default": "whsec_no*base64*but*long*enough"}'),
     ],
