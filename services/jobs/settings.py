@@ -63,7 +63,7 @@ class Settings(settings.Settings):
     )
     name: ClassVar[str] = "jobs"
     live: ClassVar[frozenset[str]] = settings.Settings.live | {
-        f"{step}_limit" for step in ("probe", "analyze", "propose", "export", "images", "report")
+        f"{step}_limit" for step in ("fetch", "probe", "analyze", "propose", "export", "images", "report")
     }
 
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
