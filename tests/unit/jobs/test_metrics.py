@@ -101,7 +101,7 @@ async def test_news_that_is_kept_is_shown(kept: store.Store, hands, make_spec) -
     for grant in (await kept.lease([store.Slot(jobs.Kind.PROBE, "a")] * 3))[0]:
         assert jobs.JobState.RUNNING == grant.job.state
     (first, *_) = await kept.outbox_due(9)
-    await kept.outbox_failed(first.number, "gone", None)
+    await kept.outbox_failed(first, "gone", None)
     await queue.look()
     assert (2, 1) == (
         value("reelsmith_jobs_notices", state="waiting"),
