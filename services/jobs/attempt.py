@@ -238,8 +238,12 @@ class Attempts:
             },
         )
 
+        decided: list[retry.Decision] = []  # a disk that refuses has the write repeated, and a decision costs a token
+
         def decide(step: jobs.Step, failure: jobs.Failure) -> retry.Decision:
-            return self._rules.decide(step, failure, hint_s, time.monotonic())
+            if not decided:
+                decided.append(self._rules.decide(step, failure, hint_s, time.monotonic()))
+            return decided[0]
 
         carrier = telemetry.carrier()
         with failpoints.around("jobs.attempt.fail"):

@@ -4,7 +4,8 @@ import asyncio
 import logging
 
 from chassis import errors
-from services.jobs import scheduler
+from services.jobs import job as jobs
+from services.jobs import metrics, scheduler
 from services.jobs import store as stores
 
 LOOK_S = 0.5  # between two looks: a deadline is kept to half a second
@@ -27,12 +28,18 @@ class Deadlines:
     async def run(self) -> None:
         """Looks until it is cancelled."""
         while True:  # the life of the process
-            try:
-                expired = await self._store.expire()
-            except (errors.ResourceExhausted, errors.Unavailable) as refusal:
-                logger.warning("no job can be ended at its deadline: %s", refusal)
-                expired = []
-            for job in expired:
-                logger.warning("a job was not done by its deadline", extra={"job": job.id})
-                self._scheduler.stop(job.id)
+            expired = await self.look()
             await asyncio.sleep(0 if expired else LOOK_S)  # there may be more of them
+
+    async def look(self) -> list[jobs.Job]:
+        """Ends the jobs whose time is up, and gives them; a few at a time."""
+        try:
+            expired = await self._store.expire()
+        except (errors.ResourceExhausted, errors.Unavailable) as refusal:
+            logger.warning("no job can be ended at its deadline: %s", refusal)
+            return []
+        for job in expired:
+            logger.warning("a job was not done by its deadline", extra={"job": job.id})
+            metrics.ended(job)
+            self._scheduler.stop(job.id)
+        return expired

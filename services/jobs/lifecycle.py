@@ -150,9 +150,12 @@ def _stopped(job: jobs.Job, state: jobs.JobState, failure: jobs.Failure, now_us:
 
 
 def retried(job: jobs.Job, now_us: int) -> Change:
-    """A new try on request: what did not succeed runs again with fresh counters, and what was made from it."""
+    """A new try on request: what did not succeed runs again with fresh counters, and what was made from it.
+
+    It waits for its start where the job names one that is still to come.
+    """
     names = plan.rerun(job.steps)
-    steps = [
+    again = [
         dataclasses.replace(
             step, state=jobs.StepState.PENDING, failures=0, worker_deaths=0, outages=0, error=None,
             retry_us=None, retry_delay_us=0,
@@ -160,6 +163,8 @@ def retried(job: jobs.Job, now_us: int) -> Change:
         for step in job.steps
         if step.name in names
     ]  # fmt: skip
+    settled = plan.settled(_replaced(job.steps, again))
+    steps = plan.scheduled([step for step in settled if step.name in names], job.spec.start_us, now_us)
     fresh = dataclasses.replace(job, error=None, end_us=None)
     return _advanced(job, steps, now_us, "", "runs again on request", fresh)
 

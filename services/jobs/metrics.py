@@ -43,6 +43,11 @@ STEPS = prometheus_client.Gauge("reelsmith_jobs_steps", "Steps that could run no
 OLDEST_READY = prometheus_client.Gauge(
     "reelsmith_jobs_oldest_ready_age_seconds", "Age of the step that has waited longest for an instance; 0 for none."
 )
+NOTICES = prometheus_client.Gauge(
+    "reelsmith_jobs_notices",
+    "News for webhooks that is kept, by state: waiting for its delivery, or given_up after many tries.",
+    ["state"],
+)
 STORE_WAITING = prometheus_client.Gauge("reelsmith_jobs_store_writes_waiting", "Writes that wait for the disk.")
 STORE_FAILURES = prometheus_client.Counter(
     "reelsmith_jobs_store_looks_failed_total", "Looks at the queue that the store did not answer."
@@ -74,6 +79,11 @@ def recorded(job: jobs.Job | None, step_name: str) -> None:
         QUARANTINED.labels(step.kind.value).inc()
     if step.state is jobs.StepState.SUCCEEDED:
         CLIPS.inc(sum(item.role is jobs.Role.CLIP and item.step == step_name for item in job.artifacts))
+    ended(job)
+
+
+def ended(job: jobs.Job) -> None:
+    """Counts a job that came to an end by itself; one that goes on does not count."""
     if job.state.ended and job.end_us is not None:
         ENDED.labels(job.state.value).inc()
         DURATION.observe((job.end_us - job.create_us) / US_PER_S, telemetry.exemplar())
@@ -117,6 +127,8 @@ class Queue:
             JOBS.labels(state.value).set(stats.jobs.get(state, 0))
         STEPS.labels(jobs.StepState.READY.value).set(stats.ready_steps)
         STEPS.labels(jobs.StepState.RUNNING.value).set(stats.running_steps)
+        NOTICES.labels("waiting").set(stats.notices_waiting)
+        NOTICES.labels("given_up").set(stats.notices_given_up)
         oldest_us = stats.oldest_ready_us
         age_us = 0 if oldest_us is None else max(0, self._clock.wall_us() - oldest_us)
         OLDEST_READY.set(age_us / US_PER_S)

@@ -46,13 +46,18 @@ class Targets:
     origins: frozenset[str] = frozenset()
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
+    def allow(self, url: str) -> bool:
+        """Whether news may go to a URL."""
+        where = origin(url)  # empty for what is no http URL, which nobody can have allowed
+        return bool(where) and where in self.origins
+
     def violations(self, hook: specs.Webhook | None) -> Iterator[specs.Violation]:
         """Why a webhook cannot be called."""
         if hook is None:
             return
         if not self.origins:
             yield "webhook", "cannot be called: this job manager allows no webhooks"
-        elif origin(hook.url) not in self.origins:
+        elif not self.allow(hook.url):
             yield "webhook.url", "is of an origin that this job manager may not call"
         elif hook.secret not in self.secrets:
             yield "webhook.secret", "is not the name of a secret of this job manager"

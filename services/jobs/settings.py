@@ -63,7 +63,7 @@ class Settings(settings.Settings):
     )
     name: ClassVar[str] = "jobs"
     live: ClassVar[frozenset[str]] = settings.Settings.live | {
-        f"{step}_limit" for step in ("probe", "analyze", "propose", "export", "images", "report")
+        f"{step}_limit" for step in ("fetch", "probe", "analyze", "propose", "export", "images", "report")
     }
 
     port: int = pydantic.Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes a free one.")
@@ -176,7 +176,7 @@ class Settings(settings.Settings):
     @pydantic.field_validator("webhook_origins")
     @classmethod
     def _origins(cls, found: frozenset[str]) -> frozenset[str]:
-        if wrong := [one for one in found if notice.origin(one) != one]:
+        if wrong := [one for one in found if not one or notice.origin(one) != one]:
             raise ValueError(
                 f"{wrong[0]!r} is not an origin such as https://hooks.example.com or http://127.0.0.1:9000"
             )

@@ -34,7 +34,10 @@ WRITES_MAX = 4096  # writes that may wait: about two seconds of work; more are r
 BATCH_MAX = 512  # writes in one commit: keeps the wait of the first one below some 100 ms
 READERS = 2  # reads are short; two keep a long list from holding up a watch
 EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
+SPEC_BYTES_LARGE = 4 << 20  # no specification is larger: it came in one message
 EXPIRED_MAX = 100  # jobs ended in one write: keeps the wait of those behind it short
+NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and holding it all back takes some 100 ms of the writer
+GIVEN_UP_MAX = 1000  # news that is kept after it was given up, for a person to look at: more say nothing new
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
 NUMBER_MAX = 2**63 - 1
@@ -428,7 +431,7 @@ class Store:
         Raises:
             errors.AlreadyExists: A key is known and came with another specification.
             errors.FailedPrecondition: A key is known and its job has been deleted.
-            errors.ResourceExhausted: The queue is full.
+            errors.ResourceExhausted: The queue is full, or news waits for too many webhooks.
         """
         return await self._write(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
 
@@ -440,6 +443,7 @@ class Store:
         _flow(db).require_open()
         spec = codec.dumps(item.spec)
         self._require_room(db, item.tenant, len(spec.encode()), job_limit)
+        self._require_outbox(db, item.spec)
         return self._insert(db, item, spec, carrier)
 
     def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
@@ -642,7 +646,7 @@ class Store:
         Raises:
             errors.NotFound: There is no such job.
             errors.FailedPrecondition: Nothing of it failed.
-            errors.ResourceExhausted: The queue is full.
+            errors.ResourceExhausted: The queue is full, or news waits for too many webhooks.
         """
         return await self._write(lambda db: self._retry(db, job_id, job_limit))
 
@@ -656,6 +660,7 @@ class Store:
             )
         _flow(db).require_open()
         self._require_room(db, job.tenant, len(codec.dumps(job.spec).encode()), job_limit)
+        self._require_outbox(db, job.spec)
         db.all("drop_due", number=job.number, now_us=self._clock.monotonic_us())
         return self._save(db, lifecycle.retried(job, self._clock.wall_us()))
 
@@ -729,11 +734,44 @@ class Store:
         """Records that news was delivered."""
         await self._write(functools.partial(_run, "delete_notice", number=number))
 
-    async def outbox_failed(self, number: int, error: str, delay_s: float | None) -> None:
-        """Records that news was not delivered, and when the next try is; never again where there is no delay."""
-        not_before_us = self._clock.monotonic_us() + round((delay_s or 0.0) * lifecycle.SECOND_US)
-        values = {"error": error, "not_before_us": not_before_us, "given_up": int(delay_s is None)}
-        await self._write(functools.partial(_run, "delay_notice", number=number, **values))
+    async def outbox_failed(
+        self, failed: notice.Notice, error: str, delay_s: float | None, hold_s: float = 0.0
+    ) -> None:
+        """Records that news was not delivered.
+
+        Args:
+            failed: The news.
+            error: Why.
+            delay_s: Seconds until it is sent again; None where it is given up.
+            hold_s: Seconds for which nothing else is sent to its receiver.
+        """
+        await self._write(lambda db: self._fail_notice(db, failed, error, delay_s, hold_s))
+
+    def _fail_notice(
+        self, db: Database, failed: notice.Notice, error: str, delay_s: float | None, hold_s: float
+    ) -> None:
+        now_us = self._clock.monotonic_us()
+        db.all(
+            "delay_notice", number=failed.number, error=error, given_up=int(delay_s is None),
+            not_before_us=now_us + round((delay_s or 0.0) * lifecycle.SECOND_US),
+        )  # fmt: skip
+        if hold_s > 0:
+            held_us = now_us + round(hold_s * lifecycle.SECOND_US)
+            db.all("hold_receiver", url=failed.url, now_us=now_us, not_before_us=held_us)
+        if delay_s is None:
+            db.all("drop_given_up", number=failed.number, limit=GIVEN_UP_MAX)
+
+    def _require_outbox(self, db: Database, spec: specs.Spec) -> None:
+        """Makes sure that the news of a job would find room: what waits already is kept, and not dropped for it."""
+        if spec.webhook is None:
+            return
+        waiting = {row["given_up"]: row["count"] for row in db.all("outbox_counts")}
+        if waiting[0] >= NOTICES_MAX:
+            raise errors.ResourceExhausted(
+                f"{NOTICES_MAX} pieces of news wait for their webhooks: try again later, or without a webhook",
+                reason="OUTBOX_FULL",
+                retry_after_s=RETRY_AFTER_S,
+            )
 
     def _notify(self, db: Database, change: lifecycle.Change) -> None:
         """Puts news into the outbox for every event that changes the state of a job that names a webhook."""

@@ -207,6 +207,17 @@ DELETE FROM outbox WHERE number = :number;
 UPDATE outbox SET attempts = attempts + 1, error = :error, not_before_us = :not_before_us, given_up = :given_up
 WHERE number = :number;
 
+-- name: hold_receiver
+-- Only what would be sent now: the second failure of a round finds nothing to hold any more.
+UPDATE outbox SET not_before_us = :not_before_us WHERE url = :url AND given_up = 0 AND not_before_us <= :now_us;
+
+-- name: drop_given_up
+DELETE FROM outbox WHERE given_up = 1 AND (
+    number = :number AND job_id IN (SELECT job_id FROM deletions)
+    OR number = (SELECT min(number) FROM outbox WHERE given_up = 1)
+    AND (SELECT count FROM notice_counts WHERE given_up = 1) > :limit
+);
+
 -- name: release_notices
 UPDATE outbox SET not_before_us = 0 WHERE given_up = 0 AND not_before_us > 0;
 
@@ -214,7 +225,7 @@ UPDATE outbox SET not_before_us = 0 WHERE given_up = 0 AND not_before_us > 0;
 DELETE FROM outbox WHERE job_id = :job_id AND given_up = 1;
 
 -- name: outbox_counts
-SELECT given_up, count(*) AS count FROM outbox GROUP BY given_up;
+SELECT given_up, count FROM notice_counts;
 
 -- name: write_pulse
 UPDATE pulse SET time_us = :time_us WHERE id = 1;

@@ -29,6 +29,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         if answer == "hang":
             threading.Event().wait()
         self.send_response(int(answer))
+        self.send_header("set-cookie", "who=me")
         if answer.startswith("3"):
             self.send_header("location", "/elsewhere")
         self.end_headers()

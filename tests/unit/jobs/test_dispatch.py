@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chassis import steering
 from services.jobs import dispatch, progress
 from services.jobs import job as jobs
+from services.jobs import settings as settings_module
 
 EXPORT, PROBE = jobs.Kind.EXPORT, jobs.Kind.PROBE
 QUICK = settings(max_examples=60, deadline=None)
@@ -277,3 +279,11 @@ def test_instance_that_says_nothing_takes_everything() -> None:
     queue = Queue(dispatch.Rules(needs={EXPORT: BIG}))
     queue.arrive("a")
     assert 1 == len(queue.serve(1))
+
+
+def test_limit_of_every_kind_changes_without_a_restart() -> None:
+    """What instances take at once is steered by the shared configuration, whichever kind of step it is."""
+    steered = steering.Steering(settings_module.Settings())
+    names = {f"{kind.value.lower()}_limit" for kind in jobs.Kind}  # one that does not exist changes nothing
+    steered.take({"jobs": {"settings": dict.fromkeys(names, 17)}})
+    assert dict.fromkeys(jobs.Kind, 17) == steered.settings.limits

@@ -8,9 +8,10 @@ import pytest
 
 from chassis import errors
 from media import sessions
-from services.jobs import attempt, metrics, publication, store
+from services.jobs import attempt, deadline, metrics, publication, scheduler, store
 from services.jobs import board as boards
 from services.jobs import job as jobs
+from services.jobs import spec as specs
 
 
 def value(name: str, **labels: str) -> float:
@@ -70,6 +71,42 @@ async def test_attempts_and_ended_jobs_are_counted_once(play) -> None:
     assert [count + 1 for count in before] == after
     assert ended + 1 == value("reelsmith_jobs_ended_total", state="SUCCEEDED")
     assert timed + 1 == value("reelsmith_jobs_duration_seconds_count")
+
+
+async def test_job_that_fails_at_its_deadline_is_counted_once(kept: store.Store, hands, tmp_path, make_spec) -> None:
+    """It came to an end by itself, though no attempt of it did."""
+    folder, board = sessions.Sessions(tmp_path), boards.Board()
+    attempts = attempt.Attempts(kept, folder, Executor([]), board, attempt.Rules(5.0, 60.0))
+    deadlines = deadline.Deadlines(kept, scheduler.Scheduler(kept, Executor([]), attempts, folder, {}))
+    spec = make_spec(deadline_us=hands.wall_us + 10_000_000)
+    await kept.submit([store.Submission(sessions.new_id(), spec)], {}, 10)
+    failed, timed = (
+        value("reelsmith_jobs_ended_total", state="FAILED"),
+        value("reelsmith_jobs_duration_seconds_count"),
+    )
+    hands.monotonic_us += 20_000_000
+    hands.wall_us += 20_000_000
+    assert [1, 0] == [len(await deadlines.look()), len(await deadlines.look())]
+    assert (failed + 1, timed + 1) == (
+        value("reelsmith_jobs_ended_total", state="FAILED"),
+        value("reelsmith_jobs_duration_seconds_count"),
+    )
+
+
+async def test_news_that_is_kept_is_shown(kept: store.Store, hands, make_spec) -> None:
+    """What waits for its receiver, and what was given up."""
+    queue = metrics.Queue(kept, hands.clock(), 7)
+    hook = specs.Webhook("https://hooks.example/x")
+    await kept.submit([store.Submission(sessions.new_id(), make_spec(webhook=hook)) for _ in range(3)], {}, 10)
+    for grant in (await kept.lease([store.Slot(jobs.Kind.PROBE, "a")] * 3))[0]:
+        assert jobs.JobState.RUNNING == grant.job.state
+    (first, *_) = await kept.outbox_due(9)
+    await kept.outbox_failed(first, "gone", None)
+    await queue.look()
+    assert (2, 1) == (
+        value("reelsmith_jobs_notices", state="waiting"),
+        value("reelsmith_jobs_notices", state="given_up"),
+    )
 
 
 async def test_poison_is_counted_as_deaths_and_one_quarantine(play) -> None:

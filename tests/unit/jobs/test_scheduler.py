@@ -4,6 +4,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,7 +14,7 @@ from opentelemetry.sdk.trace.export import in_memory_span_exporter as memory
 
 from chassis import errors, testing
 from media import sessions
-from services.jobs import attempt, dispatch, publication, retry, scheduler, store
+from services.jobs import attempt, dispatch, lifecycle, publication, retry, scheduler, store
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -184,6 +185,27 @@ async def test_result_waits_for_the_disk(play, submit, monkeypatch) -> None:
         (job,) = await submit(scene)
         job = await scene.end(job)
         assert (jobs.JobState.SUCCEEDED, 1) == (job.state, job.steps[0].attempts)
+
+
+async def test_failure_that_the_disk_refuses_is_decided_once(tmp_path, kept, make_spec, monkeypatch) -> None:
+    """However often the write is repeated, one failure takes one token, so the next one is not made to wait for it."""
+    budget = retry.Budget(per_s=0.001, burst=2)
+    rules = dataclasses.replace(RULES, budgets={jobs.SERVICES[jobs.Kind.PROBE]: budget})
+    attempts = attempt.Attempts(kept, sessions.Sessions(tmp_path), ObedientExecutor(nothing), boards.Board(), rules)
+    await kept.submit([store.Submission(sessions.new_id(), make_spec())], {}, 1)
+    ((grant,), _) = await kept.lease([store.Slot(jobs.Kind.PROBE, "a")])
+    refusals, real = iter(range(5)), kept._save
+
+    def save(db: store.Database, change: lifecycle.Change) -> jobs.Job:
+        if next(refusals, None) is not None:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(db, change)
+
+    monkeypatch.setattr(kept, "_save", save)
+    monkeypatch.setattr(attempt, "STORE_PAUSE_S", 0.01)
+    await attempts.fail(grant, jobs.Failure("INTERNAL", "X", "it broke"))
+    assert (None, 0.0) == (next(refusals, None), budget.wait_s(0.0))
+    assert 1 == (await kept.get(grant.job.id)).step("probe").failures
 
 
 async def test_cancel_during_publication_leaves_no_file(play, submit, monkeypatch) -> None:

@@ -240,6 +240,22 @@ async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_p
             assert [(0,)] == reader.execute(f"SELECT count(*) FROM {table}").fetchall()
 
 
+async def test_retry_waits_for_the_start_of_the_job(kept, make_spec, hands) -> None:
+    """A job that was cancelled before its start begins at that time all the same; after it a retry runs at once."""
+    job = await submitted(kept, make_spec(start_us=hands.wall_us + 60_000_000))
+    await kept.cancel(job.id, "")
+    again = await kept.retry(job.id, 9)
+    assert ("READY", job.spec.start_us) == (again.step("probe").state.value, again.step("probe").retry_us)
+    grants, left_s = await kept.lease(PROBE)
+    assert ([], pytest.approx(60, abs=0.01)) == (grants, left_s)
+    hands.monotonic_us += 60_000_000
+    hands.wall_us += 60_000_000
+    assert 1 == len((await kept.lease(PROBE))[0])
+    await kept.cancel(job.id, "")
+    assert (await kept.retry(job.id, 9)).step("probe").retry_us is None
+    assert 1 == len((await kept.lease(PROBE))[0])
+
+
 async def test_retry_of_a_whole_job_is_refused(kept, make_spec) -> None:
     """Only what did not succeed runs again; a job that runs stays as it is."""
     job = await submitted(kept, make_spec())

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pydantic
 import pytest
 
-from chassis import testing
+from chassis import errors, testing
 from services.jobs import codec, courier, lifecycle, notice, retry, settings, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -168,6 +168,7 @@ async def test_news_survives_failures_kills_and_a_restart(tmp_path, receiver, mo
         assert {f"{job.id}-2", f"{job.id}-3"} == set(counts)
         assert len(counts) >= 7
         assert not [one for one in receiver.got() if one["path"] == "/elsewhere"]
+        assert not [one for one in receiver.got() if "cookie" in one["headers"]]
         assert 0 == (await kept.stats()).notices_given_up
 
 
@@ -194,6 +195,69 @@ async def test_hanging_receiver_holds_up_no_other(tmp_path, receiver, monkeypatc
             assert 0 == (await kept.stats()).notices_given_up
 
 
+async def test_failure_holds_back_all_news_of_its_receiver(kept, hands) -> None:
+    """Nothing else is sent to a receiver that has just failed, and others do not wait."""
+    dead, well = "http://127.0.0.1:9", "http://127.0.0.1:10"
+    for number in range(3):
+        await cancelled(kept, dead, number)
+    await cancelled(kept, well, 3)
+    first, second, *_ = await kept.outbox_due(99)
+    await kept.outbox_failed(first, "dead", 60.0, 30.0)
+    await kept.outbox_failed(second, "dead", 60.0, 40.0)
+    assert {f"{well}/news?team=7"} == {one.url for one in await kept.outbox_due(99)}
+    hands.monotonic_us += 30_000_000
+    assert 2 + 4 == len(await kept.outbox_due(99))
+    hands.monotonic_us += 30_000_000
+    assert 2 + 6 == len(await kept.outbox_due(99))
+
+
+async def test_dead_receiver_is_left_alone_for_longer_each_time(tmp_path, hands, monkeypatch) -> None:
+    """However much new news there is for it: what counts is how often it failed, not the news; success forgets it."""
+    monkeypatch.setattr(courier, "BACKOFF", retry.Backoff(2.0, 3600.0, jitter=0.0))
+    async with store.Store(tmp_path, hands.clock()) as kept:
+        post = courier.Courier(kept, notice.Targets())
+        for number in range(7):
+            await cancelled(kept, "http://127.0.0.1:9", number)
+            due = [one for one in await kept.outbox_due(99) if not one.attempts]
+            assert min(courier.HOLD_MAX_S, 2.0 ** (number + 1)) == post._hold_s(due[0].url)
+            post._remember(due, [await post._deliver(None, one) for one in due])
+            hands.monotonic_us += 3600_000_000
+        post._remember(due, [None, *[courier.Fault("dead")] * (len(due) - 1)])
+        assert 2.0 == post._hold_s(due[0].url)
+
+
+async def test_news_that_is_given_up_is_not_kept_for_ever(kept, monkeypatch) -> None:
+    """What is given up after its job was deleted goes, and so does the oldest of too many."""
+    monkeypatch.setattr(store, "GIVEN_UP_MAX", 2)
+    first, *_ = [await cancelled(kept, "http://127.0.0.1:9", number) for number in range(3)]
+    await kept.delete(first.id)
+    due = await kept.outbox_due(99)
+    for one in due[:2]:
+        await kept.outbox_failed(one, "dead", None)
+    assert (4, 0) == ((await kept.stats()).notices_waiting, (await kept.stats()).notices_given_up)
+    for one in due[2:]:
+        await kept.outbox_failed(one, "dead", None)
+    assert (0, 2) == ((await kept.stats()).notices_waiting, (await kept.stats()).notices_given_up)
+
+    def left(db: store.Database) -> list[str]:
+        return [row["notice_id"] for row in db._connection.execute("SELECT notice_id FROM outbox ORDER BY number")]
+
+    assert [one.notice_id for one in due[-2:]] == await kept._read(left)
+
+
+async def test_full_outbox_refuses_jobs_that_would_tell_more(kept, make_spec, monkeypatch) -> None:
+    """Jobs without a webhook are taken, and news that arrives makes room."""
+    monkeypatch.setattr(store, "NOTICES_MAX", 2)
+    job = await cancelled(kept, "http://127.0.0.1:9")
+    for refused in (kept.submit([submission("http://127.0.0.1:9", 1)], {}, 9), kept.retry(job.id, 9)):
+        with pytest.raises(errors.ResourceExhausted) as refusal:
+            await refused
+        assert "OUTBOX_FULL" == refusal.value.reason
+    await kept.submit([store.Submission("e" * 32, make_spec())], {}, 9)
+    await kept.outbox_done((await kept.outbox_due(1))[0].number)
+    await kept.submit([submission("http://127.0.0.1:9", 1)], {}, 9)
+
+
 async def test_origin_that_is_not_allowed_any_more_is_not_called(tmp_path, receiver, monkeypatch) -> None:
     """What the operator has withdrawn holds for news that waits; it goes out when it is allowed again."""
     monkeypatch.setattr(courier, "BACKOFF", retry.Backoff(0.05, 0.05))
@@ -210,6 +274,21 @@ async def test_origin_that_is_not_allowed_any_more_is_not_called(tmp_path, recei
             assert [] == receiver.got()
         async with posting(kept, notice.Targets({receiver.origin}, {"default": SECRET})):
             await testing.wait_until(lambda: len(receiver.got()) == 2)
+
+
+async def test_address_without_an_origin_is_not_called(tmp_path, receiver, monkeypatch) -> None:
+    """What is no http URL has no origin, and is called by nobody, not even where the empty one is allowed."""
+    monkeypatch.setattr(courier, "LOOK_S", 0.05)
+    await receiver.start()
+    async with store.Store(tmp_path) as kept:
+        await cancelled(kept, receiver.origin.replace("//", "//a@"))
+        async with posting(kept, notice.Targets(frozenset({""}), {"default": SECRET})):
+
+            async def tried() -> bool:
+                return all(one.attempts for one in await kept.outbox_due(9))
+
+            await testing.wait_until(tried)
+        assert [] == receiver.got()
 
 
 async def test_news_and_change_are_one_transaction(tmp_path, make_spec) -> None:
@@ -253,6 +332,7 @@ async def test_news_and_change_are_one_transaction(tmp_path, make_spec) -> None:
             ONE,
             "webhook.url",
         ),
+        (specs.Webhook("http://a@b.c/"), notice.Targets(frozenset({""}), {"default": "s"}), "webhook.url"),
         (
             specs.Webhook("https://a.example", "x"),
             ONE,
@@ -279,6 +359,7 @@ def test_job_with_a_webhook_comes_back_as_it_was() -> None:
     [
         ("WEBHOOK_ORIGINS", '["https://a.example/path"]'),
         ("WEBHOOK_ORIGINS", '["a.example"]'),
+        ("WEBHOOK_ORIGINS", '[""]'),
         ("WEBHOOK_SECRETS", '{"default": "too-short"}'),
         ("WEBHOOK_SECRETS", '{"default": "whsec_no*base64*but*long*enough"}'),
     ],

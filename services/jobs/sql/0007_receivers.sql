@@ -1,0 +1,27 @@
+-- News waits by receiver, is counted by triggers as jobs are, and is not kept for a job that is gone.
+
+BEGIN IMMEDIATE;
+
+DELETE FROM outbox WHERE given_up = 1 AND job_id IN (SELECT job_id FROM deletions);
+
+CREATE INDEX outbox_by_url ON outbox (url, not_before_us) WHERE given_up = 0;
+CREATE INDEX outbox_given_up ON outbox (number) WHERE given_up = 1;
+
+CREATE TABLE notice_counts (given_up INTEGER NOT NULL PRIMARY KEY, count INTEGER NOT NULL) STRICT;
+
+INSERT INTO notice_counts (given_up, count) VALUES
+    (0, (SELECT count(*) FROM outbox WHERE given_up = 0)), (1, (SELECT count(*) FROM outbox WHERE given_up = 1));
+
+CREATE TRIGGER notices_counted_in AFTER INSERT ON outbox BEGIN
+    UPDATE notice_counts SET count = count + 1 WHERE given_up = NEW.given_up;
+END;
+CREATE TRIGGER notices_counted_out AFTER DELETE ON outbox BEGIN
+    UPDATE notice_counts SET count = count - 1 WHERE given_up = OLD.given_up;
+END;
+CREATE TRIGGER notices_counted_over AFTER UPDATE OF given_up ON outbox WHEN OLD.given_up <> NEW.given_up BEGIN
+    UPDATE notice_counts SET count = count - 1 WHERE given_up = OLD.given_up;
+    UPDATE notice_counts SET count = count + 1 WHERE given_up = NEW.given_up;
+END;
+
+PRAGMA user_version = 7;
+COMMIT;
