@@ -420,7 +420,7 @@ class Exporter:
         else:
             data = await asyncio.to_thread(self._sessions.get(session_id).read, path, manifest.BYTES_MAX)
         try:
-            return again.read(manifest.load(data))
+            return await asyncio.to_thread(lambda: again.read(manifest.load(data)))  # of megabytes
         except manifest.Malformed as error:
             raise filing.malformed(path, error) from error
 

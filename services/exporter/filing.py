@@ -60,7 +60,7 @@ async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """
     data = await asyncio.to_thread(session.read, path, manifest.BYTES_MAX)
     try:
-        return manifest.load(data)
+        return await asyncio.to_thread(manifest.load, data)
     except manifest.Malformed as error:
         raise malformed(path, error) from error
 
