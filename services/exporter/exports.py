@@ -224,7 +224,7 @@ class Exporter:
             except passing.Refused as error:
                 context = dataclasses.replace(context, uncut=str(error))
         encoder = await self._encoder(context.delivery.video_codec)
-        async with filing.written(session, context.file) as pending:
+        async with sessions.writing(session, context.file) as pending:
             rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
             signed, credentials = await self._sign(session, pending.file, source, context, copied=False)
             found = await self._inspect(pending.file, meter, listener)
@@ -250,7 +250,7 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         job = passing.asked(context.facts, context.edit, context.delivery.container, context.threads)
-        async with filing.written(session, context.file) as pending:
+        async with sessions.writing(session, context.file) as pending:
             files, heard = (source, pending.file), lambda value: listener(meter.take(value))
             made = await self._cutter.cut(files, job, context.preset, heard)
             signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
