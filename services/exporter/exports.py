@@ -218,6 +218,8 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         order = context.order
+        if self._signer is not None and context.delivery.container in provenance.MEDIA_TYPES:
+            await self._signer.ready()
         if not context.uncut:
             try:
                 return await self._cut(session, source, context, meter, listener)
@@ -253,11 +255,13 @@ class Exporter:
         async with sessions.writing(session, context.file) as pending:
             files, heard = (source, pending.file), lambda value: listener(meter.take(value))
             made = await self._cutter.cut(files, job, context.preset, heard)
-            signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
-            if signed.get("credentials", {}).get("signed"):  # its bytes moved: what was found before is not enough
-                refuse_failed(
-                    await self._cutter.verify(pending.file, made.recalled(context.preset)), context.order.name
-                )
+            try:
+                signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
+                if signed.get("credentials", {}).get("signed"):  # its bytes moved: what was found is not enough
+                    recalled = made.recalled(context.preset)
+                    refuse_failed(await self._cutter.verify(pending.file, recalled), context.order.name)
+            except errors.DataLoss as error:
+                raise passing.Refused(f"the cut clip failed its checks once it was signed: {error}") from error
         document = record.common(context, pending.artifact, made.checks + credentials, made.pictures)
         document |= record.cut(context, made, pending.artifact) | signed
         whole = Made(pending.artifact, made.checks + credentials, document)
