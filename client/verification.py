@@ -91,7 +91,7 @@ def _credentials(clip: pathlib.Path, document: Mapping[str, Any] | None, trust: 
     context = c2pa.Context.from_dict(settings | ({"trust": {"trust_anchors": trust}} if trust else {}))
     try:
         with clip.open("rb") as file, c2pa.Reader(media_type, file, context=context) as reader:
-            yield from _signed(reader, document)
+            yield from _signed(reader, document, bool(trust))
     except c2pa.C2paError.ManifestNotFound:
         if expected or document is None:
             yield Finding("credentials", False, "none")
@@ -99,15 +99,22 @@ def _credentials(clip: pathlib.Path, document: Mapping[str, Any] | None, trust: 
         yield Finding("credentials", False, f"cannot be read: {error}")
 
 
-def _signed(reader: Any, document: Mapping[str, Any] | None) -> Iterator[Finding]:
+def _signed(reader: Any, document: Mapping[str, Any] | None, listed: bool) -> Iterator[Finding]:
+    """What credentials say; `listed` where it is said who is trusted, so that nobody else is."""
     state, manifest = reader.get_validation_state(), reader.get_active_manifest() or {}
     results = (reader.get_validation_results() or {}).get("activeManifest", {})
     signer = manifest.get("signature_info", {}).get("common_name", "somebody")
     faults = ", ".join(one["code"] for one in results.get("failure", []))
     words = {"Trusted": f"signed by {signer}, who is trusted", "Valid": f"signed by {signer}, who is not known here"}
-    good = state in words
+    good = state == "Trusted" or (state == "Valid" and not listed)
     yield Finding("credentials", good, words.get(state, f"broken: {faults or state}"))
     said = next((one["data"] for one in manifest.get("assertions", []) if one["label"] == LABEL), None)
     if good and document is not None and said is not None:
-        same = said["source"]["sha256"] == document["source"]["sha256"] and said["range"] == document["range"]
+        same = _named(said) == (document["source"]["sha256"], document["range"])
         yield Finding("source", same, "credentials and manifest name " + ("the same" if same else "different ones"))
+
+
+def _named(said: Any) -> tuple[Any, Any] | None:
+    """The source and the range that credentials name; None where they are not in our words, whoever wrote them."""
+    source = said.get("source") if isinstance(said, Mapping) else None
+    return (source.get("sha256"), said.get("range")) if isinstance(source, Mapping) else None

@@ -1,7 +1,7 @@
 """What was computed before, by a key that says all that it depends on: in memory, then on disk.
 
 An entry on disk carries the hash of what is in it and is written whole or not at all. One that is damaged is removed
-and computed again. Nothing depends on an entry being there.
+and computed again. Nothing depends on an entry being there, or on a disk that can be written.
 """
 
 import asyncio
@@ -73,6 +73,14 @@ class Settings:
     ttl_s: float = 30 * 86400.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Held:
+    """A value, and when it was made, as file times count it."""
+
+    value: bytes
+    made_s: float
+
+
 class Cache:
     """Answers from what was computed before, or computes.
 
@@ -85,12 +93,13 @@ class Cache:
         self._name, self._settings = name, settings
         settings.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._root = settings.folder.resolve()
-        self._memory = _table(settings, settings.memory_bytes_max, len)
+        self._memory = _table(settings, settings.memory_bytes_max, lambda held: len(held.value))
         self._sizes = _table(settings, settings.disk_bytes_max, int)  # bytes on disk by key
         self._thread = threading.Lock()  # around both tables: they are used in threads
         # One computes, the others wait for it; the locks live as long as somebody holds them.
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-        folders.sweep(self._root, LEFT_OVER_S, time.time())
+        with contextlib.suppress(OSError):  # of a disk that cannot be written nothing can be swept
+            folders.sweep(self._root, LEFT_OVER_S, time.time())
         with self._thread:
             self._look()
 
@@ -113,22 +122,23 @@ class Cache:
     def get(self, key: str) -> tuple[bytes | None, Origin]:
         """The value of a key, and where it was; None and MADE where it is not known."""
         with self._thread:
-            if (value := self._memory.get(key)) is not None:
+            held = self._memory.get(key)
+            if held is not None and not self._too_old(held.made_s):
                 self._used(key)
-                return value, Origin.MEMORY
-        value = self._read(key)
-        if value is None:
+                return held.value, Origin.MEMORY
+        held = self._read(key)
+        if held is None:
             return None, Origin.MADE
         with self._thread:
             self._used(key)
-            self._remember(key, value)
-        return value, Origin.DISK
+            self._remember(key, held)
+        return held.value, Origin.DISK
 
     def put(self, key: str, value: bytes) -> None:
         """Keeps a value. Without room on disk it is kept in memory only: nothing depends on it."""
         content = MAGIC + hashlib.sha256(value).digest() + zlib.compress(value, COMPRESSION)
         with self._thread:
-            self._remember(key, value)
+            self._remember(key, _Held(value, time.time()))
             try:
                 if len(content) <= self._settings.disk_bytes_max:
                     with folders.replacing(self._root, _path(key)) as file:
@@ -138,24 +148,33 @@ class Cache:
             except (OSError, errors.MediaError) as failure:
                 logger.warning("an entry of the cache of %s is not kept on disk: %s", self._name, failure)
 
-    def _read(self, key: str) -> bytes | None:
+    def _read(self, key: str) -> _Held | None:
         """The value on disk; None where there is none, or none that is whole."""
         path = _path(key)
         try:
             with folders.open_file(self._root, path) as file:
-                if self._too_old(os.fstat(file.fileno()).st_mtime):
+                made_s = os.fstat(file.fileno()).st_mtime
+                if self._too_old(made_s):
+                    self._forget(key)
                     return None
                 content = file.read()
-            return _unpacked(content)
+            return _Held(_unpacked(content), made_s)
         except errors.NotThere:
             return None
-        except (OSError, errors.MediaError, zlib.error, ValueError) as failure:
+        except (OSError, errors.MediaError) as failure:  # says nothing of what is in it
+            logger.warning("an entry of the cache of %s cannot be read: %s", self._name, failure)
+            return None
+        except (zlib.error, ValueError) as failure:
             logger.warning("an entry of the cache of %s is damaged and is removed: %s", self._name, failure)
             DAMAGED.labels(self._name).inc()
-            with self._thread:
-                self._sizes.pop(key, None)
-                self._remove(key)
+            self._forget(key)
             return None
+
+    def _forget(self, key: str) -> None:
+        with self._thread:
+            self._sizes.pop(key, None)
+            self._memory.pop(key, None)
+            self._remove(key)
 
     def _too_old(self, modified_s: float) -> bool:
         return self._settings.policy == "ttl" and time.time() - modified_s > self._settings.ttl_s
@@ -164,12 +183,12 @@ class Cache:
         """Notes a use, also for the next start."""
         self._sizes.get(key)
         if self._settings.policy == "lru":
-            with contextlib.suppress(FileNotFoundError):  # another process had no room for it
+            with contextlib.suppress(OSError):  # another process had no room for it, or the disk cannot be written
                 os.utime(self._root / _path(key))
 
-    def _remember(self, key: str, value: bytes) -> None:
-        if len(value) <= self._settings.memory_bytes_max:
-            self._memory[key] = value
+    def _remember(self, key: str, held: _Held) -> None:
+        if len(held.value) <= self._settings.memory_bytes_max:
+            self._memory[key] = held
 
     def _note(self, key: str, size_bytes: int) -> None:
         """Counts an entry on disk; those that the policy forgets for it are removed."""
@@ -179,20 +198,29 @@ class Cache:
             self._remove(gone)
 
     def _look(self) -> None:
-        """Counts what other processes wrote, the oldest first, and removes what there is no place for."""
+        """Counts what other processes wrote, the oldest first, and removes what is too old or has no place."""
         found = sorted(_entries(self._root))
         there = {key for _, key, _ in found}
-        for key in [key for key in self._sizes if key not in there]:
+        young = [entry for entry in found if not self._too_old(entry[0])]
+        for key in set(self._sizes) - {key for _, key, _ in young}:
             self._sizes.pop(key, None)
-        for modified_s, key, size_bytes in found:
-            if key not in self._sizes and size_bytes <= self._settings.disk_bytes_max and not self._too_old(modified_s):
+        self._forget_old()
+        for _, key, size_bytes in young:
+            if key not in self._sizes and size_bytes <= self._settings.disk_bytes_max:
                 self._note(key, size_bytes)
         for key in there - set(self._sizes):
             self._remove(key)
         SIZE.labels(self._name).set(self._sizes.currsize)
 
+    def _forget_old(self) -> None:
+        """Under `ttl`, values in memory go by when they were made, not by when they came there."""
+        if self._settings.policy == "ttl":
+            held = [(key, self._memory.get(key)) for key in list(self._memory)]
+            for key in [key for key, one in held if one is not None and self._too_old(one.made_s)]:
+                self._memory.pop(key, None)
+
     def _remove(self, key: str) -> None:
-        with contextlib.suppress(FileNotFoundError):  # another process was faster
+        with contextlib.suppress(OSError):  # another process was faster, or the disk cannot be written
             os.unlink(self._root / _path(key))
 
 

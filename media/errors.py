@@ -14,6 +14,7 @@ code that fits), so that a server can report it without this package knowing abo
     ├── Conflict        an upload that stands elsewhere than the caller thinks
     ├── FetchFailed     a server that does not deliver a source
     ├── StorageFull     the disk took no more
+    │   └── RoomTaken   by what was being written
     └── StorageFailed   the disk could not be read
 """
 
@@ -115,6 +116,12 @@ class StorageFull(MediaError):
 
     code_name = "RESOURCE_EXHAUSTED"
     default_reason = "STORAGE_FULL"
+
+
+class RoomTaken(StorageFull):
+    """What was being written took all the room there was; another try would take it again, so only few are made."""
+
+    code_name = "ABORTED"
 
 
 class StorageFailed(MediaError):

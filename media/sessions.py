@@ -4,6 +4,7 @@ A session is named by 128 random bits and has a fixed shape; see `FOLDERS`. Ever
 beneath its folder by `media.folders`, from which there is no way out.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 import fcntl
@@ -12,9 +13,10 @@ import os
 import pathlib
 import re
 import secrets
+import sys
 import time
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import BinaryIO
 
 import failpoints
@@ -125,6 +127,19 @@ class Session:
     def remove(self, relative: str) -> None:
         """Removes a file or a folder of the session; gone already is fine."""
         folders.remove_tree(self.root, folders.parts(relative))
+
+
+@contextlib.asynccontextmanager
+async def writing(session: Session, relative: str) -> AsyncIterator[Pending]:
+    """`Session.write`, whose end hashes and waits for the disk, outside of the event loop."""
+    block = session.write(relative)
+    pending = await asyncio.to_thread(block.__enter__)
+    try:
+        yield pending
+    except BaseException:
+        await asyncio.shield(asyncio.to_thread(block.__exit__, *sys.exc_info()))
+        raise
+    await asyncio.to_thread(block.__exit__, None, None, None)
 
 
 class Sessions:

@@ -9,7 +9,7 @@ from reelsmith.jobs.v1 import jobs_pb2 as jobs
 from reelsmith.media.v1 import media_pb2 as media
 
 from client import follow, terminal
-from client.commands import clip, editing, options
+from client.commands import clip, dressing, editing, options
 
 MANIFEST_BYTES_MAX = 4 << 20  # as the exporter reads
 
@@ -23,6 +23,7 @@ def render(
     ],
     video: options.Video,
     timeline: editing.Timeline = "",
+    logo: dressing.Logo = None,
     out: options.Out = pathlib.Path("clips"),
     as_json: options.Json = False,
     gateway: options.Gateway = "",
@@ -30,10 +31,11 @@ def render(
     """Make a clip again from MANIFEST and the VIDEO it was cut from.
 
     The frames are the same, on the same machine the bytes too. VIDEO must be
-    the very file that the manifest is of.
+    the very file that the manifest is of. A manifest has no files in it: name
+    the logo again where the clip has one.
     """
     spec = jobs.JobSpec(clips=[span(manifest)], timelines=editing.timelines(timeline))
-    files = follow.Files(video, manifest=manifest)
+    files = follow.Files(video, manifest=manifest, logo=logo)
     terminal.run(clip.made(files, spec, out, as_json, gateway), as_json)
 
 

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import dataclasses
 import functools
+import os
 import random
 import re
 import ssl
-import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
@@ -22,6 +22,7 @@ PIECE_BYTES = 1 << 20  # is written at once; so much of a source is held in memo
 REDIRECTS_MAX = 5  # a sharing site and its store need two or three
 FAILURES_MAX = 5  # in a row without a byte between; the step as a whole is tried again by the job manager
 PAUSE_S, PAUSE_MAX_S = 0.2, 5.0  # between tries
+FREE_BYTES_MIN = 1 << 30  # stays free on the disk: what other processes promised to keep has to fit as well
 HEADER_LENGTH_MAX = 2048  # of the few that are read; longer ones are nobody's honest words
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -50,11 +51,13 @@ class Limits:
         size_max_bytes: Largest source.
         deadline_s: Longest time for all of it, in seconds.
         idle_s: Longest silence of a server, in seconds.
+        free_bytes_min: Bytes that stay free on the disk.
     """
 
     size_max_bytes: int
     deadline_s: float
     idle_s: float = 30.0
+    free_bytes_min: int = FREE_BYTES_MIN
 
 
 @dataclasses.dataclass(slots=True)
@@ -65,6 +68,16 @@ class _Standing:
     written: int = 0
     total: int | None = None
     validator: str = ""  # names the version that is being sent; without one nothing can be continued
+
+    @property
+    def resumable(self) -> bool:
+        """Whether only the rest is asked for."""
+        return bool(self.written and self.validator)
+
+    def room_bytes(self) -> int:
+        """What is free on the disk."""
+        disk = os.fstatvfs(self.file.fileno())
+        return disk.f_bavail * disk.f_frsize
 
     def restart(self) -> None:
         """Begins anew."""
@@ -106,9 +119,10 @@ class Fetcher:
             errors.Refused: It may not be fetched, or is too large, too slow, or no media.
             errors.NotThere: The server does not have it.
             errors.FetchFailed: The server does not deliver it.
+            errors.StorageFull: The disk has no room for it.
         """
         target = self._allowed.checked(url)
-        async with _writing(session, f"{folder}/{target.file_name}") as pending:
+        async with sessions.writing(session, f"{folder}/{target.file_name}") as pending:
             standing = _Standing(pending.file)
             try:
                 async with asyncio.timeout(self._limits.deadline_s):
@@ -138,14 +152,14 @@ class Fetcher:
     async def _answer(self, target: rules.Target, standing: _Standing) -> AsyncIterator[httpcore.Response]:
         """The answer of the server that the redirects lead to; each of them is checked like the first."""
         headers = [*FIXED_HEADERS]
-        if standing.written and standing.validator:
+        if standing.resumable:
             headers += [("Range", f"bytes={standing.written}-"), ("If-Range", standing.validator)]
         for _ in range(REDIRECTS_MAX + 1):
             async with self._asked(target, headers) as response:
                 if response.status not in REDIRECTS:
                     yield response
                     return
-                where = urllib.parse.urljoin(target.url, _header(response, "location"))
+                where = urllib.parse.urljoin(target.url, _location(response))
             target = self._allowed.checked(where)
         raise errors.Refused(
             f"more than {REDIRECTS_MAX} redirects, the last one to {target.host}", reason="TOO_MANY_REDIRECTS"
@@ -175,17 +189,23 @@ class Fetcher:
         self._accept(response, standing)
         buffer = bytearray()
         listener(standing.written, standing.total)
-        async for chunk in response.aiter_stream():
-            buffer += chunk
-            if standing.written + len(buffer) > self._limits.size_max_bytes:
-                raise self._too_large()
-            if len(buffer) >= PIECE_BYTES:
-                await self._write(standing, buffer, listener)
+        try:
+            async for chunk in response.aiter_stream():
+                buffer += chunk
+                if standing.written + len(buffer) > self._limits.size_max_bytes:
+                    raise self._too_large()
+                if len(buffer) >= PIECE_BYTES:
+                    await self._write(standing, buffer, listener)
+        except BROKEN:
+            await self._write(standing, buffer, listener)  # what came counts, however little: the next try goes on
+            raise
         await self._write(standing, buffer, listener)
         if standing.total is not None and standing.written != standing.total:
             raise errors.FetchFailed(f"{standing.written} of {standing.total} bytes came")
 
     async def _write(self, standing: _Standing, buffer: bytearray, listener: Listener) -> None:
+        if standing.room_bytes() - len(buffer) < self._limits.free_bytes_min:
+            raise errors.RoomTaken(f"no room is left on the disk after {standing.written} bytes of a source")
         await asyncio.to_thread(standing.file.write, bytes(buffer))
         standing.written += len(buffer)
         buffer.clear()
@@ -200,34 +220,21 @@ class Fetcher:
         if _header(response, "content-encoding").lower() not in ("", "identity"):
             raise errors.Refused("the server sends it packed, unasked", reason="TYPE_NOT_ALLOWED")
         if response.status == 206:
-            found = CONTENT_RANGE.fullmatch(_header(response, "content-range"))
-            if found is None or int(found[1]) != standing.written:
-                standing.restart()
-                standing.validator = ""
-                raise errors.FetchFailed("the server goes on elsewhere than it was asked to")
+            _go_on(response, standing)
+        else:
+            standing.restart()
+            length = _header(response, "content-length")
+            standing.total = int(length) if length.isdecimal() else None
+            standing.validator = _validator(response)
+        if standing.total is None:
             return
-        standing.restart()
-        length = _header(response, "content-length")
-        standing.total = int(length) if length.isdecimal() else None
-        if standing.total is not None and standing.total > self._limits.size_max_bytes:
+        if standing.total > self._limits.size_max_bytes:
             raise self._too_large()
-        standing.validator = _validator(response)
+        if standing.room_bytes() - (standing.total - standing.written) < self._limits.free_bytes_min:
+            raise errors.StorageFull(f"no room on the disk for a source of {standing.total} bytes")
 
     def _too_large(self) -> errors.Refused:
         return errors.Refused(f"a source may have {self._limits.size_max_bytes} bytes at most", reason="TOO_LARGE")
-
-
-@contextlib.asynccontextmanager
-async def _writing(session: sessions.Session, path: str) -> AsyncIterator[sessions.Pending]:
-    """`Session.write`, whose end waits for the disk, outside of the event loop."""
-    block = session.write(path)
-    pending = await asyncio.to_thread(block.__enter__)
-    try:
-        yield pending
-    except BaseException:
-        await asyncio.shield(asyncio.to_thread(block.__exit__, *sys.exc_info()))
-        raise
-    await asyncio.to_thread(block.__exit__, None, None, None)
 
 
 @functools.cache
@@ -248,9 +255,29 @@ def _check_status(response: httpcore.Response) -> None:
     raise errors.Refused(f"the server answers {status}", reason=reason)
 
 
-def _header(response: httpcore.Response, name: str) -> str:
+def _go_on(response: httpcore.Response, standing: _Standing) -> None:
+    """Checks that an answer is the rest that was asked for, of a whole that is as long as it was said to be."""
+    if not standing.resumable:
+        raise errors.Refused("the server sends a part, unasked", reason="HTTP_STATUS")
+    found = CONTENT_RANGE.fullmatch(_header(response, "content-range"))
+    total = int(found[2]) if found is not None and found[2] != "*" else standing.total
+    if found is None or int(found[1]) != standing.written or standing.total not in (None, total):
+        standing.restart()
+        standing.validator = ""
+        raise errors.FetchFailed("the server goes on elsewhere than it was asked to")
+    standing.total = total
+
+
+def _location(response: httpcore.Response) -> str:
+    where = _header(response, "location", rules.URL_LENGTH_MAX)
+    if not where:
+        raise errors.Refused("the server redirects to no address, or to one too long", reason="HTTP_STATUS")
+    return where
+
+
+def _header(response: httpcore.Response, name: str, length_max: int = HEADER_LENGTH_MAX) -> str:
     for key, value in response.headers:
-        if key.lower() == name.encode() and len(value) <= HEADER_LENGTH_MAX:
+        if key.lower() == name.encode() and len(value) <= length_max:
             return value.decode("latin-1").strip()
     return ""
 
@@ -260,7 +287,8 @@ def _validator(response: httpcore.Response) -> str:
     if _header(response, "accept-ranges").lower() == "none":
         return ""
     tag = _header(response, "etag")
-    return tag if tag.startswith('"') else ("" if tag else _header(response, "last-modified"))
+    found = tag if tag.startswith('"') else ("" if tag else _header(response, "last-modified"))
+    return found if found.isascii() else ""  # it has to be sent back, and headers of requests are ASCII
 
 
 def _failed(target: rules.Target, error: Exception) -> errors.FetchFailed:

@@ -218,13 +218,15 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         order = context.order
+        if self._signer is not None and context.delivery.container in provenance.MEDIA_TYPES:
+            await self._signer.ready()
         if not context.uncut:
             try:
                 return await self._cut(session, source, context, meter, listener)
             except passing.Refused as error:
                 context = dataclasses.replace(context, uncut=str(error))
         encoder = await self._encoder(context.delivery.video_codec)
-        async with filing.written(session, context.file) as pending:
+        async with sessions.writing(session, context.file) as pending:
             rendered = await self._render(source, pending.file, context, encoder["name"], meter, listener)
             signed, credentials = await self._sign(session, pending.file, source, context, copied=False)
             found = await self._inspect(pending.file, meter, listener)
@@ -250,14 +252,16 @@ class Exporter:
         listener: Listener,
     ) -> Clip:
         job = passing.asked(context.facts, context.edit, context.delivery.container, context.threads)
-        async with filing.written(session, context.file) as pending:
+        async with sessions.writing(session, context.file) as pending:
             files, heard = (source, pending.file), lambda value: listener(meter.take(value))
             made = await self._cutter.cut(files, job, context.preset, heard)
-            signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
-            if signed.get("credentials", {}).get("signed"):  # its bytes moved: what was found before is not enough
-                refuse_failed(
-                    await self._cutter.verify(pending.file, made.recalled(context.preset)), context.order.name
-                )
+            try:
+                signed, credentials = await self._sign(session, pending.file, source, context, copied=True)
+                if signed.get("credentials", {}).get("signed"):  # its bytes moved: what was found is not enough
+                    recalled = made.recalled(context.preset)
+                    refuse_failed(await self._cutter.verify(pending.file, recalled), context.order.name)
+            except errors.DataLoss as error:
+                raise passing.Refused(f"the cut clip failed its checks once it was signed: {error}") from error
         document = record.common(context, pending.artifact, made.checks + credentials, made.pictures)
         document |= record.cut(context, made, pending.artifact) | signed
         whole = Made(pending.artifact, made.checks + credentials, document)
@@ -420,7 +424,7 @@ class Exporter:
         else:
             data = await asyncio.to_thread(self._sessions.get(session_id).read, path, manifest.BYTES_MAX)
         try:
-            return again.read(manifest.load(data))
+            return await asyncio.to_thread(lambda: again.read(manifest.load(data)))  # of megabytes
         except manifest.Malformed as error:
             raise filing.malformed(path, error) from error
 

@@ -2,10 +2,7 @@
 
 import asyncio
 import collections
-import contextlib
 import os
-import sys
-from collections.abc import AsyncIterator
 from typing import Any, BinaryIO
 
 from chassis import errors
@@ -18,20 +15,6 @@ HASHES_MAX = 256  # sources whose hash is remembered; one takes a hundred bytes
 def place(directory: str, folder: str, name: str) -> str:
     """Path of a file in its session: in the call's own folder if it has one, else in the folder of its kind."""
     return f"{directory or folder}/{name}"
-
-
-@contextlib.asynccontextmanager
-async def written(session: sessions.Session, path: str) -> AsyncIterator[sessions.Pending]:
-    """Writes a file of a session; hashing and syncing a large one must not hold up the event loop."""
-    with contextlib.ExitStack() as stack:
-        pending = stack.enter_context(session.write(path))
-        closing = stack.pop_all()
-    try:
-        yield pending
-    except BaseException:
-        closing.__exit__(*sys.exc_info())
-        raise
-    await asyncio.to_thread(closing.close)
 
 
 class Hashes:
@@ -60,7 +43,7 @@ async def read_manifest(session: sessions.Session, path: str) -> dict[str, Any]:
     """
     data = await asyncio.to_thread(session.read, path, manifest.BYTES_MAX)
     try:
-        return manifest.load(data)
+        return await asyncio.to_thread(manifest.load, data)
     except manifest.Malformed as error:
         raise malformed(path, error) from error
 

@@ -73,7 +73,7 @@ class Gallery:
         self, session: sessions.Session, clip: str, target: str
     ) -> tuple[artifacts.Artifact, Mapping[str, Any], np.ndarray]:
         with session.open_read(clip) as file:
-            async with filing.written(session, target) as pending:
+            async with sessions.writing(session, target) as pending:
                 result = await self._pool.run(
                     "services.exporter.images:still",
                     {},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -28,15 +29,22 @@ def load(data: bytes) -> dict[str, Any]:
     """Reads a manifest.
 
     Raises:
-        Malformed: it is no JSON, or another schema.
+        Malformed: it is no JSON, has a number that is none, or another schema.
     """
     try:
-        document = json.loads(data)
+        document = json.loads(data, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError) as error:  # a deep nest of brackets ends in RecursionError
         raise Malformed(f"the manifest is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise Malformed(f"the manifest is not of schema {SCHEMA}")
     return document
+
+
+def _finite(text: str) -> float:
+    """A number; Python also reads those that JSON does not have, and those that are too large to be one."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return number
 
 
 def ratio(text: Any) -> Fraction:
@@ -75,7 +83,7 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             framing=_framing(document.get("framing")),
             subject_inside_min=float(preset.get("subject_inside_min", 0)),
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 

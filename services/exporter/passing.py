@@ -165,7 +165,7 @@ class Cutter:
         try:
             facts, preset = document["smart_cut"], document["settings"]["preset"]
             expected = expectation(facts, preset, prints.Facts(**document["pictures"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise manifest.Malformed(f"the manifest has a malformed entry: {error!r}") from error
         found = await self.inspect(file, facts, lambda value: None)
         size_bytes = os.fstat(file.fileno()).st_size

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from chassis import errors, telemetry
 from media import errors as media_errors
-from media import pool
+from media import folders, pool
 from services.exporter import gate
 
 MEDIA_TYPES = {"mp4": "video/mp4"}  # containers of clips that can hold credentials; C2PA knows no Matroska
@@ -24,7 +24,7 @@ PRELOAD = "services.exporter.provenance:warm"
 DEADLINE_S = 300.0  # it reads and writes the clip a few times: the longest clip has a few gigabytes
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 UNSIGNED = "UNSIGNABLE"
-VALID = ("Valid", "Trusted")  # states of a reader: intact, and intact by a signer that is trusted here
+VALID, TRUSTED = "Valid", "Trusted"  # states of a reader: intact, and intact by a signer that is trusted here
 TRACER = telemetry.tracer(__name__)
 Credentials = Callable[[], Awaitable[str]]
 
@@ -57,11 +57,12 @@ def sign(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> 
 
     Raises:
         media_errors.Unsupported: the secret holds no key that signs, or the clip cannot be signed (UNSIGNABLE).
+        media_errors.StorageFull: the disk has no room for the signed clip.
     """
     import c2pa  # loaded by `warm`
 
     algorithm, signature, chain = _signer(request["pem"])
-    source, target = files.inputs["clip"], files.outputs["clip"]
+    source, target = files.inputs["clip"], _Noting(files.outputs["clip"])
     try:
         context = c2pa.Context.from_dict(_settings(""))
         with (
@@ -69,10 +70,13 @@ def sign(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> 
             c2pa.Builder(request["manifest"], context) as builder,
         ):
             builder.sign(signer, request["media_type"], source, target)
-    except c2pa.C2paError as error:
+        target.flush()
+    except (c2pa.C2paError, OSError) as error:
+        if target.failure is not None:
+            kind = media_errors.StorageFull if target.failure.errno in folders.FULL else media_errors.StorageFailed
+            raise kind(f"the signed clip cannot be written: {target.failure}") from error
         raise media_errors.Unsupported(f"the clip cannot be signed: {error}", reason=UNSIGNED) from error
-    target.flush()
-    return _read(target, request["media_type"], "")
+    return _read(files.outputs["clip"], request["media_type"], "")
 
 
 def read(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> dict[str, Any]:
@@ -90,6 +94,36 @@ def read(request: Mapping[str, Any], files: pool.Files, report: pool.Report) -> 
     return _read(files.inputs["clip"], request["media_type"], request["trust"])
 
 
+class _Noting:
+    """A file that remembers what the system said; the library tells only that something failed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def _noted(self, name: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._file, name)(*arguments)
+        except OSError as error:
+            self.failure = error
+            raise
+
+    def read(self, *size: int) -> bytes:
+        return self._noted("read", *size)
+
+    def write(self, data: bytes) -> int:
+        return self._noted("write", data)
+
+    def seek(self, *place: int) -> int:
+        return self._noted("seek", *place)
+
+    def tell(self) -> int:
+        return self._noted("tell")
+
+    def flush(self) -> None:
+        self._noted("flush")
+
+
 class Signer:
     """Signs finished clips.
 
@@ -101,6 +135,14 @@ class Signer:
 
     def __init__(self, workers: pool.Pool, credentials: Credentials, trust: str = "") -> None:
         self._pool, self._credentials, self._trust = workers, credentials, trust
+
+    async def ready(self) -> None:
+        """Looks whether the secret can be had, before anything is made that could not be signed then.
+
+        Raises:
+            errors.Error: it cannot.
+        """
+        await self._credentials()
 
     async def sign(self, file: BinaryIO, container: str, folder: os.PathLike[str], manifest: Mapping[str, Any]) -> str:
         """Signs a file in its place.
@@ -143,7 +185,8 @@ class Signer:
         )
         state, faults = found.value["state"], found.value["faults"]
         measured = f"{state or 'none'}{': ' + ', '.join(faults) if faults else ''}"
-        return gate.check("credentials", state in VALID, measured, "signed, and unchanged since")
+        good, by = ((TRUSTED,), " by somebody who is trusted") if self._trust else ((VALID, TRUSTED), "")
+        return gate.check("credentials", state in good, measured, f"signed{by}, and unchanged since")
 
 
 def claim(name: str, about: Mapping[str, Any], copied: bool) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import errors, relay
-from media import artifacts, pool
+from media import artifacts, pool, sessions
 from services.exporter import (
     asked,
     captions,
@@ -39,6 +39,9 @@ NAME = pb.DESCRIPTOR.services_by_name["ExporterService"].full_name
 PROPOSAL_BYTES_MAX = 64 << 10  # a proposal with all its reasons has about four kilobytes
 PAGE_SIZE = 100  # as the API says
 PAGE_SIZE_MAX = 1000  # as the API says
+
+# Fields of a request that say where things are, or come from the request itself: a manifest keeps none of them.
+ELSEWHERE = ("source_uri", "output", "name", "analysis_path", "proposal_json", "manifest_path")
 
 RATIOS = {
     pb.ASPECT_RATIO_9_16: "9:16",
@@ -131,8 +134,12 @@ class ExporterService(rpc.ExporterServiceServicer):
                 reason="MANIFEST_MALFORMED",
                 metadata={"path": request.manifest_path},
             ) from error
+        for name in ELSEWHERE:
+            kept.ClearField(name)
         kept.source_uri, kept.name = request.source_uri, request.name or recipe.clip_name
         kept.output.CopyFrom(request.output)
+        if kept.overlays.logo_uri:
+            kept.overlays.logo_uri = _logo(request, kept.overlays.logo_uri)
         return dataclasses.replace(_order(kept), recipe=recipe, request=recipe.request, proposal=recipe.proposal)
 
     async def ExportTimeline(
@@ -269,9 +276,32 @@ def _kept(request: pb.ExportClipRequest) -> dict[str, Any]:
     """What a manifest keeps of a request, to ask for the same again: all but where things are."""
     kept = pb.ExportClipRequest()
     kept.CopyFrom(request)
-    for name in ("source_uri", "output", "name", "analysis_path", "proposal_json", "manifest_path"):
+    for name in ELSEWHERE:
         kept.ClearField(name)
+    if kept.overlays.logo_uri:
+        kept.overlays.logo_uri = _shown(kept.overlays.logo_uri)
     return json_format.MessageToDict(kept, preserving_proto_field_name=True)
+
+
+def _shown(uri: str) -> str:
+    """What a manifest says of a logo: that there is one, and its name where it has one, but not where it lies."""
+    scheme, _, _ = uri.partition(":")
+    return (sessions.display_name(uri) if scheme in ("file", "session") else scheme) or "logo"
+
+
+def _logo(request: pb.ExportClipRequest, kept: str) -> str:
+    """Where the logo of a manifest is: only the request says it, for whoever wrote the manifest may read no file here.
+
+    Raises:
+        errors.FailedPrecondition: it does not say it.
+    """
+    if not request.overlays.logo_uri:
+        raise errors.FailedPrecondition(
+            f"the clip of {request.manifest_path} has a logo, {kept[:64]!r}: name it in `overlays.logo_uri`",
+            reason="LOGO_NOT_NAMED",
+            metadata={"path": request.manifest_path},
+        )
+    return request.overlays.logo_uri
 
 
 def _edit(request: pb.ExportClipRequest) -> asked.Edit:

@@ -32,7 +32,9 @@ class Settings(settings.WorkerSettings):
         "the signer's first, as PEM; empty leaves clips unsigned.",
     )
     credentials_trust: pathlib.Path | None = pydantic.Field(
-        default=None, description="File of certificates (PEM) whose signatures count as trusted when a clip is read."
+        default=None,
+        description="File of certificates (PEM) of those whose signatures are accepted when a clip is read, its own "
+        "signer among them; none accepts every signer.",
     )
 
     @property

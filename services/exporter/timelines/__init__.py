@@ -36,7 +36,7 @@ def read(document: Mapping[str, Any]) -> sequences.Sequence:
     """
     try:
         found = _sequence(document)
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise manifest.Malformed(f"the manifest has a malformed entry: {error!r}") from error
     sizes = (found.rate, found.media.rate, found.media.width, found.media.height, found.width, found.height)
     shown = [event.frames >= 1 and event.speed > 0 for event in found.events]

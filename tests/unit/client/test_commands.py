@@ -128,14 +128,18 @@ async def test_edit_and_timelines_are_asked_for(fake, serve, finished, files, vi
 
 async def test_render_sends_manifest_and_video(fake, serve, finished, files, video, reelsmith, tmp_path):
     """The manifest is named beside the video, with where its clip lies; what is none is refused."""
-    player, manifest = fake(finished, files), tmp_path / "clip-01.manifest.json"
+    player, manifest, logo = fake(finished, files), tmp_path / "clip-01.manifest.json", tmp_path / "logo.png"
+    logo.write_bytes(b"png")
     manifest.write_text('{"range": {"start_s": 2.5, "end_s": 9}}')
     async with serve(player) as address:
-        result = await reelsmith("render", manifest, video, "--timeline", "fcpxml", "--gateway", address)
+        result = await reelsmith(
+            "render", manifest, video, "--timeline", "fcpxml", "--logo", logo, "--gateway", address
+        )
         assert 0 == result.returncode, result.stderr
         assert 2 == (await reelsmith("render", video, video, "--gateway", address)).returncode
     (spec,) = (request.spec for request in player.requests if hasattr(request, "spec"))
     assert (manifest.as_uri(), video.as_uri(), [2]) == (spec.manifest_uri, spec.source_uri, list(spec.timelines))
+    assert logo.as_uri() == spec.overlays.logo_uri
     assert [(2.5, 9.0)] == [(clip.start_s, clip.end_s) for clip in spec.clips]
 
 

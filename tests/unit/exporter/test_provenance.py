@@ -4,6 +4,7 @@ import datetime
 import importlib.util
 import json
 import pathlib
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chassis import errors
 from client import verification
+from media import errors as media_errors
 from media import pool, sessions
-from services.exporter import exports, gate, provenance, survey, warm
+from services.exporter import exports, gate, passing, progress, provenance, survey, warm
 
 Film = Callable[..., pathlib.Path]
 WANTED = survey.Wanted(frames=(6, 42))
@@ -200,3 +202,77 @@ async def test_clip_without_credentials_fails_the_check(workers: pool.Pool, film
         with film("film.mp4", container="mp4").open("rb") as file:
             check = await signing(workers, "").check(file, "mp4")
     assert (gate.FAILED, "none") == (check.state, check.measured)
+
+
+async def test_only_who_is_trusted_passes_where_that_is_said(
+    tmp_path: pathlib.Path, workers: pool.Pool, film: Film, identity: tuple[str, str]
+) -> None:
+    """A stranger's seal is whole and still no good, for the command and for the service."""
+    clip, stranger = film("film.mp4", container="mp4"), secret(ec.generate_private_key(ec.SECP256R1()))
+    async with workers:
+        await signed(workers, clip, stranger[0])
+        with clip.open("rb") as file:
+            checks = [await signing(workers, "", trust).check(file, "mp4") for trust in ("", stranger[1], identity[1])]
+    assert [gate.PASSED, gate.PASSED, gate.FAILED] == [one.state for one in checks]
+    found = [verification.verify(clip, None, trust)[0].good for trust in ("", stranger[1], identity[1])]
+    assert [True, True, False] == found
+
+
+@pytest.mark.parametrize("about", [{"version": "1"}, {"version": "1", "source": "film", "range": 7}])
+async def test_credentials_in_other_words_are_of_another_source(
+    tmp_path: pathlib.Path, workers: pool.Pool, film: Film, identity: tuple[str, str], about: dict[str, Any]
+) -> None:
+    """Whoever used our label for something else gets a finding, not a traceback."""
+    clip, path = film("film.mp4", container="mp4"), tmp_path / "film.manifest.json"
+    document = {"clip": {"sha256": "00", "size_bytes": 1}, "source": {"sha256": "00"}, "range": {"start_frame": 0}}
+    path.write_text(json.dumps(document))
+    async with workers:
+        with clip.open("r+b") as file:
+            await signing(workers, identity[0]).sign(
+                file, "mp4", tmp_path, provenance.claim("film", about, copied=True)
+            )
+    found = {one.name: one.good for one in verification.verify(clip, path, identity[1])}
+    assert (True, False) == (found["credentials"], found["source"])
+
+
+def test_full_disk_is_no_fault_of_the_clip(film: Film, identity: tuple[str, str]) -> None:
+    """It is told as what it is, and tried again when there is room."""
+    request = {"pem": identity[0], "media_type": "video/mp4", "manifest": CLAIM}
+    with film("film.mp4", container="mp4").open("rb") as clip, open("/dev/full", "r+b", buffering=0) as full:
+        files = types.SimpleNamespace(inputs={"clip": clip}, outputs={"clip": full})
+        with pytest.raises(media_errors.StorageFull, match="No space left"):
+            provenance.sign(request, files, quiet)
+
+
+async def test_cut_that_fails_once_it_is_signed_is_rendered(
+    tmp_path: pathlib.Path, workers: pool.Pool, session: sessions.Session, order: Any, film: Film,
+    identity: tuple[str, str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """As one that fails before; the manifest says why."""
+
+    async def failing(*_: object) -> tuple[gate.Check, ...]:
+        return (gate.Check("copied", gate.FAILED, "other bytes", "the same bytes"),)
+
+    monkeypatch.setattr(passing.Cutter, "verify", failing)
+    async with workers:
+        maker = exporter(tmp_path, workers, signing(workers, identity[0]))
+        made = await maker.export(order(film("film.mp4", container="mp4"), WANTED, preset="source"), quiet)
+    document = json.loads(session.read(made.manifest.path, 1 << 20))
+    assert (False, True) == (document["smart_cut"]["used"], document["credentials"]["signed"])
+    assert "once it was signed" in document["smart_cut"]["reason"]
+
+
+async def test_secret_that_is_away_fails_the_clip_before_it_is_rendered(
+    tmp_path: pathlib.Path, workers: pool.Pool, order: Any, film: Film
+) -> None:
+    """Nothing is made that could not be signed."""
+    heard: list[progress.Progress] = []
+
+    async def away() -> str:
+        raise errors.Unavailable("no configuration service", reason="AWAY")
+
+    async with workers:
+        maker = exporter(tmp_path, workers, provenance.Signer(workers, away))
+        with pytest.raises(errors.Unavailable, match="no configuration service"):
+            await maker.export(order(film("film.mkv"), WANTED), heard.append)
+    assert {"sound", "encode"}.isdisjoint(now.stage for now in heard)

@@ -1,6 +1,7 @@
 """What was computed before is not computed again, is what was computed, and takes no more room than it may."""
 
 import asyncio
+import errno
 import hashlib
 import itertools
 import os
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import settings, stateful
 from hypothesis import strategies as st
 
-from media import cache
+from media import cache, folders
 
 ROOM = 100_000
 
@@ -151,6 +152,70 @@ def test_old_entries_go_under_ttl(tmp_path: pathlib.Path) -> None:
     os.utime(path, (time.time() - 4000,) * 2)
     again = opened(tmp_path, policy="ttl", ttl_s=3600)
     assert (None, []) == (again.get(key(1))[0], files(tmp_path))
+
+
+def test_entry_goes_by_its_age_from_when_it_was_made(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it is by then: one that was read late is not kept in memory for its whole time once more."""
+    opened(tmp_path, policy="ttl", ttl_s=3600).put(key(1), b"old")
+    (path,) = files(tmp_path)
+    os.utime(path, (time.time() - 3000,) * 2)
+    late = opened(tmp_path, policy="ttl", ttl_s=3600)
+    assert [(b"old", "disk"), (b"old", "memory")] == [late.get(key(1)), late.get(key(1))]
+    now_s = time.time() + 1000
+    monkeypatch.setattr(cache.time, "time", lambda: now_s)
+    late.put(key(2), b"new")
+    assert [key(2)] == [path.name for path in files(tmp_path)]
+    assert ([key(2)], [key(2)]) == (list(late._memory), list(late._sizes))
+
+
+def test_old_entry_that_is_asked_for_is_removed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From disk and from memory."""
+    one = opened(tmp_path, policy="ttl", ttl_s=3600)
+    one.put(key(1), b"old")
+    (path,) = files(tmp_path)
+    os.utime(path, (time.time() - 10,) * 2)
+    now_s = time.time() + 4000
+    monkeypatch.setattr(cache.time, "time", lambda: now_s)
+    assert (None, []) == (one.get(key(1))[0], files(tmp_path))
+    assert (0, 0) == (one._memory.currsize, one._sizes.currsize)
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes nothing; a user who may do anything is not stopped by the modes of files."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("utime", "unlink", "rename", "mkdir"):
+        monkeypatch.setattr(os, name, refuse)
+
+
+async def test_disk_that_became_read_only_still_answers(tmp_path: pathlib.Path, request) -> None:
+    """Hits are hits, from disk and from memory; what is damaged there is computed again and again."""
+    for number in (1, 2):
+        opened(tmp_path).put(key(number), noise(number))
+    damaged = tmp_path / key(2)[:2] / key(2)
+    damaged.write_bytes(b"")
+    (tmp_path / f"{folders.TEMPORARY_PREFIX}1").touch()
+    os.utime(tmp_path / f"{folders.TEMPORARY_PREFIX}1", (0, 0))
+    request.getfixturevalue("read_only")
+    one = opened(tmp_path)
+    assert [(noise(1), "disk"), (noise(1), "memory")] == [one.get(key(1)), one.get(key(1))]
+    assert (noise(2), "made") == await one.through(key(2), Maker(noise(2)))
+
+
+def test_entry_that_cannot_be_read_is_not_removed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails says nothing of what is on it: later the entry is there."""
+    opened(tmp_path).put(key(1), b"value")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cache.folders, "open_file", fail)
+        assert (None, "made") == opened(tmp_path).get(key(1))
+    assert (b"value", "disk") == opened(tmp_path).get(key(1))
 
 
 def test_full_disk_costs_no_answer(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

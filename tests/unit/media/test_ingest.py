@@ -304,6 +304,9 @@ ENDLESS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"10000\r\
         (saying("200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2", b"hi"), "TYPE_NOT_ALLOWED"),
         (saying("302 Found\r\nLocation: /again"), "TOO_MANY_REDIRECTS"),
         (saying("302 Found\r\nLocation: ftp://films.example/"), "BAD_SOURCE_URI"),
+        (saying("302 Found"), "HTTP_STATUS"),
+        (saying("302 Found\r\nLocation: /" + "s" * 5000), "HTTP_STATUS"),
+        (saying("206 Part\r\nContent-Range: bytes 0-1/2\r\nContent-Length: 2", b"hi"), "HTTP_STATUS"),
         (saying("404 Not Found\r\nContent-Length: 0"), "NOT_FOUND"),
         (saying("403 Forbidden\r\nContent-Length: 0"), "SOURCE_NOT_ALLOWED"),
         (saying("418 Teapot\r\nContent-Length: 0"), "HTTP_STATUS"),
@@ -315,6 +318,102 @@ async def test_bad_answer_ends_the_fetch(session: sessions.Session, answer: Answ
         with pytest.raises((errors.Refused, errors.NotThere)) as refusal:
             await fetcher().fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
     assert (reason, []) == (refusal.value.reason, left_over(session))
+
+
+def unmeasured(request: Request, writer: asyncio.StreamWriter) -> None:
+    """All of it, without saying how much that is."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + FILM)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "code"),
+    [(film, errors.StorageFull, "RESOURCE_EXHAUSTED"), (unmeasured, errors.RoomTaken, "ABORTED")],
+)
+async def test_source_does_not_fill_the_disk(session, monkeypatch, answer: Answer, kind: type, code: str) -> None:
+    """What says its size is refused before it is written, and waits for room; what does not is seldom tried again."""
+    rooms = iter([5_000_000] * 2)
+    monkeypatch.setattr(fetching._Standing, "room_bytes", lambda _: next(rooms, 3_000_000))
+    limits = fetching.Limits(4 << 20, deadline_s=20, free_bytes_min=2_500_000)
+    heard = []
+    async with listening(answer) as (port, asked):
+        url = f"http://{FRONT}:{port}/a.mp4"
+        with pytest.raises(errors.StorageFull) as refusal:
+            await fetcher(limits=limits).fetch(url, session, "source", lambda done, _: heard.append(done))
+    assert (kind, code, 1, []) == (type(refusal.value), refusal.value.code_name, len(asked), left_over(session))
+    assert (answer is unmeasured) == bool(heard[1:]), "pieces were written only where the size was not known"
+
+
+async def test_room_is_that_of_the_disk(session: sessions.Session) -> None:
+    """Control: nothing pretended; no disk has so much free."""
+    limits = fetching.Limits(4 << 20, deadline_s=20, free_bytes_min=1 << 62)
+    async with listening(film) as (port, _):
+        with pytest.raises(errors.StorageFull):
+            await fetcher(limits=limits).fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
+
+
+async def test_small_steps_are_steps(session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transfer that breaks more often than failures are allowed ends well while bytes come in between."""
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.001)
+    small, step = FILM[:700_000], 100_000
+
+    def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        begin = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        status = f"206 Part\r\nContent-Range: bytes {begin}-{len(small) - 1}/{len(small)}" if begin else "200 OK"
+        head = f'HTTP/1.1 {status}\r\nContent-Length: {len(small) - begin}\r\nETag: "v1"\r\n\r\n'
+        writer.write(head.encode() + small[begin : begin + step])
+
+    async with listening(answer) as (port, asked):
+        artifact = await fetcher().fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
+    assert (hashlib.sha256(small).hexdigest(), 7) == (artifact.sha256, len(asked))
+
+
+async def test_rest_of_another_length_is_not_taken(session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the same name for the version all the same: it is begun anew, and never joined."""
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.001)
+    ranges = []
+
+    def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        ranges.append(request.headers.get("range", ""))
+        if ranges[-1]:
+            begin = int(ranges[-1].removeprefix("bytes=").rstrip("-"))
+            rest = FILM[begin:] + b"more"
+            head = f"206 Part\r\nContent-Range: bytes {begin}-{begin + len(rest) - 1}/{begin + len(rest)}"
+            writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(rest)}\r\n\r\n".encode() + rest)
+        else:
+            head = f'HTTP/1.1 200 OK\r\nContent-Length: {len(FILM)}\r\nETag: "v1"\r\n\r\n'.encode()
+            writer.write(head + (FILM if len(ranges) > 2 else FILM[:BREAKS_AT]))
+
+    async with listening(answer) as (port, _):
+        artifact = await fetcher().fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
+    assert hashlib.sha256(FILM).hexdigest() == artifact.sha256
+    assert ["", f"bytes={BREAKS_AT}-", ""] == ranges
+
+
+async def test_name_of_a_version_that_cannot_be_sent_back_is_none(session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers of requests are ASCII: the file is begun anew."""
+    monkeypatch.setattr(fetching, "PAUSE_S", 0.001)
+
+    def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        head = f'HTTP/1.1 200 OK\r\nContent-Length: {len(FILM)}\r\nETag: "\u00fc"\r\n\r\n'.encode("latin-1")
+        writer.write(head + (FILM if len(asked) > 1 else FILM[:BREAKS_AT]))
+
+    async with listening(answer) as (port, asked):
+        artifact = await fetcher().fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
+    assert (hashlib.sha256(FILM).hexdigest(), 2) == (artifact.sha256, len(asked))
+
+
+async def test_long_address_is_followed(session: sessions.Session) -> None:
+    """Signed addresses of stores are longer than any other header that is read."""
+
+    def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.path == "/":
+            writer.write(f"HTTP/1.1 302 Found\r\nLocation: /a.mp4?{'s' * 3000}\r\n\r\n".encode())
+        else:
+            film(request, writer)
+
+    async with listening(answer) as (port, asked):
+        await fetcher().fetch(f"http://{FRONT}:{port}/", session, "source", nothing)
+    assert ["/", "/a.mp4?" + "s" * 3000] == [request.path for request in asked]
 
 
 async def test_silent_and_slow_servers_are_given_up(session, monkeypatch: pytest.MonkeyPatch) -> None:
