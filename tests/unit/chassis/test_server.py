@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from chassis import client, discovery, errors, server, testing
+from chassis.identity import caller, policy
 from chassis.testing import echo
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -249,3 +250,26 @@ async def test_metrics_are_served_while_the_process_runs() -> None:
     await testing.wait_until(served)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+class Broken:
+    """Knows callers, with a bug."""
+
+    async def identify(self, authorizations: tuple[str, ...]) -> caller.Caller:
+        """Fails."""
+        raise ZeroDivisionError("planted")
+
+
+async def test_bug_in_who_decides_about_callers_is_internal() -> None:
+    """One of our errors, counted and logged as such, and not UNKNOWN with the words of the bug."""
+    before = _count("Read", "INTERNAL")
+    rules = policy.by_role(echo.FULL_NAME, dict.fromkeys(echo.METHODS, caller.Role.VIEWER))
+    guarded = server.Service(echo.EchoServicer(), echo.add_to_server, echo.FULL_NAME, rules)
+    async with server.Server(testing.settings(), [guarded], callers=Broken()) as running:
+        async with aio.insecure_channel(running.address) as channel:
+            with pytest.raises(aio.AioRpcError) as raised:
+                await echo.EchoStub(channel).Read(echo.Echo())
+    failure = errors.from_rpc(raised.value)
+    assert (errors.Internal, "INTERNAL") == (type(failure), failure.reason)
+    assert "planted" not in failure.message
+    assert before + 1 == _count("Read", "INTERNAL")
