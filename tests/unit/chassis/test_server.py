@@ -265,10 +265,12 @@ async def test_bug_in_who_decides_about_callers_is_internal() -> None:
     before = _count("Read", "INTERNAL")
     rules = policy.by_role(echo.FULL_NAME, dict.fromkeys(echo.METHODS, caller.Role.VIEWER))
     guarded = server.Service(echo.EchoServicer(), echo.add_to_server, echo.FULL_NAME, rules)
-    async with server.Server(testing.settings(), [guarded], callers=Broken()) as running:
-        async with aio.insecure_channel(running.address) as channel:
-            with pytest.raises(aio.AioRpcError) as raised:
-                await echo.EchoStub(channel).Read(echo.Echo())
+    async with (
+        server.Server(testing.settings(), [guarded], callers=Broken()) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        with pytest.raises(aio.AioRpcError) as raised:
+            await echo.EchoStub(channel).Read(echo.Echo())
     failure = errors.from_rpc(raised.value)
     assert (errors.Internal, "INTERNAL") == (type(failure), failure.reason)
     assert "planted" not in failure.message
