@@ -165,7 +165,7 @@ async def test_watching_stream_does_not_hold_the_drain() -> None:
         testing.serving([echo.service()], drain_s=30) as running,
         aio.insecure_channel(running.address) as channel,
     ):
-        call = echo.EchoStub(channel).Count(echo.Echo(delay_s=0.05))
+        call = echo.EchoStub(channel).Watch(echo.Echo(delay_s=0.05))
         await call.read()
         await running.drain()
         with pytest.raises(aio.AioRpcError) as raised:
@@ -174,6 +174,62 @@ async def test_watching_stream_does_not_hold_the_drain() -> None:
         raised.value.code(),
         errors.from_rpc(raised.value).reason,
     )
+
+
+async def test_reading_ends_by_itself_during_the_drain() -> None:
+    """A question that is being answered is, and a stream that is no watch goes on: it may be a download."""
+    async with (
+        testing.serving([echo.service()], drain_s=30) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        stub = echo.EchoStub(channel)
+        answer, stream = stub.Read(echo.Echo(number=7, delay_s=0.5)), stub.Count(echo.Echo(delay_s=0.01))
+        await stream.read()
+        draining = asyncio.create_task(running.drain())
+        assert 7 == (await answer).number
+        assert [True] * 5 == [aio.EOF is not await stream.read() for _ in range(5)]
+        stream.cancel()
+        await draining
+
+
+async def test_reading_that_outlasts_the_drain_is_told_to_go_elsewhere() -> None:
+    """With the last of the time, not cut without a word."""
+    async with (
+        testing.serving([echo.service()], drain_s=0.5) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        call = echo.EchoStub(channel).Count(echo.Echo(delay_s=0.01))
+        await call.read()
+        await running.drain()
+        with pytest.raises(aio.AioRpcError) as raised:
+            await _read_on(call)
+    assert "DRAINING" == errors.from_rpc(raised.value).reason
+
+
+async def test_watch_is_not_begun_during_the_drain() -> None:
+    """Neither while the service itself drains, which still takes other calls; all together has one deadline."""
+    reasons, limits_s = [], []
+
+    async def on_drain() -> None:
+        async with aio.insecure_channel(running.address) as channel:
+            stub = echo.EchoStub(channel)
+            assert 3 == (await stub.Read(echo.Echo(number=3))).number
+            with pytest.raises(aio.AioRpcError) as raised:
+                await stub.Watch(echo.Echo()).read()
+            reasons.append(errors.from_rpc(raised.value).reason)
+        await asyncio.sleep(0.1)
+
+    running = server.Server(testing.settings(drain_s=20), [echo.service()], on_drain=on_drain)
+    async with running:
+        stop = running._server.stop
+        running._server.stop = lambda grace: limits_s.append(grace) or stop(grace)
+    assert (["DRAINING"], True) == (reasons, 0 < limits_s[0] <= 19.9)
+
+
+async def test_drain_of_a_service_is_bounded() -> None:
+    """One that never ends keeps no process from ending."""
+    async with server.Server(testing.settings(drain_s=0.1), [echo.service()], on_drain=asyncio.Event().wait):
+        pass
 
 
 async def _read_on(call: aio.UnaryStreamCall) -> None:
@@ -275,3 +331,26 @@ async def test_bug_in_who_decides_about_callers_is_internal() -> None:
     assert (errors.Internal, "INTERNAL") == (type(failure), failure.reason)
     assert "planted" not in failure.message
     assert before + 1 == _count("Read", "INTERNAL")
+
+
+async def test_watches_of_health_are_bounded_and_checks_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may open them: one too many is refused, a place that is given back is free, and checks go on."""
+    monkeypatch.setattr(server.limits, "WATCHES_MAX", 2)
+    async with testing.serving([echo.service()]) as running, aio.insecure_channel(running.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        held = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+        assert [SERVING, SERVING] == [(await watch.read()).status for watch in held]
+        with pytest.raises(aio.AioRpcError) as raised:
+            await stub.Watch(health_pb2.HealthCheckRequest()).read()
+        assert "TOO_MANY_CALLS" == errors.from_rpc(raised.value).reason
+        assert SERVING == await status(channel)
+        held[0].cancel()
+
+        async def free() -> bool:
+            watch = stub.Watch(health_pb2.HealthCheckRequest())
+            try:
+                return SERVING == (await watch.read()).status
+            except aio.AioRpcError:
+                return False
+
+        await testing.wait_until(free)
