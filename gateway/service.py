@@ -118,8 +118,13 @@ class ClipService(rpc.ClipServiceServicer):
     ) -> AsyncIterator[jobs_pb2.JobEvent]:
         """Streams what happens to a job, also while the job manager is restarted."""
 
+        owned = False
+
         async def open_stream(after: int) -> AsyncGenerator[jobs_pb2.JobEvent, None]:
-            await self._check_owned(request.id)
+            nonlocal owned
+            if not owned:  # once: whose a job is never changes
+                await self._check_owned(request.id)
+                owned = True
             call = self._jobs.WatchJob(jobs_pb2.WatchJobRequest(id=request.id, after_sequence=after))
             try:
                 async for event in call:

@@ -34,6 +34,8 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
     def __init__(self) -> None:
         self.jobs: dict[str, jobs_pb2.Job] = {}
         self.touched: list[str] = []
+        self.asked: list[str] = []
+        self.breaks = 0  # so many watches break off
 
     async def SubmitJob(self, request, context):
         job = jobs_pb2.Job(id=sessions.new_id(), spec=request.spec, tenant=request.tenant)
@@ -42,6 +44,7 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
         return job
 
     async def GetJob(self, request, context):
+        self.asked.append(request.id)
         if request.id not in self.jobs:
             raise errors.NotFound(
                 f"there is no job {request.id!r}", reason="JOB_NOT_FOUND", metadata={"job_id": request.id}
@@ -53,6 +56,9 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
 
     async def WatchJob(self, request, context):
         self.touched.append(request.id)
+        if self.breaks:
+            self.breaks -= 1
+            raise errors.Unavailable("planted")
         job = await self.GetJob(request, context)
         job.state = jobs_pb2.Job.STATE_SUCCEEDED
         yield jobs_pb2.JobEvent(sequence=1, job=job)
@@ -242,3 +248,12 @@ async def test_reflection_is_for_callers_and_health_for_everybody(gateway: Gatew
         with pytest.raises(aio.AioRpcError) as refused:
             await ask(iter([request]), timeout=30).read()
     assert grpc.StatusCode.UNAUTHENTICATED == refused.value.code()
+
+
+async def test_watch_asks_once_whose_a_job_is(gateway: Gateway) -> None:
+    """However often it is opened again."""
+    async with gateway.connected("acme") as stub:
+        job = await created(stub)
+        gateway.fake.breaks = 3
+        events = [event.sequence async for event in stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=30)]
+    assert ([1], 2) == (events, gateway.fake.asked.count(job.id))  # by the gateway, and by the last watch itself
