@@ -1,6 +1,7 @@
 """A server starts silent, serves what it can, and leaves without losing a call."""
 
 import asyncio
+import pathlib
 
 import grpc
 import httpx
@@ -354,3 +355,16 @@ async def test_watches_of_health_are_bounded_and_checks_are_not(monkeypatch: pyt
                 return False
 
         await testing.wait_until(free)
+
+
+async def test_log_names_who_is_behind_a_door(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Over the socket file of this process the words of the door hold; from anywhere else they are only words."""
+    caplog.set_level("INFO", "chassis.interceptors.logging")
+    inside, said = f"unix:{tmp_path}/s", (("x-forwarded-for", "10.0.0.9"), ("x-request-id", "r-1"))
+    async with server.Server(testing.settings(), [echo.service()], inside=inside) as running:
+        for address in (inside, running.address):
+            async with aio.insecure_channel(address) as channel:
+                await echo.EchoStub(channel).Read(echo.Echo(), metadata=said)
+    door, other = [record for record in caplog.records if hasattr(record, "rpc_method")]
+    assert ("10.0.0.9", "r-1") == (door.peer, door.request_id)
+    assert (True, False) == (other.peer.startswith("ipv4:127.0.0.1:"), hasattr(other, "request_id"))
