@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import tempfile
+import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -280,8 +281,10 @@ def shared(
     """
     variables = references.visible(settings.document_variables, os.environ)
     use = Use((*accept, steered.accept), (steered.take,), variables, wait)
-    names = (settings.name, settings.instance) if settings.instance else (settings.name,)
-    path = settings.state_dir / ".".join((*names, "config.json"))
+    # Of this environment: what was good in another is not for this one. Escaped, for it may be any text.
+    environment = settings.environment and "@" + urllib.parse.quote(settings.environment, safe="")
+    names = filter(None, (settings.name, settings.instance, environment, "config.json"))
+    path = settings.state_dir / ".".join(names)
     return LiveDocument(path, following(call, request, settings), use=use)
 
 

@@ -1,13 +1,16 @@
 """A live document follows its source and survives without it."""
 
 import asyncio
+import dataclasses
 import json
 import pathlib
+import types
 from collections.abc import AsyncGenerator
 
 import pytest
+from google.protobuf import struct_pb2
 
-from chassis import errors, live, testing
+from chassis import errors, live, steering, testing
 
 
 class Source:
@@ -220,3 +223,38 @@ async def test_watch_with_a_bug_is_opened_again(source: Source, tmp_path: pathli
         source.publish(1, weight=1)
         assert 1 == await document.changed(after=0, timeout_s=5)
         await testing.wait_until(lambda: "" == document.interrupted)
+
+
+@dataclasses.dataclass
+class Request:
+    """What the configuration service is asked."""
+
+    after_version: int
+    environment: str
+    service: str
+    instance: str
+
+
+async def kept(folder: pathlib.Path, environment: str, weight: int | None) -> int | None:
+    """What a process of an environment has, of a configuration service that says a weight, or is away for None."""
+    settings = testing.settings(state_dir=folder, environment=environment)
+
+    async def watch(request: Request) -> AsyncGenerator[object, None]:
+        if weight is None:
+            raise errors.Unavailable("away")
+        document = struct_pb2.Struct()
+        document.update({"weight": weight})
+        yield types.SimpleNamespace(config=types.SimpleNamespace(version=1, document=document))
+
+    async with live.shared(watch, Request, settings, steering.Steering(settings)) as document:
+        return document.value.get("weight")
+
+
+@pytest.mark.parametrize("other", ["", "staging", "../x"])
+async def test_version_of_another_environment_is_not_taken_from_disk(tmp_path: pathlib.Path, other: str) -> None:
+    """A process that is started in another one has its own last version, or none."""
+    folder = tmp_path / "state"
+    assert 5 == await kept(folder, "production", 5)
+    await testing.wait_until(lambda: list(folder.glob("process*.json")))
+    assert (None, 5) == (await kept(folder, other, None), await kept(folder, "production", None))
+    assert 7 == await kept(folder, other, 7)
