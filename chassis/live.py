@@ -9,6 +9,7 @@ import os
 import pathlib
 import random
 import tempfile
+import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -48,7 +49,8 @@ class Use:
     """How a process uses a document.
 
     Args:
-        accept: Each checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it.
+        accept: Each checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it. Whatever
+            else it raises refuses the value too.
         take: Each is told the value when it takes effect.
         variables: What `${NAME}` in the document may see; see `references`.
         wait: Whether a start waits a moment for the source where nothing is known yet.
@@ -140,6 +142,11 @@ class LiveDocument:
                 failures, reason = failures + 1, "the watch ended"
             except errors.Error as failure:
                 failures, reason = failures + 1, str(failure)
+            except Exception as bug:  # whatever it is: a revoked key must not stay good for ever
+                failures, reason = failures + 1, repr(bug)
+                if reason != self.interrupted:  # the same one comes again with each watch
+                    logger.exception("following %s failed: this is a bug", self._path.name)
+                self._note(reason)
             if failures > 1:  # the first is a restart of the source, or the end of a long stream
                 self._note(reason)
             length_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** min(failures - 1, 10))  # 10: the cap is long reached
@@ -149,7 +156,7 @@ class LiveDocument:
         """Takes a revision over, and stores it, if it is acceptable."""
         try:
             resolved = self._resolved(revision)
-        except (errors.Error, ValueError) as refusal:
+        except ValueError as refusal:
             logger.warning("version %d of %s is refused: %s", revision.version, self._path.name, refusal)
             return
         if resolved == self._current:
@@ -169,18 +176,25 @@ class LiveDocument:
 
     def _tell(self) -> None:
         for take in self._use.take:
-            take(self.value)
+            try:
+                take(self.value)
+            except Exception:  # the others are told all the same, and a process starts with what it has on disk
+                logger.exception("version %d of %s was not taken over: this is a bug", self.version, self._path.name)
 
     def _resolved(self, revision: Revision) -> Revision:
         """The revision with what its variables say.
 
         Raises:
-            errors.Error: It is not acceptable.
-            ValueError: Likewise.
+            ValueError: It is not acceptable.
         """
-        value = references.resolved(dict(revision.value), self._use.variables)
-        for accept in self._use.accept:
-            accept(value)
+        try:
+            value = references.resolved(dict(revision.value), self._use.variables)
+            for accept in self._use.accept:
+                accept(value)
+        except (errors.Error, ValueError) as refusal:
+            raise ValueError(str(refusal)) from refusal
+        except Exception as tripped:  # a check that trips over a document has not found it good
+            raise ValueError(repr(tripped)) from tripped
         return Revision(revision.version, value)
 
     def _note(self, reason: str) -> None:
@@ -197,7 +211,7 @@ class LiveDocument:
             revision = self._resolved(Revision(int(content["version"]), dict(content["value"])))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, errors.Error) as failure:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as failure:
             logger.warning("%s is not used: %s", self._path, failure)
             return None
         return revision
@@ -267,8 +281,10 @@ def shared(
     """
     variables = references.visible(settings.document_variables, os.environ)
     use = Use((*accept, steered.accept), (steered.take,), variables, wait)
-    names = (settings.name, settings.instance) if settings.instance else (settings.name,)
-    path = settings.state_dir / ".".join((*names, "config.json"))
+    # Of this environment: what was good in another is not for this one. Escaped, for it may be any text.
+    environment = settings.environment and "@" + urllib.parse.quote(settings.environment, safe="")
+    names = filter(None, (settings.name, settings.instance, environment, "config.json"))
+    path = settings.state_dir / ".".join(names)
     return LiveDocument(path, following(call, request, settings), use=use)
 
 

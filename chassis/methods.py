@@ -5,6 +5,7 @@ import functools
 
 from google.protobuf import descriptor_pb2, descriptor_pool
 
+WATCH = "Watch"  # how the names of methods begin whose streams end with the caller only
 INFRASTRUCTURE = ("grpc.health.", "grpc.reflection.")  # asked every second by machines: worth no span and no log line
 
 
@@ -40,6 +41,18 @@ def is_unary(method: str) -> bool:
     except KeyError:
         return False
     return not found.client_streaming and not found.server_streaming
+
+
+@functools.cache
+def is_watch(method: str) -> bool:
+    """Whether a method streams, without side effects, until the caller has enough: `Watch...`, and talks of reflection.
+
+    Args:
+        method: `pkg.Service/Method`.
+    """
+    if is_infrastructure(method):
+        return not is_unary(method)
+    return effect(method) is Effect.NONE and not is_unary(method) and method.partition("/")[2].startswith(WATCH)
 
 
 @functools.cache

@@ -13,13 +13,14 @@ from opentelemetry.semconv._incubating.attributes import rpc_attributes
 
 from chassis import attempts, deadlines, errors, methods, priority, telemetry
 
-BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
-
 HANDLED = prometheus_client.Counter(
     "reelsmith_rpc_client_handled_total", "Outgoing calls that ended, by method and status code.", ["method", "code"]
 )
 DURATION = prometheus_client.Histogram(
-    "reelsmith_rpc_client_duration_seconds", "How long outgoing calls took.", ["method"], buckets=BUCKETS_S
+    "reelsmith_rpc_client_duration_seconds",
+    "How long outgoing calls took.",
+    ["method"],
+    buckets=telemetry.DURATION_BUCKETS_S,
 )
 TRIES = prometheus_client.Counter(
     "reelsmith_rpc_client_tries_total", "Tries of outgoing calls: first, retry or hedge.", ["method", "kind"]
@@ -60,7 +61,7 @@ class Options:
     Args:
         timeout: Seconds until the caller stops waiting; None takes the default.
         metadata: Further metadata.
-        credentials: Not used: connections are not secured.
+        credentials: Not used: who calls is said by the connection, or by `metadata`.
         wait_for_ready: Whether to wait, up to the deadline, for an instance that can be reached.
         compression: Compression of the request.
     """

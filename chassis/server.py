@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from chassis import discovery, errors, health, interceptors, messages, registration, telemetry, usage
 from chassis import settings as settings_module
 from chassis.identity import policy, transport
-from chassis.interceptors import drain, identity, limits
+from chassis.interceptors import around, drain, identity, limits
 
 DISTRIBUTION = "reelsmith"  # all processes come from one distribution and share its version
 HEALTH_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -34,6 +34,8 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 30_000),  # finds clients whose machine is gone, so that their streams end
     ("grpc.http2.ping_timeout_ms", 10_000),  # the default of 60 s would keep them
 )
+
+LAST_WORDS_S = 0.2  # of a drain: calls that are told to go elsewhere need a moment to say so
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,8 @@ class Server:
         settings: Address, limits and times.
         services: What it serves.
         registry: Where it is listed once it can serve; None for nowhere.
-        on_drain: Called when no new calls come in, before running ones are waited for.
+        on_drain: Called when it is struck off and its watches have ended: calls still come in, and the time that it
+            takes is part of the drain.
         callers: Knows the people and programs that call; None where they need not prove who they are.
         inside: A second address, for calls of this very process; empty for none.
 
@@ -116,7 +119,8 @@ class Server:
         self._server = self._build()
         self.port = self._bind(self._server)
         if self._transport:
-            self._plain_health = aio.server(options=OPTIONS)
+            bounded = around.Interceptor((limits.Limit(self._settings.concurrent_calls_max).around,))
+            self._plain_health = aio.server(interceptors=[bounded], options=OPTIONS)
             health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._plain_health)
             self.health_port = _listen(self._plain_health, f"{self._settings.host}:{self._settings.health_port}")
             await self._plain_health.start()
@@ -167,12 +171,22 @@ class Server:
         await self._health.drain()
         await asyncio.sleep(self._settings.lame_duck_s)  # clients that look away now never see a refused call
         self._draining.begin()
-        if self._on_drain:
-            await self._on_drain()
-        await self._server.stop(self._settings.drain_s)
+        await self._stop(asyncio.get_running_loop().time() + self._settings.drain_s)
         if self._plain_health:
             await self._plain_health.stop(0)
         logger.info("%s has stopped", self._settings.name)
+
+    async def _stop(self, end_s: float) -> None:
+        """Waits for running calls, until a time of the loop."""
+        loop = asyncio.get_running_loop()
+        if self._on_drain:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(end_s):
+                    await self._on_drain()
+        left_s = max(0.0, end_s - loop.time())
+        ending = loop.call_later(max(0.0, left_s - LAST_WORDS_S), self._draining.end)
+        await self._server.stop(left_s)
+        ending.cancel()
 
 
 async def run(
@@ -189,7 +203,8 @@ async def run(
         settings: Address, limits and times.
         services: What is served.
         registry: Where the process is listed.
-        on_drain: Called when no new calls come in, before running ones are waited for.
+        on_drain: Called when it is struck off and its watches have ended: calls still come in, and the time that it
+            takes is part of the drain.
         callers: Knows the people and programs that call; None where they need not prove who they are.
         inside: A second address, for calls of this very process; empty for none.
 

@@ -22,6 +22,7 @@ EXPORT_TIMEOUT_S = 2  # a dead collector must not hold a batch for the default 1
 SHUTDOWN_TIMEOUT_S = 3.0  # a provider waits 30 s for a dead collector; a drain may not
 QUEUE_SPANS_MAX = 8192  # about 10 MB; beyond it spans are dropped, calls never wait
 BATCH_DELAY_MS = 1000  # a trace is visible a second after its end
+DURATION_BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
 SUBJECTS = ("job.id", "step", "clip.rank")  # what work is about: told to every process and put on every span
 SUBJECT_LENGTH_MAX = 64  # whoever calls may send baggage: an id is half as long
 

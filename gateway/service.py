@@ -26,6 +26,7 @@ HEALTH_TIMEOUT_S = 1.0  # a job manager that serves answers in milliseconds
 CLIP_LABEL = (
     "reelsmith-clip"  # of a job that renders a clip again: JOB/RANK of that clip, so that its versions are found
 )
+LABELS_MAX = 64  # of a job, as the job manager has it
 UPLOAD_ID_KEY = "reelsmith-upload-id"  # response header: known before the upload has ended
 
 
@@ -118,8 +119,13 @@ class ClipService(rpc.ClipServiceServicer):
     ) -> AsyncIterator[jobs_pb2.JobEvent]:
         """Streams what happens to a job, also while the job manager is restarted."""
 
+        owned = False
+
         async def open_stream(after: int) -> AsyncGenerator[jobs_pb2.JobEvent, None]:
-            await self._check_owned(request.id)
+            nonlocal owned
+            if not owned:  # once: whose a job is never changes
+                await self._check_owned(request.id)
+                owned = True
             call = self._jobs.WatchJob(jobs_pb2.WatchJobRequest(id=request.id, after_sequence=after))
             try:
                 async for event in call:
@@ -193,7 +199,8 @@ class ClipService(rpc.ClipServiceServicer):
         job = await self._job(request.job_id)
         await self._check_sources(jobs_pb2.JobSpec(overlays=request.overlays))  # the others were checked before
         spec = _render_spec(job.spec, _clip(job, request.rank), request)
-        again = jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id), tenant=tenants.mine())
+        tenant = tenants.mine() or job.tenant  # where nobody has to prove anything it stays whose it was
+        again = jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id), tenant=tenant)
         return await self._jobs.SubmitJob(again, **self._options)
 
     async def DeleteSession(self, request: pb.DeleteSessionRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
@@ -294,6 +301,8 @@ def _render_spec(spec: jobs_pb2.JobSpec, clip: jobs_pb2.Clip, request: pb.Render
     changed.ClearField("start_time")  # when the first job was to run says nothing about this one
     changed.ClearField("deadline")
     changed.ClearField("webhook")
+    for label in sorted(set(changed.labels) - {CLIP_LABEL})[LABELS_MAX - 1 :]:  # one too many would be refused
+        del changed.labels[label]
     changed.labels[CLIP_LABEL] = f"{request.job_id}/{request.rank}"
     if request.HasField("edit"):
         changed.edit.CopyFrom(request.edit)

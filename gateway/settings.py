@@ -118,6 +118,11 @@ class Settings(settings.Settings):
         return not (self.identity or self.insecure or _loopback(self.host))
 
     @property
+    def readable(self) -> bool:
+        """Whether callers send what proves who they are over networks by HTTP, which is not encrypted."""
+        return bool(self.identity and self.http_port) and not _loopback(self.host)
+
+    @property
     def terms(self) -> tokens.Terms | None:
         """Which tokens are taken; None for none.
 

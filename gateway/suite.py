@@ -65,7 +65,7 @@ class Suite:
 
     Args:
         clients: Channels to every instance.
-        how: How instances are found: `consul` or `static`.
+        how: How instances are found: `consul`, `dns` or `static`.
         trust: Who has to prove who it is.
     """
 

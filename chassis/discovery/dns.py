@@ -1,6 +1,8 @@
 """Instances by name: every address behind one, as headless services of Kubernetes list them."""
 
 import asyncio
+import concurrent.futures
+import functools
 import logging
 import socket
 import time
@@ -12,7 +14,16 @@ from chassis.discovery import static, steady
 INTERVAL_S = 2.0  # between two looks: a new instance gets work within seconds, and a lookup costs next to nothing
 LOOKUP_TIMEOUT_S = 5.0  # of a resolver that does not answer; the last list stays true meanwhile
 
+THREADS = 4  # a resolver that does not answer holds one for half a minute; names are looked up one by one per service
+
 logger = logging.getLogger(__name__)
+
+
+# Threads of their own: a resolver that hangs must not keep files from being read, which the threads of the loop do.
+@functools.cache
+def _resolvers() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(THREADS, thread_name_prefix="names")
+
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -23,7 +34,8 @@ async def lookup(host: str, port: int) -> list[str]:
     Raises:
         OSError: The name is not known, or nobody can be asked.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_resolvers(), ask)
     return sorted({address[0] for *_, address in found})
 
 

@@ -1,6 +1,7 @@
 """The public keys of whoever issues tokens, from a file or an address, fetched anew at a bounded rate."""
 
 import asyncio
+import contextvars
 import json
 import logging
 import pathlib
@@ -12,11 +13,17 @@ import jwt
 
 from chassis import errors
 
-TIMEOUT_S = 5.0  # callers wait for it, once per refresh
+TIMEOUT_S = 5.0  # of a whole fetch: callers with keys that are not known wait for it, once per refresh
 SIZE_MAX_BYTES = 1 << 20  # a set of keys has some kilobytes
 FRESH_S = 3600.0  # after that the keys are fetched again even though all that are asked for are known
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 PAUSE_S = 30.0  # at most one fetch in this time, whatever callers send: unknown names cost nothing
+
+# Of the way there, and of an answer that is no set of keys, which the library finds out by tripping over it.
+FAILURES = (
+    *(OSError, httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError),
+    *(ValueError, AttributeError, TypeError, LookupError, RecursionError),
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,35 +47,45 @@ class KeySet:
         self._place, self._now = place, now
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_s = self._tried_s = -float("inf")
-        self._fetching = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, name: str) -> jwt.PyJWK | None:
         """The key of a name; None where there is none.
+
+        Only who asks for a name that is not known waits for a fetch, and none ends with the caller that began it: one
+        whose deadline is short would keep the keys from everybody.
 
         Raises:
             errors.Unavailable: No keys could be had yet.
         """
         if name not in self._keys or self._now() - self._fetched_s > FRESH_S:
-            async with self._fetching:  # many callers, one fetch
-                await self._refresh()
+            self._begin()
+        if name not in self._keys and self._fetching:  # many callers, one fetch
+            await asyncio.shield(self._fetching)
         if not self._keys:
             raise errors.Unavailable(
                 "the keys that tokens are checked with cannot be had now", reason="NO_KEYS", retry_after_s=PAUSE_S
             )
         return self._keys.get(name)
 
-    async def _refresh(self) -> None:
-        if self._now() - self._tried_s < PAUSE_S:
+    def _begin(self) -> None:
+        """Begins a fetch, unless one is under way or was just made."""
+        if (self._fetching and not self._fetching.done()) or self._now() - self._tried_s < PAUSE_S:
             return
         self._tried_s = self._now()
+        # In a context of its own: it belongs to no call, nor to the trace of one.
+        self._fetching = asyncio.create_task(self._refresh(), name="keys", context=contextvars.Context())
+
+    async def _refresh(self) -> None:
         try:
-            text = await self._read()
+            async with asyncio.timeout(TIMEOUT_S):
+                text = await self._read()
             found = jwt.PyJWKSet.from_dict(json.loads(text))
-        except (OSError, ValueError, httpx.HTTPError, jwt.PyJWTError) as failure:
-            logger.warning("the keys at %s cannot be had, those before stay: %s", self._place, failure)
+            keys = {key.key_id: key for key in found.keys if key.key_id}
+        except FAILURES as failure:
+            logger.warning("the keys at %s cannot be had, those before stay: %r", self._place, failure)
             return
-        self._keys = {key.key_id: key for key in found.keys if key.key_id}
-        self._fetched_s = self._tried_s
+        self._keys, self._fetched_s = keys, self._tried_s
         logger.info("%d keys for tokens come from %s", len(self._keys), self._place)
 
     async def _read(self) -> bytes:

@@ -112,9 +112,10 @@ def _read(key_id: str, entry: Mapping[str, Any]) -> Key:
         role, tenant = caller.Role[entry["role"].upper()], entry["tenant"]
         digest = bytes.fromhex(entry["sha256"])
         expire_s = read_time(entry["expire_time"]) if "expire_time" in entry else None
+        named = caller.TENANT.fullmatch(tenant)
     except (KeyError, AttributeError, TypeError) as wrong:
         raise ValueError(f"access.keys.{key_id} cannot be read: {wrong!r}") from wrong
-    if len(digest) != hashlib.sha256().digest_size or not caller.TENANT.fullmatch(tenant):
+    if len(digest) != hashlib.sha256().digest_size or not named:
         raise ValueError(f"access.keys.{key_id} has no hash, or no tenant")
     return Key(digest, caller.Caller(caller.Kind.KEY, key_id, tenant, role), expire_s)
 

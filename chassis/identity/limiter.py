@@ -13,6 +13,8 @@ from chassis.identity import rate as rates
 
 DAY_S = 86_400.0
 PLACE_RETRY_S = 1.0  # most calls end within a second
+SMALLEST, LARGEST = 1e-9, 1e18  # once in a lifetime, and no limit: beyond both the arithmetic loses its sense
+WORDS_MAX = 200  # characters of a complaint: what it quotes may be long
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,12 +26,24 @@ class Limits:
         calls_burst: Calls at once, after a quiet time.
         concurrent_calls_max: Calls that run at once, in one process.
         upload_bytes_per_day: Bytes that may be uploaded in a day; 0 for any number.
+
+    Raises:
+        ValueError: One is no number that can be a limit.
     """
 
     calls_per_s: float
     calls_burst: float
     concurrent_calls_max: int
     upload_bytes_per_day: float = 0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, least = getattr(self, field.name), 0 if field.name == "upload_bytes_per_day" else SMALLEST
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and least <= value <= LARGEST):
+                raise ValueError(
+                    f"access: {field.name} is {value!r}, which is no number above 0 that it can be"[:WORDS_MAX]
+                )
 
 
 # A page asks a few times per second and watches some jobs; a program that submits a thousand jobs has to wait a little.

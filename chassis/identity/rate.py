@@ -37,6 +37,6 @@ def take(reached_s: float, now_s: float, cost: float, rate: Rate) -> tuple[float
     """
     if cost > rate.burst:
         return reached_s, math.inf
-    then_s = max(reached_s, now_s) + cost / rate.per_s
-    wait_s = then_s - rate.burst / rate.per_s - now_s
-    return (reached_s, wait_s) if wait_s > 0 else (then_s, 0.0)
+    # Differences first: beside the large number of a clock the last bit would refuse what fills the bucket exactly.
+    wait_s = max(reached_s - now_s, 0.0) + (cost - rate.burst) / rate.per_s
+    return (reached_s, wait_s) if wait_s > 0 else (max(reached_s, now_s) + cost / rate.per_s, 0.0)

@@ -5,7 +5,7 @@ local now = clock[1] + clock[2] / 1000000
 local cost, per_s, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local reached = tonumber(redis.call('GET', KEYS[1]) or '0')
 local next = math.max(reached, now) + cost / per_s
-local wait = next - burst / per_s - now
+local wait = math.max(reached - now, 0) + (cost - burst) / per_s
 if wait > 0 then return string.format('%.6f', wait) end
 redis.call('SET', KEYS[1], string.format('%.6f', next), 'PX', math.ceil((next - now) * 1000) + 1)
 return '0'

@@ -27,10 +27,10 @@ def chain(limit: limits.Limit, draining: drain.Drain, guard: identity.Guard | No
             tracing.Around,  # outermost: everything below happens inside the span
             metrics.Around,
             logging.Around,
+            errors.Around,  # from here outward every failure is one of ours, also one of who decides about callers
             *([guard.around] if guard else []),  # a stranger takes no place from others
             limit.around,  # refused calls are traced, counted and logged, and cost nothing more
             draining.around,
-            errors.Around,  # from here outward every failure is one of ours
             deadlines.around,
             attempts.around,
         )

@@ -11,6 +11,7 @@ from grpc import aio
 from chassis import errors, methods, priority, shedding
 
 RETRY_AFTER_S = 1.0  # most calls end within a second
+WATCHES_MAX = 256  # of health, and talks about reflection: everybody may open them, and some never end
 METHODS_MAX = 1000  # limits are kept per method; a service has tens
 
 REFUSED = prometheus_client.Counter(
@@ -24,7 +25,7 @@ LIMIT = prometheus_client.Gauge(
 
 
 class Limit:
-    """Counts the calls that run and refuses one too many; health and reflection are never refused.
+    """Counts the calls that run and refuses one too many; a health check is never refused.
 
     Args:
         calls_max: Calls that may run at once, whatever they are.
@@ -34,7 +35,7 @@ class Limit:
     def __init__(self, calls_max: int, rules: shedding.Rules | None = None) -> None:
         self._calls_max = calls_max
         self._rules = rules
-        self._running = 0
+        self._running = self._watches = 0
         self._limiters: dict[str, shedding.Limiter] = {}
 
     @contextlib.asynccontextmanager
@@ -45,12 +46,11 @@ class Limit:
             errors.ResourceExhausted: All places are taken.
         """
         if methods.is_infrastructure(method):
-            yield
+            async with self._watching(method):
+                yield
             return
         if self._running >= self._calls_max:
-            raise errors.ResourceExhausted(
-                f"{self._calls_max} calls are running already", reason="TOO_MANY_CALLS", retry_after_s=RETRY_AFTER_S
-            )
+            raise _refusal(self._calls_max)
         self._running += 1
         try:
             batch = priority.said(context.invocation_metadata())
@@ -59,6 +59,19 @@ class Limit:
                     yield
         finally:
             self._running -= 1
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, method: str) -> AsyncIterator[None]:
+        if methods.is_unary(method):  # a check ends at once, and orchestrators end a process that refuses it
+            yield
+            return
+        if self._watches >= WATCHES_MAX:
+            raise _refusal(WATCHES_MAX)
+        self._watches += 1
+        try:
+            yield
+        finally:
+            self._watches -= 1
 
     @contextlib.asynccontextmanager
     async def _shedding(self, method: str, batch: bool) -> AsyncIterator[None]:
@@ -88,3 +101,9 @@ class Limit:
         if method not in self._limiters and len(self._limiters) < METHODS_MAX:
             self._limiters[method] = shedding.Limiter(self._rules)
         return self._limiters.get(method)
+
+
+def _refusal(places: int) -> errors.ResourceExhausted:
+    return errors.ResourceExhausted(
+        f"{places} calls are running already", reason="TOO_MANY_CALLS", retry_after_s=RETRY_AFTER_S
+    )

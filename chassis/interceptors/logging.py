@@ -10,6 +10,9 @@ from chassis import errors, methods
 from chassis.identity import caller
 from chassis.interceptors import outcome
 
+REQUEST_ID, PEER = "x-request-id", "x-forwarded-for"  # what a door in front of the server, in its process, says
+INSIDE = "unix:"  # how gRPC names whoever calls over a socket file, which is nobody but such a door
+
 logger = logging.getLogger(__name__)
 
 
@@ -34,7 +37,7 @@ class Around:
             "rpc_method": self._method,
             "rpc_code": code.name,
             "duration_ms": round(1000 * (time.perf_counter() - self._start), 1),
-            "peer": self._context.peer(),
+            **_origin(self._context),
         }
         if who := caller.current():
             fields["caller"], fields["tenant"] = who.name, who.tenant
@@ -42,3 +45,13 @@ class Around:
             fields["reason"], fields["error"] = failure.reason, failure.message
         level = logging.WARNING if code in outcome.SERVER_FAULTS else logging.INFO
         logger.log(level, "%s %s", self._method, code.name, extra=fields)
+
+
+def _origin(context: aio.ServicerContext) -> dict[str, str]:
+    """Where a call comes from; in the words of a door for those that came through it, and for no others."""
+    peer = context.peer()
+    if not peer.startswith(INSIDE):
+        return {"peer": peer}
+    said = {key: str(value) for key, value in context.invocation_metadata() or () if key in (REQUEST_ID, PEER)}
+    named = {"request_id": said[REQUEST_ID]} if REQUEST_ID in said else {}
+    return {"peer": said.get(PEER, peer), **named}

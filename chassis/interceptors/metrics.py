@@ -9,13 +9,14 @@ from grpc import aio
 from chassis import telemetry
 from chassis.interceptors import outcome
 
-BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # a lookup takes milliseconds, an export minutes
-
 HANDLED = prometheus_client.Counter(
     "reelsmith_rpc_server_handled_total", "Served calls that ended, by method and status code.", ["method", "code"]
 )
 DURATION = prometheus_client.Histogram(
-    "reelsmith_rpc_server_duration_seconds", "How long served calls took.", ["method"], buckets=BUCKETS_S
+    "reelsmith_rpc_server_duration_seconds",
+    "How long served calls took.",
+    ["method"],
+    buckets=telemetry.DURATION_BUCKETS_S,
 )
 RUNNING = prometheus_client.Gauge("reelsmith_rpc_server_running", "Calls being served now.", ["method"])
 

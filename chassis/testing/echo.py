@@ -19,6 +19,7 @@ METHODS = {
     "Put": (OPTIONS.IDEMPOTENT, False, False),
     "Add": (OPTIONS.IDEMPOTENCY_UNKNOWN, False, False),
     "Count": (OPTIONS.NO_SIDE_EFFECTS, False, True),
+    "Watch": (OPTIONS.NO_SIDE_EFFECTS, False, True),
     "Sum": (OPTIONS.IDEMPOTENCY_UNKNOWN, True, False),
     "Mirror": (OPTIONS.IDEMPOTENCY_UNKNOWN, True, True),
 }
@@ -88,6 +89,8 @@ class EchoServicer:
                 await asyncio.sleep(request.delay_s)
         finally:
             self.cancelled += 1  # the count never ends by itself
+
+    Watch = Count  # under a name that says that it never ends by itself
 
     async def Sum(self, requests: AsyncIterator[Echo], context: aio.ServicerContext) -> Echo:
         """Adds the numbers up."""

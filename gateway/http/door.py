@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 
 import uvicorn
@@ -13,6 +14,8 @@ from gateway.http import app, loopback
 
 BACKLOG = 1024  # connections that may wait to be taken, as many as Linux allows on small machines
 HEADER_BYTES_MAX = 64 << 10  # a trace context and a token are a few kilobytes
+
+logger = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
@@ -92,6 +95,13 @@ class Door:
                 timeout_graceful_shutdown=self._settings.drain_s / 2,  # the gRPC server needs the rest
             )
         )
+        if self._settings.readable:
+            logger.warning(
+                "HTTP at %s:%d is not encrypted, also where gRPC is: keys and tokens can be read on the way. "
+                "Let nobody reach it but a proxy with TLS",
+                self._settings.host,
+                self._settings.http_port,
+            )
         self._serving = asyncio.create_task(self._server.serve([listener]), name="http")
         return self
 

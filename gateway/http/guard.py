@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import errors
+from chassis import errors, telemetry
 from gateway.http import loopback, problem
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -27,13 +27,15 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-BUCKETS_S = (0.005, 0.02, 0.1, 0.5, 2, 10, 60, 300, 1800)  # as those of gRPC calls
 
 HANDLED = prometheus_client.Counter(
     "reelsmith_http_handled_total", "HTTP requests that ended, by route and status.", ["method", "route", "status"]
 )
 DURATION = prometheus_client.Histogram(
-    "reelsmith_http_duration_seconds", "How long HTTP requests took.", ["method", "route"], buckets=BUCKETS_S
+    "reelsmith_http_duration_seconds",
+    "How long HTTP requests took.",
+    ["method", "route"],
+    buckets=telemetry.DURATION_BUCKETS_S,
 )
 
 

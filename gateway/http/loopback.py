@@ -17,11 +17,11 @@ from grpc import aio
 from starlette.requests import Request
 
 from chassis import errors, messages
+from chassis.interceptors import logging as calls
 from gateway.http import bindings, problem
 
 # What a caller's headers may bring along; nothing else becomes metadata.
-FORWARDED = ("authorization", "traceparent", "tracestate", "x-api-key", "x-request-id")
-PEER_KEY = "x-forwarded-for"  # set here, never taken from the caller
+FORWARDED = ("authorization", "traceparent", "tracestate", calls.REQUEST_ID)
 VALUE = re.compile(r"[\x20-\x7e]{1,8192}")  # what metadata may hold; longer headers are refused by the server
 
 
@@ -106,7 +106,7 @@ def metadata(request: Request) -> tuple[tuple[str, str], ...]:
         if not VALUE.fullmatch(value):
             raise problem.Problem(400, errors.InvalidArgument(f"header {name} is not plain text", reason="BAD_HEADER"))
     if request.client is not None:
-        found.append((PEER_KEY, request.client.host))
+        found.append((calls.PEER, request.client.host))
     return tuple(found)
 
 

@@ -84,7 +84,8 @@ def document(problem: Problem) -> dict[str, Any]:
 def response(problem: Problem) -> Response:
     """The answer that tells the problem."""
     text = json.dumps(document(problem), ensure_ascii=False)
-    return Response(text, problem.status, {**problem.headers, "Cache-Control": "no-store"}, MEDIA_TYPE)
+    content = text.encode("utf-8", "backslashreplace")  # what is no text is then written as JSON escapes it
+    return Response(content, problem.status, {**problem.headers, "Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
 def _json_name(path: str) -> str:

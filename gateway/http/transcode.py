@@ -17,6 +17,7 @@ PLACE = re.compile(r"(.*) at [A-Za-z]+\.(\S+)", re.DOTALL)
 UNKNOWN = re.compile(r'has no field named "([^"]*)" at "([^"]*)"')
 # Messages that JSON writes as one string, and so a query can.
 TEXTS = frozenset({"google.protobuf.Duration", "google.protobuf.Timestamp", "google.protobuf.FieldMask"})
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # how JSON writes halves of characters, two of which make one
 LENGTH_MAX = 512  # characters of a complaint: what it quotes comes from the caller
 BOOLEANS = {"true": True, "false": False}
 
@@ -90,6 +91,8 @@ def _object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        if HALF.search(body):  # half of a pair is no text that a message could hold, in a name neither
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as complaint:
         raise errors.InvalidArgument(f"the body is no JSON: {complaint}"[:LENGTH_MAX], reason="INVALID_JSON") from None
     if not isinstance(document, dict):

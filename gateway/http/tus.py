@@ -113,8 +113,9 @@ class Uploads:
     async def head(self, request: Request) -> Response:
         """Says how far an upload is."""
         _spoken(request)
+        await self._upload(request)  # whose it is not ends nobody's turn
         async with self.turns.take(request.path_params["id"]):
-            upload = await self._upload(request)
+            upload = await self._upload(request)  # as it is when the request before has let go
         headers = {"Upload-Offset": str(upload.size_bytes), "Cache-Control": "no-store"}
         if upload.finished:
             headers["Upload-Length"] = str(upload.size_bytes)
@@ -132,6 +133,7 @@ class Uploads:
         length = _length(request)
         if length > self.size_max_bytes:
             raise self._too_large()
+        await self._upload(request)  # whose it is not ends nobody's turn
         async with self.turns.take(request.path_params["id"]) as over:
             upload = await self._upload(request)
             if upload.size_bytes != offset:

@@ -22,7 +22,7 @@ RULES = policy.by_peer(
         "RejectProposal": PEOPLE,
         "ListSources": PEOPLE,
         "SetSecret": PEOPLE,
-        "AccessSecret": READERS,
+        "AccessSecret": "exporter",  # which signs with one; nobody else has a use for any
         "ListSecrets": PEOPLE,
         "DeleteSecret": PEOPLE,
         "RotateKeys": PEOPLE,

@@ -147,7 +147,7 @@ async def test_streams_resume_when_an_instance_goes(
         counts: list[list[int]] = [[] for _ in range(6)]
 
         def reopen(after: int | None):
-            return stub.Count(echo.Echo(number=0 if after is None else after + 1, delay_s=0.05))
+            return stub.Watch(echo.Echo(number=0 if after is None else after + 1, delay_s=0.05))
 
         async def read(numbers: list[int]) -> None:
             async for message in client.resume(reopen, lambda message: message.number):

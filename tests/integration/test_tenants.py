@@ -21,6 +21,7 @@ from chassis.identity import bearer, caller, keys, ledger
 from gateway import access, policy, service, suite, tenants, uploads
 from gateway import settings as settings_module
 from media import sessions
+from services.jobs import spec as spec_module
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ClipService"]
 NAMES = ("id", "job_id", "session_id", "upload_id")  # fields of requests that name what belongs to somebody
@@ -34,6 +35,8 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
     def __init__(self) -> None:
         self.jobs: dict[str, jobs_pb2.Job] = {}
         self.touched: list[str] = []
+        self.asked: list[str] = []
+        self.breaks = 0  # so many watches break off
 
     async def SubmitJob(self, request, context):
         job = jobs_pb2.Job(id=sessions.new_id(), spec=request.spec, tenant=request.tenant)
@@ -42,6 +45,7 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
         return job
 
     async def GetJob(self, request, context):
+        self.asked.append(request.id)
         if request.id not in self.jobs:
             raise errors.NotFound(
                 f"there is no job {request.id!r}", reason="JOB_NOT_FOUND", metadata={"job_id": request.id}
@@ -53,6 +57,9 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
 
     async def WatchJob(self, request, context):
         self.touched.append(request.id)
+        if self.breaks:
+            self.breaks -= 1
+            raise errors.Unavailable("planted")
         job = await self.GetJob(request, context)
         job.state = jobs_pb2.Job.STATE_SUCCEEDED
         yield jobs_pb2.JobEvent(sequence=1, job=job)
@@ -242,3 +249,36 @@ async def test_reflection_is_for_callers_and_health_for_everybody(gateway: Gatew
         with pytest.raises(aio.AioRpcError) as refused:
             await ask(iter([request]), timeout=30).read()
     assert grpc.StatusCode.UNAUTHENTICATED == refused.value.code()
+
+
+async def test_watch_asks_once_whose_a_job_is(gateway: Gateway) -> None:
+    """However often it is opened again."""
+    async with gateway.connected("acme") as stub:
+        job = await created(stub)
+        gateway.fake.breaks = 3
+        events = [event.sequence async for event in stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=30)]
+    assert ([1], 2) == (events, gateway.fake.asked.count(job.id))  # by the gateway, and by the last watch itself
+
+
+async def test_clip_that_nobody_in_particular_renders_again_stays_whose_it_was(tmp_path: pathlib.Path) -> None:
+    """Where callers need not prove who they are; and a job with all the labels that it may have makes room for one."""
+    fake, settings = FakeJobs(), settings_module.Settings(port=0, sessions_root=tmp_path, lame_duck_s=0, drain_s=1)
+    labels = {f"label-{number:02}": "x" for number in range(service.LABELS_MAX)}
+    spec = jobs_pb2.JobSpec(source_uri="https://media.example/talk.mp4", labels=labels)
+    job = await fake.SubmitJob(jobs_pb2.SubmitJobRequest(spec=spec, tenant="acme"), None)
+    add = jobs_pb2_grpc.add_JobServiceServicer_to_server
+    async with (
+        server.Server(settings, [server.Service(fake, add, "reelsmith.jobs.v1.JobService")]) as jobs,
+        client.Clients(discovery.StaticRegistry({"jobs": [jobs.address]}), settings) as clients,
+    ):
+        storage = service.Storage(sessions.Sessions(tmp_path), uploads.Uploads(sessions.Uploads(tmp_path)))
+        servicer = service.ClipService(clients, storage, suite.Suite(clients, "static"), settings)
+        again = await servicer.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1), None)
+        third = await servicer.RenderClip(pb.RenderClipRequest(job_id=again.id, rank=1), None)
+    for one, of in ((again, job), (third, again)):
+        assert ("acme", f"{of.id}/1", 64) == (one.tenant, one.spec.labels[service.CLIP_LABEL], len(one.spec.labels))
+
+
+def test_labels_are_as_many_as_the_job_manager_takes() -> None:
+    """The number stands in two places, for no service may import another."""
+    assert spec_module.LABELS_MAX == service.LABELS_MAX

@@ -1,7 +1,9 @@
 """Names are followed: every address behind one is an instance."""
 
 import asyncio
+import concurrent.futures
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
@@ -78,3 +80,16 @@ async def test_service_without_a_name_has_no_instances() -> None:
     """Which is no error."""
     registry = dns.DnsRegistry(discovery.StaticRegistry.parse(""), Names("10.0.0.1"), INTERVAL_S)
     assert () == await anext(registry.watch("jobs"))
+
+
+async def test_lookups_that_hang_keep_no_file_from_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have threads of their own, however many hang."""
+    release = threading.Event()
+    monkeypatch.setattr(dns.socket, "getaddrinfo", lambda *words, **more: release.wait(30) and [])
+    asyncio.get_running_loop().set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
+    hanging = [asyncio.create_task(dns.lookup("name", 1)) for _ in range(8)]
+    await asyncio.sleep(0)
+    assert 7 == await asyncio.wait_for(asyncio.to_thread(lambda: 7), 20)
+    assert not any(lookup.done() for lookup in hanging)
+    release.set()
+    assert [[]] * 8 == await asyncio.gather(*hanging)

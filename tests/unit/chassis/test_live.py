@@ -1,13 +1,16 @@
 """A live document follows its source and survives without it."""
 
 import asyncio
+import dataclasses
 import json
 import pathlib
+import types
 from collections.abc import AsyncGenerator
 
 import pytest
+from google.protobuf import struct_pb2
 
-from chassis import errors, live, testing
+from chassis import errors, live, steering, testing
 
 
 class Source:
@@ -164,3 +167,94 @@ async def test_whoever_uses_a_document_is_told_each_value(source: Source, tmp_pa
         source.down = False
         await testing.wait_until(lambda: document.version == 3)
     assert [0, 1, 3] == told
+
+
+@pytest.mark.parametrize("trip", [TypeError("planted"), AttributeError("planted"), RuntimeError("planted")], ids=repr)
+async def test_check_that_trips_over_a_version_refuses_it(
+    source: Source, tmp_path: pathlib.Path, trip: Exception
+) -> None:
+    """The one before stays, later ones are followed, and a start with such a file on disk is a start without."""
+
+    def accept(value: dict[str, int]) -> None:
+        if value["weight"] == 2:
+            raise trip
+
+    path, use = tmp_path / "config.json", live.Use((accept,))
+    source.publish(1, weight=1)
+    async with live.LiveDocument(path, source.watch, use=use) as document:
+        source.publish(2, weight=2)
+        source.publish(3, weight=3)
+        assert 3 == await document.changed(after=1, timeout_s=5)
+    path.write_text('{"version": 2, "value": {"weight": 2}}')
+    source.down = True
+    async with live.LiveDocument(path, source.watch, {"weight": 0}, use) as document:
+        assert {"weight": 0} == document.value
+
+
+async def test_taker_that_fails_keeps_nobody_else_from_a_version(source: Source, tmp_path: pathlib.Path) -> None:
+    """The others are told, what is in force is kept, and a restart with it is possible."""
+
+    def fail(value: dict[str, int]) -> None:
+        raise ZeroDivisionError
+
+    told: list[int] = []
+    path, use = tmp_path / "config.json", live.Use(take=(fail, lambda value: told.append(value.get("weight", 0))))
+    source.publish(1, weight=1)
+    async with live.LiveDocument(path, source.watch, use=use):
+        await testing.wait_until(path.exists)
+    source.down = True
+    async with live.LiveDocument(path, source.watch, use=use):
+        assert [0, 1, 1] == told
+
+
+async def test_watch_with_a_bug_is_opened_again(source: Source, tmp_path: pathlib.Path) -> None:
+    """Whatever ends a watch, it says so and goes on: the next version is taken."""
+    broken = True
+
+    async def watch(after: int) -> AsyncGenerator[live.Revision, None]:
+        if broken:
+            raise ZeroDivisionError("planted")
+        async for revision in source.watch(after):
+            yield revision
+
+    async with live.LiveDocument(tmp_path / "config.json", watch) as document:
+        await testing.wait_until(lambda: "planted" in document.interrupted)
+        broken = False
+        source.publish(1, weight=1)
+        assert 1 == await document.changed(after=0, timeout_s=5)
+        await testing.wait_until(lambda: "" == document.interrupted)
+
+
+@dataclasses.dataclass
+class Request:
+    """What the configuration service is asked."""
+
+    after_version: int
+    environment: str
+    service: str
+    instance: str
+
+
+async def kept(folder: pathlib.Path, environment: str, weight: int | None) -> int | None:
+    """What a process of an environment has, of a configuration service that says a weight, or is away for None."""
+    settings = testing.settings(state_dir=folder, environment=environment)
+
+    async def watch(request: Request) -> AsyncGenerator[object, None]:
+        if weight is None:
+            raise errors.Unavailable("away")
+        document = struct_pb2.Struct()
+        document.update({"weight": weight})
+        yield types.SimpleNamespace(config=types.SimpleNamespace(version=1, document=document))
+
+    async with live.shared(watch, Request, settings, steering.Steering(settings)) as document:
+        return document.value.get("weight")
+
+
+@pytest.mark.parametrize("other", ["", "staging", "../x"])
+async def test_version_of_another_environment_is_not_taken_from_disk(tmp_path: pathlib.Path, other: str) -> None:
+    """A process that is started in another one has its own last version, or none."""
+    folder = tmp_path / "state"
+    assert 5 == await kept(folder, "production", 5)
+    await testing.wait_until(lambda: list(folder.glob("process*.json")))
+    assert (None, 5) == (await kept(folder, other, None), await kept(folder, "production", None))
+    assert 7 == await kept(folder, other, 7)

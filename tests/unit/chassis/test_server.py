@@ -1,6 +1,7 @@
 """A server starts silent, serves what it can, and leaves without losing a call."""
 
 import asyncio
+import pathlib
 
 import grpc
 import httpx
@@ -11,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from chassis import client, discovery, errors, server, testing
+from chassis.identity import caller, policy
 from chassis.testing import echo
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -164,7 +166,7 @@ async def test_watching_stream_does_not_hold_the_drain() -> None:
         testing.serving([echo.service()], drain_s=30) as running,
         aio.insecure_channel(running.address) as channel,
     ):
-        call = echo.EchoStub(channel).Count(echo.Echo(delay_s=0.05))
+        call = echo.EchoStub(channel).Watch(echo.Echo(delay_s=0.05))
         await call.read()
         await running.drain()
         with pytest.raises(aio.AioRpcError) as raised:
@@ -173,6 +175,62 @@ async def test_watching_stream_does_not_hold_the_drain() -> None:
         raised.value.code(),
         errors.from_rpc(raised.value).reason,
     )
+
+
+async def test_reading_ends_by_itself_during_the_drain() -> None:
+    """A question that is being answered is, and a stream that is no watch goes on: it may be a download."""
+    async with (
+        testing.serving([echo.service()], drain_s=30) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        stub = echo.EchoStub(channel)
+        answer, stream = stub.Read(echo.Echo(number=7, delay_s=0.5)), stub.Count(echo.Echo(delay_s=0.01))
+        await stream.read()
+        draining = asyncio.create_task(running.drain())
+        assert 7 == (await answer).number
+        assert [True] * 5 == [aio.EOF is not await stream.read() for _ in range(5)]
+        stream.cancel()
+        await draining
+
+
+async def test_reading_that_outlasts_the_drain_is_told_to_go_elsewhere() -> None:
+    """With the last of the time, not cut without a word."""
+    async with (
+        testing.serving([echo.service()], drain_s=0.5) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        call = echo.EchoStub(channel).Count(echo.Echo(delay_s=0.01))
+        await call.read()
+        await running.drain()
+        with pytest.raises(aio.AioRpcError) as raised:
+            await _read_on(call)
+    assert "DRAINING" == errors.from_rpc(raised.value).reason
+
+
+async def test_watch_is_not_begun_during_the_drain() -> None:
+    """Neither while the service itself drains, which still takes other calls; all together has one deadline."""
+    reasons, limits_s = [], []
+
+    async def on_drain() -> None:
+        async with aio.insecure_channel(running.address) as channel:
+            stub = echo.EchoStub(channel)
+            assert 3 == (await stub.Read(echo.Echo(number=3))).number
+            with pytest.raises(aio.AioRpcError) as raised:
+                await stub.Watch(echo.Echo()).read()
+            reasons.append(errors.from_rpc(raised.value).reason)
+        await asyncio.sleep(0.1)
+
+    running = server.Server(testing.settings(drain_s=20), [echo.service()], on_drain=on_drain)
+    async with running:
+        stop = running._server.stop
+        running._server.stop = lambda grace: limits_s.append(grace) or stop(grace)
+    assert (["DRAINING"], True) == (reasons, 0 < limits_s[0] <= 19.9)
+
+
+async def test_drain_of_a_service_is_bounded() -> None:
+    """One that never ends keeps no process from ending."""
+    async with server.Server(testing.settings(drain_s=0.1), [echo.service()], on_drain=asyncio.Event().wait):
+        pass
 
 
 async def _read_on(call: aio.UnaryStreamCall) -> None:
@@ -249,3 +307,64 @@ async def test_metrics_are_served_while_the_process_runs() -> None:
     await testing.wait_until(served)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+class Broken:
+    """Knows callers, with a bug."""
+
+    async def identify(self, authorizations: tuple[str, ...]) -> caller.Caller:
+        """Fails."""
+        raise ZeroDivisionError("planted")
+
+
+async def test_bug_in_who_decides_about_callers_is_internal() -> None:
+    """One of our errors, counted and logged as such, and not UNKNOWN with the words of the bug."""
+    before = _count("Read", "INTERNAL")
+    rules = policy.by_role(echo.FULL_NAME, dict.fromkeys(echo.METHODS, caller.Role.VIEWER))
+    guarded = server.Service(echo.EchoServicer(), echo.add_to_server, echo.FULL_NAME, rules)
+    async with (
+        server.Server(testing.settings(), [guarded], callers=Broken()) as running,
+        aio.insecure_channel(running.address) as channel,
+    ):
+        with pytest.raises(aio.AioRpcError) as raised:
+            await echo.EchoStub(channel).Read(echo.Echo())
+    failure = errors.from_rpc(raised.value)
+    assert (errors.Internal, "INTERNAL") == (type(failure), failure.reason)
+    assert "planted" not in failure.message
+    assert before + 1 == _count("Read", "INTERNAL")
+
+
+async def test_watches_of_health_are_bounded_and_checks_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may open them: one too many is refused, a place that is given back is free, and checks go on."""
+    monkeypatch.setattr(server.limits, "WATCHES_MAX", 2)
+    async with testing.serving([echo.service()]) as running, aio.insecure_channel(running.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        held = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+        assert [SERVING, SERVING] == [(await watch.read()).status for watch in held]
+        with pytest.raises(aio.AioRpcError) as raised:
+            await stub.Watch(health_pb2.HealthCheckRequest()).read()
+        assert "TOO_MANY_CALLS" == errors.from_rpc(raised.value).reason
+        assert SERVING == await status(channel)
+        held[0].cancel()
+
+        async def free() -> bool:
+            watch = stub.Watch(health_pb2.HealthCheckRequest())
+            try:
+                return SERVING == (await watch.read()).status
+            except aio.AioRpcError:
+                return False
+
+        await testing.wait_until(free)
+
+
+async def test_log_names_who_is_behind_a_door(tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Over the socket file of this process the words of the door hold; from anywhere else they are only words."""
+    caplog.set_level("INFO", "chassis.interceptors.logging")
+    inside, said = f"unix:{tmp_path}/s", (("x-forwarded-for", "10.0.0.9"), ("x-request-id", "r-1"))
+    async with server.Server(testing.settings(), [echo.service()], inside=inside) as running:
+        for address in (inside, running.address):
+            async with aio.insecure_channel(address) as channel:
+                await echo.EchoStub(channel).Read(echo.Echo(), metadata=said)
+    door, other = [record for record in caplog.records if hasattr(record, "rpc_method")]
+    assert ("10.0.0.9", "r-1") == (door.peer, door.request_id)
+    assert (True, False) == (other.peer.startswith("ipv4:127.0.0.1:"), hasattr(other, "request_id"))

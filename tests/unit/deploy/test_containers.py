@@ -92,6 +92,38 @@ def test_image_starts_what_the_launcher_starts() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ({}, ["50050"]),
+        ({"REELSMITH_GATEWAY_HEALTH_PORT": "0"}, ["50050"]),
+        ({"REELSMITH_GATEWAY_HEALTH_PORT": "7"}, ["7", "50050"]),
+        ({"REELSMITH_HEALTH_PORT": "8"}, ["8", "50050"]),
+        ({"REELSMITH_JOBS_HEALTH_PORT": "9"}, ["50050"]),
+    ],
+)
+def test_image_asks_the_health_port_where_there_is_one(
+    tmp_path: pathlib.Path, told: dict[str, str], asked: list[str]
+) -> None:
+    """A server with TLS answers nobody without a certificate at its own port; one without has no other."""
+    (writing,) = re.findall(
+        r"&& (printf [^&]*(?:&& [^&]*){2}) > /opt/reelsmith/bin/healthy", (DEPLOY / "Dockerfile").read_text()
+    )
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$3" >> "$0.asked"\nexit 1\n')
+    python.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    subprocess.run(
+        ["sh", "-ec", f"{writing} > healthy"],
+        cwd=tmp_path,
+        env={**path, "SERVICE": "gateway", "port": "50050"},
+        check=True,
+    )
+    failed = subprocess.run(["sh", "healthy"], cwd=tmp_path, env={**path, **told}, check=False)
+    ports = [line.removeprefix("127.0.0.1:") for line in (tmp_path / "python.asked").read_text().split()]
+    assert (1, asked) == (failed.returncode, ports)
+
+
 def test_image_copies_all_that_is_installed() -> None:
     """Every package of the distribution gets in, nothing else, and the context lets it in."""
     copied = set(re.findall(r"^COPY (\w+) \1$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))

@@ -37,7 +37,8 @@ class Source:
     async def watch(self, after: int) -> AsyncIterator[live.Revision]:
         """What is later, then nothing more."""
         self.asked += 1
-        for revision in (one for one in self.revisions if one.version > after):
+        newest = self.revisions[-1:] if self.asked > 1 else self.revisions  # nobody is told twice what is old
+        for revision in (one for one in newest if one.version > after):
             yield revision
         raise errors.Unavailable("the configuration service is away")
 
@@ -73,10 +74,19 @@ async def test_nobody_gets_in_where_no_keys_were_ever_known(tmp_path: pathlib.Pa
 
 
 @pytest.mark.parametrize(
-    "bad", [{"limits": {"key": {"calls_per_day": 1}}}, {"keys": {"0" * 16: {"role": "king"}}}], ids=["limits", "keys"]
+    "bad",
+    [
+        {"limits": {"key": {"calls_per_day": 1}}},
+        {"limits": {"key": {"calls_per_s": 0}}},
+        {"tenants": {"acme": {"concurrent_calls_max": "many"}}},
+        {"keys": {"0" * 16: {"role": "king"}}},
+        {"keys": {"0" * 16: {"role": "editor", "sha256": "00" * 32, "tenant": 5}}},
+        None,
+    ],
+    ids=["limits", "zero", "text", "keys", "tenant", "null"],
 )
 async def test_version_that_cannot_be_read_changes_nothing(
-    tmp_path: pathlib.Path, made: keys.Made, bad: dict[str, Any]
+    tmp_path: pathlib.Path, made: keys.Made, bad: dict[str, Any] | None
 ) -> None:
     """Keys and limits stay as they were in the version before."""
     async with opened(Source(document(made), {"access": bad}), tmp_path) as callers:

@@ -74,3 +74,16 @@ def test_answers_are_not_delayed() -> None:
     """The listener names its protocol: without it asyncio leaves Nagle's delay on, 40 ms for each answer."""
     with contextlib.closing(door._listener("127.0.0.1", 0)) as listener:
         assert socket.IPPROTO_TCP == listener.proto
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [({"host": "0.0.0.0", "identity": True}, 1), ({"host": "0.0.0.0", "insecure": True}, 0), ({"identity": True}, 0)],
+)
+async def test_keys_in_the_open_are_warned_of(
+    caplog: pytest.LogCaptureFixture, given: dict[str, object], warned: int
+) -> None:
+    """Where callers send keys over networks by HTTP, the log says at the start that they can be read."""
+    async with door.Door(settings.Settings(http_port=testing.free_port(), **given), NOWHERE):
+        pass
+    assert warned == sum("is not encrypted" in record.getMessage() for record in caplog.records)

@@ -11,7 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from chassis import errors
+from chassis import errors, testing
 from chassis.identity import jwks, tokens
 
 
@@ -28,6 +28,8 @@ class Provider(http.server.ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.text, self.asked = published("one"), 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     @property
     def place(self) -> str:
@@ -42,6 +44,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
+        self.server.answers.wait(20)
         body = self.server.text.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -100,9 +103,53 @@ async def test_keys_stay_while_the_provider_is_away(provider: Provider) -> None:
     provider.text = "<html>"
     clock.now_s += 2 * jwks.FRESH_S
     assert await keys.find("one")
+    await testing.wait_until(lambda: keys._fetching.done())
     provider.text = published("two")
     clock.now_s += jwks.PAUSE_S
+    assert await keys.find("one")  # a key that is known waits for nobody
+    await testing.wait_until(lambda: keys._fetching.done())
     assert (None, 3) == (await keys.find("one"), provider.asked)
+
+
+async def test_caller_that_leaves_takes_no_keys_from_others(provider: Provider) -> None:
+    """The fetch that it began goes on, and whoever comes later within the pause has the keys of it."""
+    provider.answers.clear()
+    keys = jwks.KeySet(provider.place)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(keys.find("made-up"), 0.001)
+    provider.answers.set()
+    assert ("one", 1) == ((await keys.find("one")).key_id, provider.asked)
+
+
+async def test_known_key_waits_for_no_fetch(provider: Provider) -> None:
+    """Neither for that of an unknown name nor for that of keys that are old."""
+    clock = Clock()
+    keys = jwks.KeySet(provider.place, clock)
+    assert await keys.find("one")
+    provider.answers.clear()
+    clock.now_s += 2 * jwks.FRESH_S
+    unknown = asyncio.create_task(keys.find("made-up"))
+    await testing.wait_until(lambda: 2 == provider.asked)
+    assert ("one", False) == ((await keys.find("one")).key_id, unknown.done())
+    provider.answers.set()
+    assert None is await unknown
+
+
+async def test_provider_that_never_answers_is_given_up(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole fetch has a bound, and then it is said that there are no keys."""
+    monkeypatch.setattr(jwks, "TIMEOUT_S", 0.05)
+    provider.answers.clear()
+    with pytest.raises(errors.Unavailable):
+        await jwks.KeySet(provider.place).find("one")
+    provider.answers.set()
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "5", '{"keys": 5}', '{"keys": [5]}', '{"keys": [{"kty": 5}]}', "{}"])
+async def test_answer_that_is_no_set_of_keys_is_none(tmp_path: pathlib.Path, text: str) -> None:
+    """Whatever JSON it is, callers are told that there are no keys now."""
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(errors.Unavailable):
+        await jwks.KeySet(str(tmp_path / "keys.json")).find("one")
 
 
 async def test_nobody_gets_in_before_there_are_keys(tmp_path: pathlib.Path) -> None:

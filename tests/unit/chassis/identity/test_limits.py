@@ -33,6 +33,12 @@ def test_bucket_takes_what_a_bucket_of_tokens_takes(
             assert wait_s == pytest.approx((cost - tokens) / per_s, abs=1e-6)
 
 
+@given(st.floats(0, 1e7))
+def test_whole_bucket_is_taken_at_any_time(now_s: float) -> None:
+    """However large the clock's number is."""
+    assert 0.0 == rate.take(0.0, now_s, 1000, rate.Rate(1000 / 86_400, 1000))[1]
+
+
 @pytest.fixture(scope="module")
 def redis(require_tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis of these tests."""
@@ -156,3 +162,18 @@ async def test_uploads_are_counted_in_bytes() -> None:
     with pytest.raises(errors.ResourceExhausted) as refused:
         await limits.uploaded(WHO, quota, 100)
     assert ("UPLOAD_QUOTA", 8600 < refused.value.retry_after_s <= 8640) == (refused.value.reason, True)
+
+
+@pytest.mark.parametrize("name", ["calls_per_s", "calls_burst", "concurrent_calls_max"])
+@pytest.mark.parametrize("value", [0, -1, "many", None, True, math.inf, math.nan, 10**400])
+def test_limit_that_is_no_number_above_zero_is_refused(name: str, value: object) -> None:
+    """As soon as it is read, by name: in force it would fail every call of everybody."""
+    with pytest.raises(ValueError, match=name):
+        limiter.Rules({"limits": {"key": {name: value}}})
+
+
+def test_no_limit_of_uploads_is_zero() -> None:
+    """The one limit that may be nothing; less than that is refused."""
+    assert 0 == limiter.Rules({"tenants": {"acme": {"upload_bytes_per_day": 0}}}).tenant("acme").upload_bytes_per_day
+    with pytest.raises(ValueError, match="upload_bytes_per_day"):
+        limiter.Rules({"tenants": {"acme": {"upload_bytes_per_day": -1}}})

@@ -46,3 +46,9 @@ async def test_server_with_a_whole_table_starts() -> None:
     table = policy.by_role(echo.FULL_NAME, ALL)
     async with testing.serving([server.Service(echo.EchoServicer(), echo.add_to_server, echo.FULL_NAME, table)]) as one:
         assert one.port
+
+
+def test_secrets_are_for_whoever_uses_them() -> None:
+    """Of the services the exporter alone; beside it a person."""
+    _, table = census.FILES["config"]
+    assert {"exporter", policy.PERSON} == table["reelsmith.config.v1.ConfigService/AccessSecret"].peers

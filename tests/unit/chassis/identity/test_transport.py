@@ -93,6 +93,22 @@ async def test_health_is_answered_without_a_certificate_at_a_port_of_its_own(tmp
     assert health_pb2.HealthCheckResponse.SERVING == answer.status
 
 
+async def test_watches_at_that_port_are_bounded_too(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds all places there keeps nobody from checking."""
+    monkeypatch.setattr(server.limits, "WATCHES_MAX", 1)
+    issue(authority.Authority.make(), tmp_path, SERVICE)
+    async with (
+        server.Server(settings(tmp_path), [served()]) as running,
+        aio.insecure_channel(running.instance.metadata[discovery.HEALTH]) as channel,
+    ):
+        stub, request = health_pb2_grpc.HealthStub(channel), health_pb2.HealthCheckRequest()
+        held = stub.Watch(request)
+        await held.read()
+        with pytest.raises(aio.AioRpcError, match="RESOURCE_EXHAUSTED"):
+            await stub.Watch(request).read()
+        assert health_pb2.HealthCheckResponse.SERVING == (await stub.Check(request, timeout=30)).status
+
+
 async def test_no_call_fails_while_certificates_change(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new certificate every moment on both sides, under load: all calls are answered, and the newest is in use."""
     monkeypatch.setattr(membership, "ROTATE_S", 0.05)
