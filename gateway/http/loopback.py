@@ -5,6 +5,7 @@ and so no rights but those that the caller's headers prove.
 """
 
 import contextlib
+import os
 import re
 import tempfile
 import uuid
@@ -22,13 +23,21 @@ from gateway.http import bindings, problem
 
 # What a caller's headers may bring along; nothing else becomes metadata.
 FORWARDED = ("authorization", "traceparent", "tracestate", calls.REQUEST_ID)
+PATH_LENGTH_MAX = 103  # bytes: the least that systems have for the address of a socket
+PLAIN_ROOT = "/tmp"  # noqa: S108  the folder in it is made for us alone
 VALUE = re.compile(r"[\x20-\x7e]{1,8192}")  # what metadata may hold; longer headers are refused by the server
 
 
 @contextlib.contextmanager
 def socket() -> Iterator[str]:
-    """The address of a socket file for the block, as gRPC writes it."""
-    with tempfile.TemporaryDirectory(prefix="reelsmith-gateway-") as folder:  # made with mode 0700
+    """The address of a socket file for the block, as gRPC writes it.
+
+    Where the folder for temporary files has a name that is too long for one, a plain one is taken.
+    """
+    root = tempfile.gettempdir()
+    longest = len(os.fsencode(root)) + len("/reelsmith-gateway-12345678/grpc.sock")
+    root = root if longest <= PATH_LENGTH_MAX else PLAIN_ROOT
+    with tempfile.TemporaryDirectory(prefix="reelsmith-gateway-", dir=root) as folder:  # made with mode 0700
         yield f"unix:{folder}/grpc.sock"
 
 
