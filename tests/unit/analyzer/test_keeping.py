@@ -1,6 +1,9 @@
 """What was found is known by all that it depends on, and comes back as it was."""
 
+import importlib.metadata
 import pathlib
+
+import pytest
 
 from media import cache
 from services.analyzer import document, edition, keeping
@@ -29,6 +32,24 @@ def test_key_changes_with_whatever_matters(monkeypatch) -> None:
     assert keys[0] == keeping.key("a", "", {**REQUEST, "threads": 8, "every_frame": True})
     monkeypatch.setattr(edition, "digest", lambda: "another")
     assert keys[0] != keeping.key("a", "", REQUEST)
+
+
+@pytest.mark.parametrize("name", ["numpy", "faster-whisper", "ctranslate2"])
+def test_edition_changes_with_every_library(monkeypatch, name: str) -> None:
+    """Also with one that is an extra, and with its absence."""
+    known = dict.fromkeys(edition.LIBRARIES, "1")
+
+    def version(asked: str) -> str:
+        if asked not in known:
+            raise importlib.metadata.PackageNotFoundError(asked)
+        return known[asked]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = {edition.digest.__wrapped__()}
+    known[name] = "2"
+    found.add(edition.digest.__wrapped__())
+    del known[name]
+    assert 3 == len(found | {edition.digest.__wrapped__()})
 
 
 def test_finding_comes_back_with_the_same_bytes() -> None:

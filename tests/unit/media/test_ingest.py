@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from media import errors, folders, sessions
 from media.ingest import addresses, fetching, guard, rules
+from services.analyzer import settings as analyzer
+from services.jobs import settings as jobs
 
 FILM = bytes(range(256)) * 12_000  # 3 MB: several pieces
 FRONT, INNER = "127.0.0.2", "127.0.0.1"  # what is allowed, and what is not
@@ -400,6 +402,13 @@ async def test_name_of_a_version_that_cannot_be_sent_back_is_none(session, monke
     async with listening(answer) as (port, asked):
         artifact = await fetcher().fetch(f"http://{FRONT}:{port}/a.mp4", session, "source", nothing)
     assert (hashlib.sha256(FILM).hexdigest(), 2) == (artifact.sha256, len(asked))
+
+
+def test_fetch_ends_before_the_attempt_at_it_does() -> None:
+    """Its own end is final and says why; that of the attempt would begin it anew, and fetch all of it again."""
+    fields = (analyzer.Settings.model_fields["fetch_deadline_s"], jobs.Settings.model_fields["attempt_max_s"])
+    fetch_s, attempt_s = (field.default for field in fields)
+    assert fetch_s < attempt_s
 
 
 async def test_long_address_is_followed(session: sessions.Session) -> None:
