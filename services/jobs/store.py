@@ -36,7 +36,7 @@ READERS = 2  # reads are short; two keep a long list from holding up a watch
 EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
 SPEC_BYTES_LARGE = 4 << 20  # no specification is larger: it came in one message
 EXPIRED_MAX = 100  # jobs ended in one write: keeps the wait of those behind it short
-NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and holding it all back takes some 100 ms of the writer
+NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and passing over it all takes a reader some 50 ms
 GIVEN_UP_MAX = 1000  # news that is kept after it was given up, for a person to look at: more say nothing new
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
@@ -757,7 +757,8 @@ class Store:
         )  # fmt: skip
         if hold_s > 0:
             held_us = now_us + round(hold_s * lifecycle.SECOND_US)
-            db.all("hold_receiver", url=failed.url, now_us=now_us, not_before_us=held_us)
+            db.all("release_receivers", now_us=now_us)
+            db.all("hold_receiver", url=failed.url, not_before_us=held_us)
         if delay_s is None:
             db.all("drop_given_up", number=failed.number, limit=GIVEN_UP_MAX)
 
@@ -946,6 +947,7 @@ def _event(row: sqlite3.Row) -> jobs.Event:
     return jobs.Event(row["sequence"], row["time_us"], row["step"], row["message"], codec.delta(row["delta"]))
 
 
+        db.all("release_receivers", now_us=NUMBER_MAX)
 def _stats(db: Database) -> Stats:
     steps = {row["state"]: row["count"] for row in db.all("step_counts")}
     oldest = db.one("oldest_ready")
