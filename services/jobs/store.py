@@ -7,6 +7,7 @@ The fencing check is here and nowhere else: `Store.holds`.
 """
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -36,7 +37,7 @@ READERS = 2  # reads are short; two keep a long list from holding up a watch
 EVENTS_PAGE = 500  # events per read: bounds the memory of one watch
 SPEC_BYTES_LARGE = 4 << 20  # no specification is larger: it came in one message
 EXPIRED_MAX = 100  # jobs ended in one write: keeps the wait of those behind it short
-NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and holding it all back takes some 100 ms of the writer
+NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and passing over it all takes a reader some 50 ms
 GIVEN_UP_MAX = 1000  # news that is kept after it was given up, for a person to look at: more say nothing new
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
@@ -185,6 +186,21 @@ def translated(failure: sqlite3.Error) -> errors.Error:
     return errors.Unavailable(text, reason="STORAGE_FAILED", retry_after_s=RETRY_AFTER_S)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Door:
+    """What a commit made true of whether jobs are taken: the state of the queue, and what is in it by tenant."""
+
+    flow: flows.Flow = dataclasses.field(default_factory=flows.Flow)
+    loads: Mapping[str, room.Load] = dataclasses.field(default_factory=dict)
+    jobs: int = 0
+    spec_bytes: int = 0
+
+    def usage(self, tenant: str) -> room.Usage:
+        """What is there for a job of a tenant."""
+        own = self.loads.get(tenant)
+        return room.Usage(self.jobs, self.spec_bytes, own.jobs if own else 0)
+
+
 class Result(Protocol):
     """What a write does inside the transaction."""
 
@@ -242,6 +258,7 @@ class Writer(threading.Thread):
         self._loop = asyncio.get_running_loop()
         self._queue: queue.Queue[Write | None] = queue.Queue(WRITES_MAX)
         self.proven_s = float("-inf")  # monotonic time of the last commit that the disk took
+        self.door: Door | None = None  # as the last commit left it; None before the first
 
     @property
     def waiting(self) -> int:
@@ -300,8 +317,10 @@ class Writer(threading.Thread):
             for write in batch:
                 with _Savepoint(self._database, write), failpoints.around("jobs.store.write"):
                     write.value = write.run(self._database)
+            door = _door(self._database)
             with failpoints.around("jobs.store.commit"):
                 self._database.all("commit")  # the one fsync
+            self.door = door
             if self._database.changes > before:  # a commit of nothing does not touch the disk
                 self.proven_s = time.monotonic()
         except sqlite3.Error as failure:
@@ -353,6 +372,7 @@ class Store:
         self._bounds = bounds or room.Bounds()
         self._shares = dispatch.Shares(self._rules.weights)
         self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
+        self._entering: collections.Counter[tuple[str, str]] = collections.Counter()  # request ids with the writer
         self._local = threading.local()
         self._readers: list[Database] = []
         self._closing = contextlib.AsyncExitStack()
@@ -433,11 +453,48 @@ class Store:
             errors.FailedPrecondition: A key is known and its job has been deleted.
             errors.ResourceExhausted: The queue is full, or news waits for too many webhooks.
         """
-        return await self._write(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
+        keys = [(item.tenant, item.request_id) for item in submissions if item.request_id]
+        refusal = self._early_refusal(submissions[0], job_limit) if submissions else None
+        if refusal is not None and not await self._expected(keys):
+            raise refusal
+        write = self._writer.submit(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
+        self._entering.update(keys)
+        write.add_done_callback(lambda _: self._left(keys))
+        return await asyncio.shield(write)  # who gives up waiting does not change what is with the writer
+
+    async def _expected(self, keys: Sequence[tuple[str, str]]) -> bool:
+        """Whether one of the keys has a job, or may have one soon: the writer knows which."""
+        if any(self._entering[key] for key in keys):
+            return True
+        return bool(keys) and await self._read(lambda db: any(_request(db, *key) for key in keys))
+
+    def _left(self, keys: Sequence[tuple[str, str]]) -> None:
+        self._entering.subtract(keys)
+        for key in keys:
+            if not self._entering[key]:
+                del self._entering[key]
+
+    def _early_refusal(self, first: Submission, job_limit: int) -> errors.Error | None:
+        """Why a new job cannot be taken, as the last commit tells; None says nothing: the writer alone accepts.
+
+        A refusal that waited for its turn to write would come the later the more callers there are to refuse.
+        """
+        door = self._writer.door
+        if door is None:
+            return None
+        usage = door.usage(first.tenant)
+        scarce = usage.spec_bytes + SPEC_BYTES_LARGE > self._bounds.spec_bytes
+        spec_bytes = len(codec.dumps(first.spec).encode()) if scarce else 0  # turned into text where it may matter
+        try:
+            door.flow.require_open()
+            self._bounds.require_room(usage, first.tenant, spec_bytes, job_limit)
+        except (errors.FailedPrecondition, errors.ResourceExhausted) as refusal:
+            return refusal
+        return None
 
     def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
         if item.request_id:
-            known = db.one("request_id", tenant=item.tenant, request_id=item.request_id)
+            known = _request(db, item.tenant, item.request_id)
             if known:
                 return self._known(db, item, known)
         _flow(db).require_open()
@@ -757,7 +814,8 @@ class Store:
         )  # fmt: skip
         if hold_s > 0:
             held_us = now_us + round(hold_s * lifecycle.SECOND_US)
-            db.all("hold_receiver", url=failed.url, now_us=now_us, not_before_us=held_us)
+            db.all("release_receivers", now_us=now_us)
+            db.all("hold_receiver", url=failed.url, not_before_us=held_us)
         if delay_s is None:
             db.all("drop_given_up", number=failed.number, limit=GIVEN_UP_MAX)
 
@@ -889,6 +947,7 @@ class Store:
             db.all("set_due", number=row["number"], due_us=monotonic_us + left_us)
         self._free(db, frozenset())
         db.all("release_notices")
+        db.all("release_receivers", now_us=NUMBER_MAX)
         for row in db.all("steps_in_back_off"):
             step = codec.step(row["body"])
             left_us = min(max((step.retry_us or 0) - now_us, 0), step.retry_delay_us)
@@ -900,10 +959,20 @@ def _run(name: str, db: Database, /, **values: object) -> None:
     db.all(name, **values)
 
 
+def _request(db: Database, tenant: str, request_id: str) -> sqlite3.Row | None:
+    return db.one("request_id", tenant=tenant, request_id=request_id)
+
+
 def _flow(db: Database) -> flows.Flow:
     row = db.one("queue")
     assert row is not None  # noqa: S101 - the layout puts it there
     return flows.Flow(flows.FlowState(row["state"]), row["reason"], row["since_us"])
+
+
+def _door(db: Database) -> Door:
+    loads = _loads(db)
+    by_tenant = {load.tenant: load for load in loads}
+    return Door(_flow(db), by_tenant, sum(load.jobs for load in loads), sum(load.spec_bytes for load in loads))
 
 
 def _loads(db: Database) -> tuple[room.Load, ...]:

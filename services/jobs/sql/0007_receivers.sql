@@ -4,7 +4,14 @@ BEGIN IMMEDIATE;
 
 DELETE FROM outbox WHERE given_up = 1 AND job_id IN (SELECT job_id FROM deletions);
 
-CREATE INDEX outbox_by_url ON outbox (url, not_before_us) WHERE given_up = 0;
+-- Receivers that failed, and until when nothing is sent to them; the news itself stays as it is, however much there is.
+CREATE TABLE receivers (
+    url            TEXT    NOT NULL PRIMARY KEY,
+    not_before_us  INTEGER NOT NULL    -- monotonic clock of the running manager; empty after a restart
+) STRICT, WITHOUT ROWID;
+
+DROP INDEX outbox_due;
+CREATE INDEX outbox_due ON outbox (not_before_us, number, url) WHERE given_up = 0;
 CREATE INDEX outbox_given_up ON outbox (number) WHERE given_up = 1;
 
 CREATE TABLE notice_counts (given_up INTEGER NOT NULL PRIMARY KEY, count INTEGER NOT NULL) STRICT;

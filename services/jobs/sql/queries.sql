@@ -198,7 +198,9 @@ INSERT INTO outbox (job_id, notice_id, url, secret, body) VALUES (:job_id, :noti
 
 -- name: outbox_due
 SELECT number, job_id, notice_id, url, secret, body, attempts FROM outbox
-WHERE given_up = 0 AND not_before_us <= :now_us ORDER BY not_before_us, number LIMIT :limit;
+WHERE given_up = 0 AND not_before_us <= :now_us
+  AND url NOT IN (SELECT url FROM receivers WHERE receivers.not_before_us > :now_us)
+ORDER BY not_before_us, number LIMIT :limit;
 
 -- name: delete_notice
 DELETE FROM outbox WHERE number = :number;
@@ -208,8 +210,11 @@ UPDATE outbox SET attempts = attempts + 1, error = :error, not_before_us = :not_
 WHERE number = :number;
 
 -- name: hold_receiver
--- Only what would be sent now: the second failure of a round finds nothing to hold any more.
-UPDATE outbox SET not_before_us = :not_before_us WHERE url = :url AND given_up = 0 AND not_before_us <= :now_us;
+INSERT INTO receivers (url, not_before_us) VALUES (:url, :not_before_us)
+ON CONFLICT (url) DO UPDATE SET not_before_us = max(not_before_us, excluded.not_before_us);
+
+-- name: release_receivers
+DELETE FROM receivers WHERE not_before_us <= :now_us;
 
 -- name: drop_given_up
 DELETE FROM outbox WHERE given_up = 1 AND (

@@ -13,7 +13,7 @@ from services.jobs import store
     [
         ("next_waiting", {"now_us": 1}, "steps_waiting"),
         ("running_steps", {}, "steps_running"),
-        ("hold_receiver", {"url": "", "now_us": 1, "not_before_us": 2}, "outbox_by_url"),
+        ("outbox_due", {"now_us": 1, "limit": 1}, "outbox_due"),
     ],
 )
 def test_statement_of_every_lease_uses_its_index(

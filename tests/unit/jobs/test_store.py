@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import sqlite3
+import threading
 
 import pytest
 
@@ -201,6 +202,57 @@ async def test_full_queue_refuses_and_says_why(tmp_path, make_spec, bounds, reas
             await submit(kept, 4, "other")
         await kept.cancel(last.id, "")
         await submit(kept, 5)
+
+
+@contextlib.asynccontextmanager
+async def held(kept: store.Store):
+    """The writer held up in the middle of a write, as a slow disk does."""
+    reached, gate = threading.Event(), threading.Event()
+
+    def wait(db: store.Database) -> None:
+        reached.set()
+        gate.wait(30)
+
+    holding = asyncio.ensure_future(kept._write(wait))
+    try:
+        await asyncio.to_thread(reached.wait, 30)
+        yield
+    finally:
+        gate.set()
+        await holding
+
+
+async def test_full_queue_refuses_while_the_writer_is_held(kept, make_spec) -> None:
+    """Who is refused does not wait for the disk; a key that is known or with the writer gets its job from it."""
+    (known,) = await kept.submit([submission(make_spec(), 0, "known")], {}, 9)
+    async with held(kept):
+        for items in ([submission(make_spec(), 1)], [submission(make_spec(), 2, "new"), submission(make_spec(), 3)]):
+            with pytest.raises(errors.ResourceExhausted) as refusal:
+                await asyncio.wait_for(kept.submit(items, {}, 1), 20)
+            assert "QUEUE_FULL" == refusal.value.reason
+        first = asyncio.ensure_future(kept.submit([submission(make_spec(), 4, "entering")], {}, 9))
+        await asyncio.sleep(0)
+        waiting = [asyncio.ensure_future(kept.submit([submission(make_spec(), 5, "entering")], {}, 1))]
+        waiting.append(asyncio.ensure_future(kept.submit([submission(make_spec(), 6, "known")], {}, 1)))
+        first.cancel()  # its caller is gone, its write is not
+        await asyncio.sleep(0)
+        waiting.append(asyncio.ensure_future(kept.submit([submission(make_spec(), 7, "entering")], {}, 1)))
+        await asyncio.sleep(0.1)
+        assert not any(one.done() for one in waiting)
+    assert [f"{4:032x}", known.id, f"{4:032x}"] == [job.id for (job,) in await asyncio.gather(*waiting)]
+    assert not kept._entering
+
+
+async def test_bounds_are_exact_however_many_come_at_once(kept, make_spec) -> None:
+    """What the last commit tells only refuses: the writer counts, and room that is made is found at once."""
+    calls = [kept.submit([submission(make_spec(), number)], {}, 7) for number in range(50)]
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    taken = [one[0] for one in found if not isinstance(one, errors.ResourceExhausted)]
+    assert (7, 43) == (len(taken), len(found) - len(taken))
+    for number, job in enumerate(taken[:3], 50):
+        await kept.cancel(job.id, "")
+        await kept.submit([submission(make_spec(), number)], {}, 7)
+    assert 7 == sum(load.jobs for load in (await kept.stats()).loads)
 
 
 async def test_loads_are_those_of_unfinished_jobs(kept, make_spec) -> None:

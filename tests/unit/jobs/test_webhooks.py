@@ -203,7 +203,7 @@ async def test_failure_holds_back_all_news_of_its_receiver(kept, hands) -> None:
     await cancelled(kept, well, 3)
     first, second, *_ = await kept.outbox_due(99)
     await kept.outbox_failed(first, "dead", 60.0, 30.0)
-    await kept.outbox_failed(second, "dead", 60.0, 40.0)
+    await kept.outbox_failed(second, "dead", 60.0, 20.0)
     assert {f"{well}/news?team=7"} == {one.url for one in await kept.outbox_due(99)}
     hands.monotonic_us += 30_000_000
     assert 2 + 4 == len(await kept.outbox_due(99))
