@@ -400,7 +400,7 @@ async def test_bad_request_names_every_bad_field(start) -> None:
     """All that is wrong comes back in one answer."""
     suite = await start()
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await suite.submit("http://x", count=500, duration_min_s=20, duration_max_s=10, priority=101)
+        await suite.submit("ftp://x", count=500, duration_min_s=20, duration_max_s=10, priority=101)
     bad = error_details_pb2.BadRequest()
     (found,) = [
         [item.field for item in bad.field_violations]
