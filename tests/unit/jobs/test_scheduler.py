@@ -5,6 +5,7 @@ import collections
 import contextlib
 import dataclasses
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -150,11 +151,13 @@ async def test_instance_that_is_gone_is_passed_over(play, submit) -> None:
         return await nothing(instance, task)
 
     async with play(act, ids=["gone", "there"]) as scene:
+        begin_s = time.monotonic()
         accepted = await submit(scene, 5)
         ended = [await scene.end(job) for job in accepted]
+        looks = (time.monotonic() - begin_s) / scheduler.PENALTY_S  # on a slow machine it is looked at again
         assert {jobs.JobState.SUCCEEDED} == {job.state for job in ended}
         assert {0} == {step.failures for job in ended for step in job.steps}
-        assert collections.Counter(instance for instance, _ in scene.executor.calls)["gone"] <= 4
+        assert collections.Counter(instance for instance, _ in scene.executor.calls)["gone"] <= 4 * (1 + looks)
 
 
 async def test_bug_in_an_attempt_frees_its_step(play, submit) -> None:
