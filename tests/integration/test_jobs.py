@@ -703,7 +703,7 @@ class UnfencedStore(store.Store):
 
 
 async def double_commits(suite: Suite, kind: type[store.Store], rounds: int, enough: int) -> int:
-    """Runs jobs with frozen instances and late results; counts steps that were committed more than once, to a number."""
+    """Runs jobs with frozen instances and late results; counts steps that were committed twice, up to a number."""
     registry = discovery.StaticRegistry.parse(suite.process.environment["REELSMITH_STATIC_REGISTRY"])
     folder, board = sessions.Sessions(suite.home), boards.Board()
     async with kind(suite.home / kind.__name__) as kept, client.Clients(registry, policy=remote.ONE_TRY) as clients:
