@@ -20,7 +20,7 @@ from media import pool
 OPEN_METRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 
 
-def value(name: str, **labels: str) -> float:
+def value(name: str, /, **labels: str) -> float:
     """A sample as it is now; 0 where there is none."""
     return prometheus_client.REGISTRY.get_sample_value(name, labels) or 0.0
 
