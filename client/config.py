@@ -10,8 +10,9 @@ from google.protobuf import field_mask_pb2, json_format, struct_pb2
 from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
-from chassis import client, discovery, errors
+from chassis import client, errors
 from chassis.identity import transport
+from client import place
 
 CALL_TIMEOUT_S = 10.0  # the service touches one small database
 LONG_TIMEOUT_S = 300.0  # for calls that go through everything there is
@@ -299,9 +300,5 @@ async def connect(
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
     """
-    try:
-        registry = discovery.StaticRegistry({"config": [address]})
-    except ValueError as error:
-        raise errors.InvalidArgument(f"config address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry, secure=secure) as clients:
+    async with client.Clients(place.registry("config", address), secure=secure) as clients:
         yield Config(rpc.ConfigServiceStub(clients.channel("config")), environment, layer)

@@ -16,8 +16,9 @@ from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 from reelsmith.media.v1 import media_pb2 as media
 
-from chassis import channels, client, discovery, errors
+from chassis import channels, client, errors
 from chassis.identity import transport
+from client import place
 
 CALL_TIMEOUT_S = 15.0  # a unary call of the gateway touches disks, not pictures
 TRANSFER_TIMEOUT_S = 6 * 3600.0  # a large source over a slow line
@@ -294,9 +295,5 @@ async def connect(
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
     """
-    try:
-        registry = discovery.StaticRegistry({"gateway": [address]})
-    except ValueError as error:
-        raise errors.InvalidArgument(f"gateway address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry, secure=secure, metadata=metadata) as clients:
+    async with client.Clients(place.registry("gateway", address), secure=secure, metadata=metadata) as clients:
         yield Gateway(rpc.ClipServiceStub(clients.channel("gateway")))

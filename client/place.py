@@ -7,6 +7,8 @@ import pathlib
 import socket
 from typing import Any
 
+from chassis import discovery, errors
+
 GATEWAY, CONFIG, JOBS = "127.0.0.1:50050", "127.0.0.1:50054", "127.0.0.1:50053"
 CONNECT_TIMEOUT_S = 1.0  # a listener on this machine answers in microseconds; another one in a network's round trip
 
@@ -53,6 +55,18 @@ def find(gateway: str = "", config: str = "", jobs: str = "") -> Place:
         jobs=jobs or processes.get("jobs") or JOBS,
         certificates=written.get("certificates", "") if {gateway, config, jobs} - {""} <= own else "",
     )
+
+
+def registry(service: str, address: str) -> discovery.StaticRegistry:
+    """One instance of a service, at an address that somebody named.
+
+    Raises:
+        errors.InvalidArgument: The address is not of the form `host:port`.
+    """
+    try:
+        return discovery.StaticRegistry({service: [address]})
+    except ValueError as error:
+        raise errors.InvalidArgument(f"{service} address {address!r} is not of the form host:port") from error
 
 
 def home() -> pathlib.Path:

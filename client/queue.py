@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from reelsmith.jobs.v1 import jobs_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
-from chassis import client, discovery, errors
+from chassis import client
 from chassis.identity import transport
+from client import place
 
 CALL_TIMEOUT_S = 10.0  # the job manager writes one row
 
@@ -42,9 +43,5 @@ async def connect(address: str, secure: transport.Transport | None = None) -> As
     Raises:
         errors.InvalidArgument: The address is not of the form `host:port`.
     """
-    try:
-        registry = discovery.StaticRegistry({"jobs": [address]})
-    except ValueError as error:
-        raise errors.InvalidArgument(f"jobs address {address!r} is not of the form host:port") from error
-    async with client.Clients(registry, secure=secure) as clients:
+    async with client.Clients(place.registry("jobs", address), secure=secure) as clients:
         yield Queue(rpc.JobServiceStub(clients.channel("jobs")))

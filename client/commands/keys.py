@@ -12,11 +12,10 @@ import typer
 
 from chassis.identity import caller
 from client import access, credentials, terminal
-from client.commands import options, session
+from client.commands import documents, options, session
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys of the gateway.")
-Service = options.ConfigService
-Environment = Annotated[str, typer.Option(help="Which document; the service's own by default.")]
+Service, Environment = documents.Service, documents.Environment
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 LIFETIME = re.compile(rf"(\d{{1,5}})([{''.join(UNITS)}])")
 NEVER = "never"

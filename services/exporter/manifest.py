@@ -93,10 +93,7 @@ def was_cut(document: Mapping[str, Any]) -> bool:
     Raises:
         Malformed: it is said in the wrong way.
     """
-    try:
-        return bool(document.get("smart_cut", {"used": False})["used"])
-    except (KeyError, TypeError) as error:
-        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
+    return _says(document, "smart_cut", "used")
 
 
 def signed(document: Mapping[str, Any]) -> bool:
@@ -105,8 +102,12 @@ def signed(document: Mapping[str, Any]) -> bool:
     Raises:
         Malformed: it is said in the wrong way.
     """
+    return _says(document, "credentials", "signed")
+
+
+def _says(document: Mapping[str, Any], part: str, name: str) -> bool:
     try:
-        return bool(document.get("credentials", {"signed": False})["signed"])
+        return bool(document.get(part, {name: False})[name])
     except (KeyError, TypeError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 

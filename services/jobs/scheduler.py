@@ -107,14 +107,14 @@ class Scheduler:
         task.add_done_callback(lambda _: self.wake())
         self._running[grant.job.id, grant.lease.step] = Running(grant, task)
 
-    def _slots(self) -> list[stores.Slot]:
+    def _slots(self) -> list[dispatch.Slot]:
         """Room by kind and instance, the least busy instances first."""
         busy = collections.Counter(running.grant.instance for running in self._running.values())
         taken = collections.Counter(
             (running.grant.job.step(running.grant.lease.step).kind, running.grant.instance)
             for running in self._running.values()
         )
-        slots: list[tuple[int, stores.Slot]] = []
+        slots: list[tuple[int, dispatch.Slot]] = []
         for kind, limit in self._limits.items():
             for instance in self._trusted(kind):
                 slot = self._slot(kind, instance)

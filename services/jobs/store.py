@@ -62,9 +62,6 @@ class Submission:
     tenant: str = specs.TENANT_DEFAULT
 
 
-Slot = dispatch.Slot
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grant:
     """A lease that was given, with the job as it is and the instance it was given for."""
@@ -551,7 +548,7 @@ class Store:
     # Running
 
     async def lease(
-        self, slots: Sequence[Slot], busy: frozenset[tuple[str, str]] = frozenset()
+        self, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]] = frozenset()
     ) -> tuple[list[Grant], float | None]:
         """Gives ready steps to free slots, unless the queue is paused.
 
@@ -565,7 +562,7 @@ class Store:
         return await self._write(lambda db: self._lease(db, slots, busy))
 
     def _lease(
-        self, db: Database, slots: Sequence[Slot], busy: frozenset[tuple[str, str]]
+        self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
         self._free(db, busy)
@@ -579,8 +576,8 @@ class Store:
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
 
     def _assigned(
-        self, db: Database, slots: Sequence[Slot], busy: frozenset[tuple[str, str]]
-    ) -> list[tuple[Slot, dispatch.Ready]]:
+        self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
+    ) -> list[tuple[dispatch.Slot, dispatch.Ready]]:
         taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
         limit = len(slots) + len(busy)
 

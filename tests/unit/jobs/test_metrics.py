@@ -8,7 +8,7 @@ import pytest
 
 from chassis import errors
 from media import sessions
-from services.jobs import attempt, deadline, metrics, publication, scheduler, store
+from services.jobs import attempt, deadline, dispatch, metrics, publication, scheduler, store
 from services.jobs import board as boards
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -42,7 +42,7 @@ def play(kept: store.Store, hands, tmp_path, make_spec):
         (job,) = await kept.submit([store.Submission(sessions.new_id(), make_spec(**spec))], {}, 10)
         for _ in acts:
             hands.monotonic_us += 60_000_000  # past any back-off
-            grants, _ = await kept.lease([store.Slot(kind, "a") for kind in jobs.Kind])
+            grants, _ = await kept.lease([dispatch.Slot(kind, "a") for kind in jobs.Kind])
             for grant in grants[:1]:
                 await attempts.run(grant)
         return await kept.get(job.id)
@@ -98,7 +98,7 @@ async def test_news_that_is_kept_is_shown(kept: store.Store, hands, make_spec) -
     queue = metrics.Queue(kept, hands.clock(), 7)
     hook = specs.Webhook("https://hooks.example/x")
     await kept.submit([store.Submission(sessions.new_id(), make_spec(webhook=hook)) for _ in range(3)], {}, 10)
-    for grant in (await kept.lease([store.Slot(jobs.Kind.PROBE, "a")] * 3))[0]:
+    for grant in (await kept.lease([dispatch.Slot(jobs.Kind.PROBE, "a")] * 3))[0]:
         assert jobs.JobState.RUNNING == grant.job.state
     (first, *_) = await kept.outbox_due(9)
     await kept.outbox_failed(first, "gone", None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import flow, lifecycle, plan, retry, store
+from services.jobs import dispatch, flow, lifecycle, plan, retry, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -135,7 +135,7 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
             for step in job.steps
             if step.state is jobs.StepState.RUNNING
         )
-        grants, _ = self.run(self.store.lease([store.Slot(kind, "i")] * room, busy))
+        grants, _ = self.run(self.store.lease([dispatch.Slot(kind, "i")] * room, busy))
         expected = [] if self.paused else [item[3:] for item in sorted(ready)[:room]]
         assert expected == [(grant.job.id, grant.lease.step) for grant in grants]
         for job_id, name in expected:

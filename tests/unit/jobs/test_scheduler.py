@@ -196,7 +196,7 @@ async def test_failure_that_the_disk_refuses_is_decided_once(tmp_path, kept, mak
     rules = dataclasses.replace(RULES, budgets={jobs.SERVICES[jobs.Kind.PROBE]: budget})
     attempts = attempt.Attempts(kept, sessions.Sessions(tmp_path), ObedientExecutor(nothing), boards.Board(), rules)
     await kept.submit([store.Submission(sessions.new_id(), make_spec())], {}, 1)
-    ((grant,), _) = await kept.lease([store.Slot(jobs.Kind.PROBE, "a")])
+    ((grant,), _) = await kept.lease([dispatch.Slot(jobs.Kind.PROBE, "a")])
     refusals, real = iter(range(5)), kept._save
 
     def save(db: store.Database, change: lifecycle.Change) -> jobs.Job:

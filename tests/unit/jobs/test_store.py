@@ -10,10 +10,10 @@ import threading
 import pytest
 
 from chassis import errors
-from services.jobs import codec, lifecycle, room, store
+from services.jobs import codec, dispatch, lifecycle, room, store
 from services.jobs import job as jobs
 
-PROBE = [store.Slot(jobs.Kind.PROBE, "analyzer-1")]
+PROBE = [dispatch.Slot(jobs.Kind.PROBE, "analyzer-1")]
 LAYOUT_1 = pathlib.Path(__file__).with_name("layout_1.sql")
 FAULT = jobs.Failure("INTERNAL", "X", "it broke")
 

@@ -6,10 +6,10 @@ import pytest
 
 from chassis import errors
 from services.jobs import board as boards
+from services.jobs import dispatch, lifecycle, store, watch
 from services.jobs import job as jobs
-from services.jobs import lifecycle, store, watch
 
-PROBE = [store.Slot(jobs.Kind.PROBE, "analyzer-1")]
+PROBE = [dispatch.Slot(jobs.Kind.PROBE, "analyzer-1")]
 
 
 @pytest.fixture

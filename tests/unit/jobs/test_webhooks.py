@@ -17,14 +17,14 @@ import pydantic
 import pytest
 
 from chassis import errors, testing
-from services.jobs import codec, courier, lifecycle, notice, retry, settings, store
+from services.jobs import codec, courier, dispatch, lifecycle, notice, retry, settings, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of more than 16 bytes").decode()
 RECEIVER = pathlib.Path(__file__).with_name("receiver.py")
 ONE = notice.Targets(frozenset({"https://a.example"}), {"default": "s"})
-PROBE = store.Slot(jobs.Kind.PROBE, "analyzer-1")
+PROBE = dispatch.Slot(jobs.Kind.PROBE, "analyzer-1")
 
 
 class Receiver:
