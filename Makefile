@@ -6,7 +6,7 @@ STAMP := $(VENV)/.setup
 export PATH := $(abspath $(VENV)/bin):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check chaos chaos-full protos docs bench clean
+.PHONY: help setup demo up down test test-all check chaos chaos-full protos docs bench clean
 
 help:  ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,8 +30,14 @@ up: setup  ## Start the suite and keep it running
 down: setup  ## Stop the suite
 	@reelsmith down
 
-test: setup  ## Run every test, JOBS [0] files at a time; missing tools are skipped with a reason
-	@OPENBLAS_NUM_THREADS=1 python -m pytest -n $${JOBS:-0} --dist loadfile --no-loadscope-reorder  # one thread for each, as workers have it
+# One thread for each process, as workers have it.
+PYTEST := OPENBLAS_NUM_THREADS=1 python -m pytest -n $${JOBS:-0} --dist loadfile --no-loadscope-reorder
+
+test: setup  ## Run the tests, JOBS [0] files at a time; missing tools are skipped with a reason
+	@$(PYTEST) -m "not slow"
+
+test-all: setup  ## Run these and those that are marked as slow
+	@$(PYTEST)
 
 check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packages
 	@ruff check .

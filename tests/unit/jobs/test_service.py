@@ -185,7 +185,9 @@ async def test_job_starts_when_it_is_to(tmp_path) -> None:
 async def test_job_fails_at_its_deadline(tmp_path) -> None:
     """What runs is stopped and the reason is clear; a retry on request is not bound by a deadline that has passed."""
     async with serving(tmp_path) as desk:
-        job = await desk.ended((await desk.submit(deadline=after(0.3))).id)
+        job = await desk.submit(deadline=after(2.0))
+        await testing.wait_until(lambda: desk.executor.began == [job.id])  # else there is nothing to stop
+        job = await desk.ended(job.id)
         assert (pb.Job.STATE_FAILED, "JOB_DEADLINE", "DEADLINE_EXCEEDED") == (
             job.state,
             job.error.reason,

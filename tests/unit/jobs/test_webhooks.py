@@ -153,7 +153,7 @@ async def test_news_survives_failures_kills_and_a_restart(tmp_path, receiver, mo
         job = await cancelled(kept, receiver.origin)  # nobody listens yet
         async with posting(kept, targets):
             await asyncio.sleep(0.3)
-            await receiver.start("500", "302", "hang", "hang")
+            await receiver.start("500", "302", *["hang"] * 50)  # for as long as it lives
             await testing.wait_until(lambda: len(receiver.got()) >= 4)
             receiver.kill()
         assert 2 == (await kept.stats()).notices_waiting
