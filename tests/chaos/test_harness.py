@@ -58,7 +58,8 @@ async def test_nothing_is_lost_where_the_manager_is_killed_at_a_failpoint(bench:
 async def test_torn_files_are_seen_where_nothing_is_renamed(bench: phases.Bench) -> None:
     """Control: written in place, a file is torn under its final name."""
     result = phases.Result("control")
-    await phases.rounds(bench, result, [case("media.link.rename.before")], budget_s=60, sabotage="in_place")
+    cases = [case("media.link.rename.before", hit) for hit in (3, 4, 5)]  # the first two link what no clip is made of
+    await phases.rounds(bench, result, cases, budget_s=60, sabotage="in_place")
     assert any("torn" in wrong for wrong in result.wrong), result
 
 
