@@ -10,6 +10,8 @@ import av
 import pytest
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
+from tests import tiers
+
 CLIP_MIN_S, CLIP_MAX_S = 3.0, 5.0
 LONG_ENOUGH = [
     "bbb_480p_30s_h264_51audio.mp4",
@@ -25,6 +27,7 @@ LONG_ENOUGH = [
     "tos_office_17s_vp9_1920x800.webm",
     "two_people_desk_38s_vp9.webm",
 ]
+QUICK = {"man_talking_10s_h264_datastreams.mp4", "nasa_2video_2audio_2sub_13s.mp4", "tos_office_17s_vp9_1920x800.webm"}
 SEVERAL = {"speech_silence_timecode_42s_h264.mp4"}  # rendering is what takes the time
 WITHOUT_SOUND = {"bottles_noaudio", "cars_silent", "psd_transitions", "tos_office", "two_people"}
 
@@ -95,7 +98,7 @@ def check_clip(session: pathlib.Path, clip: jobs.Clip, sound: bool) -> None:
         assert peak <= -0.95
 
 
-@pytest.mark.parametrize("name", LONG_ENOUGH)
+@pytest.mark.parametrize("name", tiers.few(LONG_ENOUGH, QUICK))
 def test_real_video_gives_clips_that_pass_every_check(suite, media_dir: pathlib.Path, name: str) -> None:
     """Clips are 1080x1920 H.264 and AAC, of the asked length, at -14 LUFS, and start and end outside words."""
     source = media_dir / "real" / name
@@ -148,9 +151,10 @@ MALFORMED = [
     "zero_bytes.mp4",
     "zero_video_frames.ts",
 ]
+GIVE_CLIPS = {"failing_audio.mp4", "tos_400_bad_bytes.mp4", "tos_truncated_60pct.webm"}  # one more does, and is quick
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("name", tiers.few(MALFORMED, set(MALFORMED) - GIVE_CLIPS))
 def test_malformed_file_fails_with_a_reason_or_gives_clips(suite, media_dir: pathlib.Path, name: str) -> None:
     """A damaged file ends in a typed error that says what is wrong, or in a degraded result; never in a bug of ours."""
     job = suite.run(media_dir / "malformed" / name, count=1, duration_min_s=1, duration_max_s=5)

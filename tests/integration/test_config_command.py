@@ -37,6 +37,7 @@ def reelsmith(tmp_path: pathlib.Path):
     return run
 
 
+@pytest.mark.slow
 async def test_layers_are_changed_and_told_apart(new_process, reelsmith) -> None:
     """A value of one instance is its own, its origin is told, and an edit changes nothing but what was edited."""
     process = new_process("services.config")
@@ -83,6 +84,7 @@ async def test_settings_change_live_and_the_others_say_so(new_process, reelsmith
     assert 2 == manager.log.read_text().count(said)
 
 
+@pytest.mark.slow
 async def test_two_people_decide_from_the_command(new_process, reelsmith, tmp_path: pathlib.Path) -> None:
     """Where approvals are asked for nobody changes alone; what was shown is what comes into force."""
     process = new_process("services.config", REELSMITH_CONFIG_APPROVALS="production,staging")
@@ -117,6 +119,7 @@ async def test_folder_is_watched_and_told_of(new_process, reelsmith, tmp_path: p
     assert "the document of production comes from files: change them" in refused.stderr
 
 
+@pytest.mark.slow
 async def test_weights_are_tuned_and_set(new_process, reelsmith, tmp_path: pathlib.Path, tool_missing) -> None:
     """The fitted weights become a version that says how well they do on videos that they have not seen."""
     if importlib.util.find_spec("optuna") is None:

@@ -609,6 +609,7 @@ async def submit_for_ever(suite: Suite, source: str, submitted: list[str], ahead
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 async def test_no_kill_loses_or_doubles_anything(start, capsys) -> None:
     """The manager is killed at random moments of running jobs, recovery included; every job ends whole."""
     suite = await start(2)
@@ -741,6 +742,7 @@ async def frozen_round(suite: Suite, kept: store.Store, planner: scheduler.Sched
     return sum(event.message == "analyze succeeded" for event in events) > 1
 
 
+@pytest.mark.slow
 async def test_late_result_is_refused_by_its_token(start) -> None:
     """With calls that cannot be stopped, the check of the token alone keeps commits single; without it they double."""
     suite = await start(2)

@@ -98,6 +98,7 @@ def test_clip_of_a_text_file_says_why(media_dir, suite, tmp_path):
     assert "INVALID_ARGUMENT" in result.stderr
 
 
+@pytest.mark.slow
 def test_source_that_may_not_be_read_by_path_is_uploaded(source, tmp_path):
     """A suite that reads from other folders only gets the file over the wire, and the clip is made."""
     with suites.running(tmp_path / "suite", env={"REELSMITH_SOURCE_ROOTS": str(tmp_path / "elsewhere")}) as suite:
@@ -178,6 +179,7 @@ def test_configuration_is_changed_from_the_command(suite, tmp_path):
     assert first == json.loads(reelsmith(tmp_path, "config", "get", "analyzer.weights.motion", *service).stdout)
 
 
+@pytest.mark.slow
 def test_secrets_and_their_record_are_kept_from_the_command(suite, tmp_path):
     """A value comes back byte for byte, and every step is on record."""
     service = ("--service", suite.address("config"))

@@ -163,6 +163,7 @@ async def test_capabilities_say_what_recognizes(stub) -> None:
     assert (1, 0) == (found.capacity.workers, found.capacity.busy_workers)
 
 
+@pytest.mark.slow
 async def test_model_that_does_not_load_leaves_transcripts_unknown(
     new_process, connect, models_dir, media_dir, tmp_path
 ) -> None:

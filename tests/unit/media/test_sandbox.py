@@ -157,6 +157,7 @@ def real_files(folder: pathlib.Path) -> list[pathlib.Path]:
     ]
 
 
+@pytest.mark.slow
 async def test_real_films_decode_inside_as_outside(shared_pool: pool.Pool, media_dir: pathlib.Path) -> None:
     """The same frames, samples and faults, with two threads."""
     for path in real_files(media_dir):

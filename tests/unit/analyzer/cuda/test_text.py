@@ -10,7 +10,6 @@ from services.analyzer.kernels.cuda import text
 from tests.unit.analyzer.cuda import build, faults
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
-CASES = 1000
 FAULT_CASES = 60  # of which the rarest fault shows in several
 
 
@@ -26,9 +25,10 @@ def outcome():
     return run
 
 
-def test_kernels_equal_numpy_and_numba_on_random_cases(outcome, kernels: pathlib.Path) -> None:
+@pytest.mark.parametrize("cases", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_kernels_equal_numpy_and_numba_on_random_cases(outcome, kernels: pathlib.Path, cases: int) -> None:
     """Any size, cell, pitch, depth, content and schedule of threads; reading beyond a plane would end the process."""
-    assert {build.PRODUCT: ""} == outcome(kernels, CASES, build.PRODUCT)
+    assert {build.PRODUCT: ""} == outcome(kernels, cases, build.PRODUCT)
 
 
 def test_planted_faults_are_noticed(outcome, require_tool, tmp_path: pathlib.Path) -> None:
