@@ -4,6 +4,8 @@ PYTHON := $(or $(PYTHON),$(shell command -v python3))
 VENV := .venv
 STAMP := $(VENV)/.setup
 export PATH := $(abspath $(VENV)/bin):$(PATH)
+# Processes are started often; where this is set, each would compile all that it imports again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test test-all check chaos chaos-full protos docs bench clean
