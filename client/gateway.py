@@ -30,6 +30,7 @@ READ_BYTES_MAX = 16 << 20  # what is held in memory: the proposals of a film of 
 ENDED = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL, jobs.Job.STATE_FAILED, jobs.Job.STATE_CANCELLED})
 PASSING = (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded)
 ANOTHER_OFFSET = "OFFSET_MISMATCH"  # the last piece of a broken stream was still being written
+ENDED_EARLY = "CREDENTIALS_ENDED"  # a stream ended with what its caller had proved; there may be a fresh token
 MADE_UP = ""  # our errors have a reason; gRPC makes one up for a call that ends while a message is on its way
 
 OnBytes = Callable[[int, int], None]
@@ -120,7 +121,9 @@ class Gateway:
                     yield event
                     if event.job.state in ENDED:
                         return
-            except PASSING as error:
+            except errors.Error as error:
+                if not _passing(error):
+                    raise
                 await patience.wait(error)
                 continue
             job = await self.job(job_id)
@@ -210,7 +213,9 @@ class Gateway:
                     patience.progress()
                     on_bytes(offset, artifact.size_bytes)
                 return digest.hexdigest()
-            except PASSING as error:
+            except errors.Error as error:
+                if not _passing(error):
+                    raise
                 await patience.wait(error)
 
     async def upload(self, source: pathlib.Path, on_bytes: OnBytes = silent) -> str:
@@ -231,7 +236,7 @@ class Gateway:
                 upload = await self._send(_pieces(source, upload, digest, on_bytes))
                 patience.progress()
             except errors.Error as error:
-                if not isinstance(error, PASSING) and error.reason not in (ANOTHER_OFFSET, MADE_UP):
+                if not _passing(error) and error.reason not in (ANOTHER_OFFSET, MADE_UP):
                     raise
                 before = upload.size_bytes
                 await patience.wait(error)
@@ -246,6 +251,11 @@ class Gateway:
                 yield request
 
         return (await self._stub.UploadSource(stream(), timeout=TRANSFER_TIMEOUT_S)).upload
+
+
+def _passing(error: errors.Error) -> bool:
+    """Whether a stream that broke so is worth opening again."""
+    return isinstance(error, PASSING) or error.reason == ENDED_EARLY
 
 
 def _pieces(
@@ -283,7 +293,7 @@ def _whole(target: pathlib.Path) -> Iterator[BinaryIO]:
 
 @contextlib.asynccontextmanager
 async def connect(
-    address: str, secure: transport.Transport | None = None, metadata: channels.Metadata = ()
+    address: str, secure: transport.Transport | None = None, metadata: channels.Sent = ()
 ) -> AsyncIterator[Gateway]:
     """A connection to the gateway at an address, `host:port`; nothing is sent before the first call.
 

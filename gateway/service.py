@@ -213,7 +213,10 @@ class ClipService(rpc.ClipServiceServicer):
         patience_s = request.patience.ToNanoseconds() / 1e9 if request.HasField("patience") else PATIENCE_S
         if not 0 < patience_s <= PATIENCE_MAX_S:
             raise uploads.invalid("patience", f"{patience_s:g} s is not more than 0 and at most {PATIENCE_MAX_S:g} s")
-        return await self._suite.status(patience_s)
+        status = await self._suite.status(patience_s)
+        if status.HasField("queue"):
+            status.queue.CopyFrom(tenants.seen(status.queue))
+        return status
 
     async def _job(self, job_id: str) -> jobs_pb2.Job:
         return tenants.check_job(await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id), **self._options))

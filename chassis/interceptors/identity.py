@@ -9,7 +9,9 @@ from grpc import aio
 
 from chassis import errors, methods
 from chassis.identity import caller, peers, policy
+from chassis.interceptors import standing
 
+ENDED = "CREDENTIALS_ENDED"  # a new stream needs new ones
 HEALTH = "grpc.health."  # tells whether a process serves and nothing else: open to everybody
 
 REFUSED = prometheus_client.Counter(
@@ -64,8 +66,27 @@ class Guard:
         if who is None or who.kind is caller.Kind.PEER or self._callers is None:
             yield
             return
-        async with self._callers.admitted(who):
+        async with self._callers.admitted(who), self._kept(method, context, who):
             yield
+
+    def _kept(
+        self, method: str, context: aio.ServicerContext, who: caller.Caller
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """What a stream is held in: it may last for hours, and does not outlive what its caller proved."""
+
+        async def look() -> None:
+            try:
+                again = await self._who(context)
+            except errors.Unauthenticated as ended:
+                REFUSED.labels(method, ENDED).inc()
+                raise errors.Unauthenticated(
+                    f"the stream ends: {ended.message}", reason=ENDED, metadata={"why": ended.reason}
+                ) from ended
+            if again != who:
+                REFUSED.labels(method, ENDED).inc()
+                raise errors.Unauthenticated("the stream ends: its caller has another role or tenant now", reason=ENDED)
+
+        return contextlib.nullcontext() if methods.is_unary(method) else standing.kept(look)
 
     async def _decide(self, method: str, context: aio.ServicerContext) -> caller.Caller | None:
         if method.startswith(HEALTH):

@@ -70,6 +70,10 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
 
     RetryJob = DeleteJob = CancelJob
 
+    async def GetQueueStats(self, request, context):
+        loads = [jobs_pb2.TenantLoad(tenant=name, jobs=3) for name in ("acme", "umbrella")]
+        return jobs_pb2.QueueStats(ready_steps=6, tenants=loads)
+
 
 @dataclasses.dataclass
 class Gateway:
@@ -95,6 +99,7 @@ async def gateway(tmp_path: pathlib.Path) -> AsyncIterator[Gateway]:
         "acme": keys.make(caller.Role.EDITOR, "acme", day),
         "umbrella": keys.make(caller.Role.EDITOR, "umbrella", day),
         "operator": keys.make(caller.Role.OPERATOR, "umbrella", day),
+        "admin": keys.make(caller.Role.ADMIN, "umbrella", day),
     }
     document = {"access": {"keys": {one.id: one.entry for one in made.values()}}}
     document["access"]["tenants"] = {"umbrella": {"upload_bytes_per_day": 1000}}
@@ -191,6 +196,17 @@ async def test_list_has_own_jobs_only(gateway: Gateway) -> None:
             listed = await stub.ListJobs(pb.ListJobsRequest(), timeout=30)
             assert [job.id] == [item.id for item in listed.jobs]
         assert ("acme", "umbrella") == (one.tenant, two.tenant)
+
+
+async def test_status_tells_an_operator_the_load_of_its_own_tenant(gateway: Gateway) -> None:
+    """And that of all together; an admin looks after all tenants."""
+    known: dict[str, list[str]] = {}
+    for name in ("operator", "admin"):
+        async with gateway.connected(name) as stub:
+            queue = (await stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=30)).queue
+            known[name] = [load.tenant for load in queue.tenants]
+            assert 6 == queue.ready_steps
+    assert {"operator": ["umbrella"], "admin": ["acme", "umbrella"]} == known
 
 
 async def test_upload_of_another_tenant_is_no_source(gateway: Gateway) -> None:
