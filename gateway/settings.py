@@ -104,6 +104,13 @@ class Settings(settings.Settings):
         description="Redis in which several gateways count calls and bytes together; each counts alone by default.",
     )
 
+    audit_bytes_max: int = pydantic.Field(
+        default=64 << 20,
+        ge=0,
+        description="Size of the record of who did what, in `audit` of the state folder: some 200,000 events, of which "
+        "the oldest go first; 0 keeps none.",
+    )
+
     @pydantic.model_validator(mode="after")
     def _jwt_is_whole(self) -> "Settings":
         if self.jwt_issuer and not self.jwt_keys:
