@@ -27,7 +27,7 @@ async def serve(settings: settings_module.Settings) -> None:
         client.Clients(registry, settings) as clients,
         _followed(settings, clients) as document,
         record.opened(settings) as told,
-        access.opened(settings, document) as callers,
+        access.opened(settings, document, told) as callers,
     ):
         status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
         storage = service.Storage(

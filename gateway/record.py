@@ -73,9 +73,9 @@ class Told:
             raise
         await self._add(actor, action, note, chain.DONE)
 
-    def noticed(self, actor: str, what: str) -> None:
-        """Tells the record what was noticed about a caller."""
-        self._put(actor, "Notice", Note(["callers"]), what)
+    def seen(self, actor: str, action: str, resource: str, outcome: str = chain.DONE) -> None:
+        """Tells the record what is no call: which keys come and go, and what is noticed about callers."""
+        self._put(actor, action, Note([resource]), outcome)
 
     async def page(self, request: pb.ListAuditEventsRequest) -> pb.ListAuditEventsResponse:
         """Events, the newest first.

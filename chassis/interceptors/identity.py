@@ -9,9 +9,11 @@ from grpc import aio
 
 from chassis import errors, methods
 from chassis.identity import caller, peers, policy
-from chassis.interceptors import standing
+from chassis.interceptors import logging, standing
 
 ENDED = "CREDENTIALS_ENDED"  # a new stream needs new ones
+NOTHING_SENT = "NO_CREDENTIALS"  # guesses nothing: such as a page before a key was typed
+REFUSALS = (errors.Unauthenticated, errors.PermissionDenied)
 HEALTH = "grpc.health."  # tells whether a process serves and nothing else: open to everybody
 
 REFUSED = prometheus_client.Counter(
@@ -28,6 +30,17 @@ class Callers(Protocol):
         Raises:
             errors.Unauthenticated: They prove nothing.
         """
+
+    def refused(self, who: caller.Caller | None, address: str) -> None:
+        """Is told of a refusal.
+
+        Args:
+            who: Who may not do what it asked for; None where what it sent proves nothing.
+            address: Where the call comes from.
+        """
+
+    def used(self, who: caller.Caller, address: str) -> None:
+        """Is told where a caller calls from."""
 
     def admitted(self, who: caller.Caller) -> contextlib.AbstractAsyncContextManager[None]:
         """Holds the caller's place for the time of a call.
@@ -62,10 +75,13 @@ class Guard:
             who = await self._decide(method, context)
         except errors.Error as refusal:
             REFUSED.labels(method, refusal.reason).inc()
+            if self._callers is not None and isinstance(refusal, REFUSALS) and refusal.reason != NOTHING_SENT:
+                self._callers.refused(caller.current(), logging.address(context))
             raise
         if who is None or who.kind is caller.Kind.PEER or self._callers is None:
             yield
             return
+        self._callers.used(who, logging.address(context))
         async with self._callers.admitted(who), self._kept(method, context, who):
             yield
 

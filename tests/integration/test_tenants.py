@@ -17,7 +17,7 @@ from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, live, server
-from chassis.identity import bearer, caller, keys, ledger
+from chassis.identity import bearer, caller, keys, ledger, patterns
 from gateway import access, policy, record, service, suite, tenants, uploads
 from gateway import settings as settings_module
 from media import sessions
@@ -129,8 +129,8 @@ async def gateway(tmp_path: pathlib.Path) -> AsyncIterator[Gateway]:
         client.Clients(discovery.StaticRegistry({"jobs": [jobs.address]}), settings) as clients,
         live.LiveDocument(tmp_path / "config.json", watch, use=live.Use((access.accept,))) as followed,
     ):
-        callers = access.Callers(followed, None, ledger.Local())
         told = await stack.enter_async_context(record.opened(settings))
+        callers = access.Callers(followed, None, ledger.Local(), told, patterns.Bounds(refusals=3))
         storage = service.Storage(sessions.Sessions(tmp_path), uploads.Uploads(sessions.Uploads(tmp_path)), told)
         servicer = service.ClipService(clients, storage, suite.Suite(clients, "static"), settings, callers)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME, policy.RULES)
@@ -326,6 +326,21 @@ async def test_record_is_for_admins_and_holds_no_key(gateway: Gateway) -> None:
         (broken.intact, broken.broken_sequence),
     )
     assert ([1], "") == ([one.sequence for one in page.events], page.next_page_token)
+
+
+async def test_guessing_is_noticed_in_the_record(gateway: Gateway) -> None:
+    """By the address of whoever guesses, and by the key of whoever tries what it may not; once each."""
+    gateway.keys["guess"] = keys.make(caller.Role.ADMIN, "acme", datetime.timedelta(days=1))
+    for name in ("guess", "acme"):
+        async with gateway.connected(name) as stub:
+            for _ in range(6):
+                with pytest.raises((errors.Unauthenticated, errors.PermissionDenied)):
+                    await stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=30)
+    noticed = "more than 3 refusals in 600 s"
+    assert [
+        ("address:127.0.0.1", "Notice", "gateway", noticed),
+        (f"key:{gateway.keys['acme'].id}", "Notice", "gateway", noticed),
+    ] == await told(gateway)
 
 
 async def test_reflection_is_for_callers_and_health_for_everybody(gateway: Gateway) -> None:
