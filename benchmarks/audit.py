@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
+from chassis.audit import chain, head
 from services.config import store as store_module
-from services.config.audit import chain, head, record, store
+from services.config.audit import record, store
 
 RUNS = 5
 TIME_US = 1_764_000_000_000_000

@@ -17,6 +17,7 @@ from chassis import errors, outgoing, race, route
 
 Call = Callable[..., Any]
 Metadata = Sequence[tuple[str, str]]
+Sent = Metadata | Callable[[], Metadata]  # what is sent with every call; asked for each one where it changes
 
 
 class UnaryCall:
@@ -208,9 +209,9 @@ class Channel:
         metadata: Sent with every call, before that of the call itself.
     """
 
-    def __init__(self, way: route.Route, metadata: Metadata = ()) -> None:
+    def __init__(self, way: route.Route, metadata: Sent = ()) -> None:
         self._way = way
-        self._metadata = tuple(metadata)
+        self._metadata = metadata if callable(metadata) else lambda: metadata
 
     def unary_unary(self, method: str, request_serializer=None, response_deserializer=None, _registered_method=False):
         """A callable that returns an awaitable call."""
@@ -234,7 +235,7 @@ class Channel:
 
     def _callable(self, kind: type[UnaryCall] | type[StreamCall], method: outgoing.Method, timeout_s: float) -> Call:
         def call(request: Any, **options: Any) -> UnaryCall | StreamCall:
-            options["metadata"] = (*self._metadata, *(options.get("metadata") or ()))
+            options["metadata"] = (*self._metadata(), *(options.get("metadata") or ()))
             return kind(self._way, outgoing.Outgoing(method, outgoing.Options(**options), timeout_s), request)
 
         return call

@@ -36,7 +36,7 @@ class Clients:
         settings: settings_module.Settings | None = None,
         policy: Policy | None = None,
         secure: transport.Transport | None = None,
-        metadata: channels.Metadata = (),
+        metadata: channels.Sent = (),
     ) -> None:
         self._registry = registry
         self._secure = secure or (transport.Transport(settings.tls) if settings and settings.tls else None)

@@ -4,6 +4,7 @@ import typer
 
 from client.commands import (
     analyze,
+    audit,
     certificates,
     clip,
     config,
@@ -34,6 +35,7 @@ app.command()(tune.tune)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.suite, name="audit")
 app.add_typer(certificates.app, name="certificates")
 app.command()(login.login)
 app.command()(login.logout)

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import BinaryIO
 
+from reelsmith.config.v1 import config_pb2 as config
 from reelsmith.gateway.v1 import gateway_pb2 as pb
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
@@ -21,6 +22,8 @@ from chassis.identity import transport
 from client import place
 
 CALL_TIMEOUT_S = 15.0  # a unary call of the gateway touches disks, not pictures
+CHECK_TIMEOUT_S = 120.0  # a full record is read and hashed
+EVENTS_PAGE = 1000  # as many as the gateway gives at once
 TRANSFER_TIMEOUT_S = 6 * 3600.0  # a large source over a slow line
 WATCH_TIMEOUT_S = 24 * 3600.0  # after a day a watch is opened again
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 3.0  # between attempts to go on
@@ -30,6 +33,7 @@ READ_BYTES_MAX = 16 << 20  # what is held in memory: the proposals of a film of 
 ENDED = frozenset({jobs.Job.STATE_SUCCEEDED, jobs.Job.STATE_PARTIAL, jobs.Job.STATE_FAILED, jobs.Job.STATE_CANCELLED})
 PASSING = (errors.Unavailable, errors.Cancelled, errors.DeadlineExceeded)
 ANOTHER_OFFSET = "OFFSET_MISMATCH"  # the last piece of a broken stream was still being written
+ENDED_EARLY = "CREDENTIALS_ENDED"  # a stream ended with what its caller had proved; there may be a fresh token
 MADE_UP = ""  # our errors have a reason; gRPC makes one up for a call that ends while a message is on its way
 
 OnBytes = Callable[[int, int], None]
@@ -120,7 +124,9 @@ class Gateway:
                     yield event
                     if event.job.state in ENDED:
                         return
-            except PASSING as error:
+            except errors.Error as error:
+                if not _passing(error):
+                    raise
                 await patience.wait(error)
                 continue
             job = await self.job(job_id)
@@ -160,6 +166,28 @@ class Gateway:
     async def status(self) -> pb.SuiteStatus:
         """How every instance of every service is."""
         return await self._stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=CALL_TIMEOUT_S)
+
+    async def events(self, count: int | None = None) -> AsyncIterator[config.AuditEvent]:
+        """Who did what, and what was refused, the newest first.
+
+        Args:
+            count: How many at most; all by default.
+        """
+        token, left = "", count
+        while left is None or left > 0:
+            size = EVENTS_PAGE if left is None else min(left, EVENTS_PAGE)
+            request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
+            page = await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
+            for event in page.events:
+                yield event
+            token = page.next_page_token
+            left = None if left is None else left - len(page.events)
+            if not token:
+                return
+
+    async def verify(self, head: str = "") -> pb.VerifyAuditResponse:
+        """Has the record of who did what checked, past a head that was kept elsewhere."""
+        return await self._stub.VerifyAudit(pb.VerifyAuditRequest(head=head), timeout=CHECK_TIMEOUT_S)
 
     async def download(
         self, session_id: str, artifact: media.Artifact, target: pathlib.Path, on_bytes: OnBytes = silent
@@ -210,7 +238,9 @@ class Gateway:
                     patience.progress()
                     on_bytes(offset, artifact.size_bytes)
                 return digest.hexdigest()
-            except PASSING as error:
+            except errors.Error as error:
+                if not _passing(error):
+                    raise
                 await patience.wait(error)
 
     async def upload(self, source: pathlib.Path, on_bytes: OnBytes = silent) -> str:
@@ -231,7 +261,7 @@ class Gateway:
                 upload = await self._send(_pieces(source, upload, digest, on_bytes))
                 patience.progress()
             except errors.Error as error:
-                if not isinstance(error, PASSING) and error.reason not in (ANOTHER_OFFSET, MADE_UP):
+                if not _passing(error) and error.reason not in (ANOTHER_OFFSET, MADE_UP):
                     raise
                 before = upload.size_bytes
                 await patience.wait(error)
@@ -246,6 +276,11 @@ class Gateway:
                 yield request
 
         return (await self._stub.UploadSource(stream(), timeout=TRANSFER_TIMEOUT_S)).upload
+
+
+def _passing(error: errors.Error) -> bool:
+    """Whether a stream that broke so is worth opening again."""
+    return isinstance(error, PASSING) or error.reason == ENDED_EARLY
 
 
 def _pieces(
@@ -283,7 +318,7 @@ def _whole(target: pathlib.Path) -> Iterator[BinaryIO]:
 
 @contextlib.asynccontextmanager
 async def connect(
-    address: str, secure: transport.Transport | None = None, metadata: channels.Metadata = ()
+    address: str, secure: transport.Transport | None = None, metadata: channels.Sent = ()
 ) -> AsyncIterator[Gateway]:
     """A connection to the gateway at an address, `host:port`; nothing is sent before the first call.
 

@@ -23,12 +23,14 @@ PLACES = {
     "live.sync": "the content is forced to disk",
     "live.rename": "the new version takes the name of the old one",
     "live.folder_sync": "the name is forced to disk",
+    "audit.write": "events of a record are written to its file",
+    "audit.sync": "they are forced to disk",
+    "audit.head.rename": "the new head of a record replaces the old one",
+    "key.sync": "a file of keys is forced to disk",
+    "key.rename": "it takes its final name",
+    "key.folder_sync": "the name is forced to disk",
     # services/config
     "config.commit": "a change and its event are committed",
-    "config.head.rename": "the new head of the record replaces the old one",
-    "config.key.sync": "a file of keys is forced to disk",
-    "config.key.rename": "it takes its final name",
-    "config.key.folder_sync": "the name is forced to disk",
     # services/jobs: the store
     "jobs.lock": "the lock of the store is taken",
     "jobs.store.migrate": "the layout of the store is brought up to date",

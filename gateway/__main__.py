@@ -7,7 +7,7 @@ from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
 from chassis import client, discovery, errors, live, server, steering, telemetry
-from gateway import access, policy, service, suite, uploads
+from gateway import access, policy, record, service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
 
@@ -17,10 +17,6 @@ async def serve(settings: settings_module.Settings) -> None:
     registry = discovery.from_settings(settings)
     found = "static" if isinstance(registry, discovery.StaticRegistry) else "consul"
     how = "dns" if settings.discovery == "dns" else found
-    storage = service.Storage(
-        sessions.Sessions(settings.sessions_root),
-        uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes)),
-    )
     if settings.exposed:
         raise errors.FailedPrecondition(
             f"it would listen on {settings.host} for everybody: set REELSMITH_GATEWAY_IDENTITY=1 and give callers keys "
@@ -30,9 +26,15 @@ async def serve(settings: settings_module.Settings) -> None:
     async with (
         client.Clients(registry, settings) as clients,
         _followed(settings, clients) as document,
-        access.opened(settings, document) as callers,
+        record.opened(settings) as told,
+        access.opened(settings, document, told) as callers,
     ):
         status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
+        storage = service.Storage(
+            sessions.Sessions(settings.sessions_root),
+            uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes)),
+            told,
+        )
         servicer = service.ClipService(clients, storage, status, settings, callers)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME, policy.RULES)
         if not settings.http_port:

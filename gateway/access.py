@@ -1,14 +1,18 @@
 """The callers of the gateway: by API keys of the shared configuration, and by tokens of an identity provider."""
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from chassis import live
-from chassis.identity import bearer, caller, jwks, keys, ledger, limiter, tokens
+from chassis.identity import bearer, caller, jwks, keys, ledger, limiter, patterns, tokens
+from gateway import record
 from gateway import settings as settings_module
 
 SECTION = "access"
+
+logger = logging.getLogger(__name__)
 
 
 class Callers:
@@ -18,13 +22,24 @@ class Callers:
         document: The configuration, followed as it changes.
         checked: What tokens are checked by; None where only keys are taken.
         counted: Where it is kept how much was asked for.
+        told: Tells the record what is noticed about callers, and which keys come and go.
+        bounds: What is still usual.
     """
 
-    def __init__(self, document: live.LiveDocument, checked: tokens.Tokens | None, counted: ledger.Ledger) -> None:
+    def __init__(
+        self,
+        document: live.LiveDocument,
+        checked: tokens.Tokens | None,
+        counted: ledger.Ledger,
+        told: record.Told | None = None,
+        bounds: patterns.Bounds | None = None,
+    ) -> None:
         self._document, self._tokens = document, checked
         self._limiter = limiter.Limiter(counted)
         self._read: Mapping[str, Any] | None = None  # the document that keys and limits were read from
         self._keys, self._rules = keys.Keys({}), limiter.Rules({})
+        self._told = told or record.Told(None)
+        self._patterns = patterns.Patterns(bounds or patterns.Bounds(), self._notice)
 
     async def identify(self, authorizations: tuple[str, ...]) -> caller.Caller:
         """Whoever sent these headers.
@@ -37,6 +52,14 @@ class Callers:
             self._take_over()
             return self._keys.identify(sent)
         return await self._tokens.identify(sent)
+
+    def refused(self, who: caller.Caller | None, address: str) -> None:
+        """Notes a refusal."""
+        self._patterns.refused(who.name if who else f"address:{address}")
+
+    def used(self, who: caller.Caller, address: str) -> None:
+        """Notes where a caller calls from."""
+        self._patterns.used(who.name, address)
 
     @contextlib.asynccontextmanager
     async def admitted(self, who: caller.Caller) -> AsyncIterator[None]:
@@ -66,7 +89,19 @@ class Callers:
             return
         section = document.get(SECTION, {})
         self._keys, self._rules = keys.Keys(section.get("keys", {})), limiter.Rules(section)
+        if self._read is not None:  # at the start none is new
+            self._tell_keys(self._read.get(SECTION, {}).get("keys", {}), section.get("keys", {}))
         self._read = document
+
+    def _tell_keys(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        for key in sorted(before.keys() | after.keys()):
+            if before.get(key) != after.get(key):
+                what = "KeyMade" if key not in before else "KeyRevoked" if key not in after else "KeyChanged"
+                self._told.seen(f"config:{self._document.version}", what, f"keys/{key}")
+
+    def _notice(self, who: str, what: str) -> None:
+        logger.warning("noticed about %s: %s", who, what)
+        self._told.seen(who, "Notice", "gateway", what)
 
 
 def accept(document: Mapping[str, Any]) -> None:
@@ -81,12 +116,15 @@ def accept(document: Mapping[str, Any]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: settings_module.Settings, document: live.LiveDocument) -> AsyncIterator[Callers | None]:
+async def opened(
+    settings: settings_module.Settings, document: live.LiveDocument, told: record.Told
+) -> AsyncIterator[Callers | None]:
     """What the settings ask for; None where callers need not prove who they are.
 
     Args:
         settings: Of the gateway.
         document: The configuration, followed as it changes.
+        told: Tells the record what is noticed.
 
     Raises:
         errors.InvalidArgument: The settings about tokens cannot be used.
@@ -98,6 +136,6 @@ async def opened(settings: settings_module.Settings, document: live.LiveDocument
     url = settings.redis_url.get_secret_value()
     counted: ledger.Ledger = ledger.Shared(url) if url else ledger.Local()
     try:
-        yield Callers(document, checked, counted)
+        yield Callers(document, checked, counted, told, settings.usual)
     finally:
         await counted.close()

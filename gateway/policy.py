@@ -2,7 +2,7 @@
 
 from chassis.identity import caller, policy
 
-VIEWER, EDITOR, OPERATOR = caller.Role.VIEWER, caller.Role.EDITOR, caller.Role.OPERATOR
+VIEWER, EDITOR, OPERATOR, ADMIN = caller.Role
 
 RULES = policy.by_role(
     "reelsmith.gateway.v1.ClipService",
@@ -22,5 +22,7 @@ RULES = policy.by_role(
         "RenderClip": EDITOR,
         "DeleteSession": EDITOR,
         "GetSuiteStatus": OPERATOR,  # tells the address and version of every process
+        "ListAuditEvents": ADMIN,  # of all tenants
+        "VerifyAudit": ADMIN,
     },
 )

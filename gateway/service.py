@@ -15,7 +15,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import client, errors
-from gateway import access, downloads, suite, tenants, uploads, watch
+from gateway import access, downloads, record, suite, tenants, uploads, watch
 from gateway import settings as settings_module
 from media import artifacts, sessions
 
@@ -32,15 +32,17 @@ UPLOAD_ID_KEY = "reelsmith-upload-id"  # response header: known before the uploa
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Storage:
-    """The files that the gateway reads and takes.
+    """The files that the gateway reads, takes and writes.
 
     Args:
         sessions: Finished files.
         uploads: Sources that arrive in pieces.
+        told: Tells the record what calls do.
     """
 
     sessions: sessions.Sessions
     uploads: uploads.Uploads
+    told: record.Told = dataclasses.field(default_factory=lambda: record.Told(None))
 
 
 class ClipService(rpc.ClipServiceServicer):
@@ -68,6 +70,7 @@ class ClipService(rpc.ClipServiceServicer):
         self._storage = storage
         self._suite = status
         self._callers = callers
+        self._told = storage.told
         self._idle_max_s = settings.upload_idle_max_s
         self._patience = watch.Patience(settings.watch_outage_max_s)
         # A job manager that is being restarted is worth a wait: there is one, and no other to turn to.
@@ -85,16 +88,21 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CreateClips(self, request: pb.CreateClipsRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Starts to make clips."""
-        return await self._jobs.SubmitJob(await self._submission(request, "spec"), **self._options)
+        async with self._told.doing("CreateClips", "jobs", context) as note:
+            job = await self._jobs.SubmitJob(await self._submission(request, "spec"), **self._options)
+            note.resources = [_named(job)]
+        return job
 
     async def CreateClipsBatch(
         self, request: pb.CreateClipsBatchRequest, context: aio.ServicerContext
     ) -> pb.CreateClipsBatchResponse:
         """Starts several jobs, all or none."""
-        submissions = [
-            await self._submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)
-        ]
-        answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions), **self._options)
+        async with self._told.doing("CreateClipsBatch", "jobs", context) as note:
+            submissions = [
+                await self._submission(item, f"requests[{index}].spec") for index, item in enumerate(request.requests)
+            ]
+            answer = await self._jobs.SubmitBatch(jobs_pb2.SubmitBatchRequest(requests=submissions), **self._options)
+            note.resources = [_named(job) for job in answer.jobs]
         return pb.CreateClipsBatchResponse(jobs=answer.jobs)
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
@@ -139,15 +147,17 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Cancels a job."""
-        await self._check_owned(request.id)
-        return await self._jobs.CancelJob(
-            jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason), **self._options
-        )
+        async with self._told.doing("CancelJob", f"jobs/{request.id}", context):
+            await self._check_owned(request.id)
+            return await self._jobs.CancelJob(
+                jobs_pb2.CancelJobRequest(id=request.id, reason=request.reason), **self._options
+            )
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Runs again what failed or was cancelled, and nothing else."""
-        await self._check_owned(request.id)
-        return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id), **self._options)
+        async with self._told.doing("RetryJob", f"jobs/{request.id}", context):
+            await self._check_owned(request.id)
+            return await self._jobs.RetryJob(jobs_pb2.RetryJobRequest(id=request.id), **self._options)
 
     async def ListClips(self, request: pb.ListClipsRequest, context: aio.ServicerContext) -> pb.ListClipsResponse:
         """Lists the clips of a job, best first."""
@@ -175,10 +185,21 @@ class ClipService(rpc.ClipServiceServicer):
         self, request_iterator: AsyncIterator[pb.UploadSourceRequest], context: aio.ServicerContext
     ) -> pb.UploadSourceResponse:
         """Takes a source in pieces."""
+        async with self._told.doing("UploadSource", "uploads", context) as note:
+            upload = await self._taken(request_iterator, context, note)
+        return pb.UploadSourceResponse(upload=_upload(upload))
+
+    async def _taken(
+        self, messages: AsyncIterator[pb.UploadSourceRequest], context: aio.ServicerContext, note: record.Note
+    ) -> sessions.Upload:
         upload: sessions.Upload | None = None
-        while message := await self._next(request_iterator):
+        begun = False
+        while message := await self._next(messages):
             if upload is None:
+                begun = not message.upload_id
+                note.resources = [f"uploads/{message.upload_id}"]
                 upload = await self._storage.uploads.start(message.upload_id, message.file_name)
+                note.resources = [f"uploads/{upload.id}"]
                 await context.send_initial_metadata(((UPLOAD_ID_KEY, upload.id),))
             elif message.upload_id not in ("", upload.id):
                 raise uploads.invalid("upload_id", "is another one than in the first message")
@@ -188,7 +209,9 @@ class ClipService(rpc.ClipServiceServicer):
             upload = await self._storage.uploads.take(upload.id, piece)
         if upload is None:
             raise uploads.invalid("upload_id", "is not said: the stream has no message")
-        return pb.UploadSourceResponse(upload=_upload(upload))
+        if not (begun or upload.finished):
+            note.resources = []  # one of many pieces
+        return upload
 
     async def GetUpload(self, request: pb.GetUploadRequest, context: aio.ServicerContext) -> pb.Upload:
         """Says how much of an upload has arrived."""
@@ -196,24 +219,42 @@ class ClipService(rpc.ClipServiceServicer):
 
     async def RenderClip(self, request: pb.RenderClipRequest, context: aio.ServicerContext) -> jobs_pb2.Job:
         """Renders one clip of a job again, as a job of its own."""
-        job = await self._job(request.job_id)
-        await self._check_sources(jobs_pb2.JobSpec(overlays=request.overlays))  # the others were checked before
-        spec = _render_spec(job.spec, _clip(job, request.rank), request)
-        tenant = tenants.mine() or job.tenant  # where nobody has to prove anything it stays whose it was
-        again = jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id), tenant=tenant)
-        return await self._jobs.SubmitJob(again, **self._options)
+        clip = f"jobs/{request.job_id}/clips/{request.rank}"
+        async with self._told.doing("RenderClip", clip, context) as note:
+            job = await self._job(request.job_id)
+            await self._check_sources(jobs_pb2.JobSpec(overlays=request.overlays))  # the others were checked before
+            spec = _render_spec(job.spec, _clip(job, request.rank), request)
+            tenant = tenants.mine() or job.tenant  # where nobody has to prove anything it stays whose it was
+            again = jobs_pb2.SubmitJobRequest(spec=spec, request_id=_key(request.request_id), tenant=tenant)
+            made = await self._jobs.SubmitJob(again, **self._options)
+            note.resources = [f"{clip} as {_named(made)}"]
+        return made
 
     async def DeleteSession(self, request: pb.DeleteSessionRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
         """Deletes a job that has ended, with its session and all files."""
-        await self._check_owned(request.id)
-        return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
+        async with self._told.doing("DeleteSession", f"jobs/{request.id}", context):
+            await self._check_owned(request.id)
+            return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
 
     async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
         """Asks every instance of every service how it is, all at once."""
         patience_s = request.patience.ToNanoseconds() / 1e9 if request.HasField("patience") else PATIENCE_S
         if not 0 < patience_s <= PATIENCE_MAX_S:
             raise uploads.invalid("patience", f"{patience_s:g} s is not more than 0 and at most {PATIENCE_MAX_S:g} s")
-        return await self._suite.status(patience_s)
+        status = await self._suite.status(patience_s)
+        if status.HasField("queue"):
+            status.queue.CopyFrom(tenants.seen(status.queue))
+        return status
+
+    async def ListAuditEvents(
+        self, request: pb.ListAuditEventsRequest, context: aio.ServicerContext
+    ) -> pb.ListAuditEventsResponse:
+        """Lists who did what, and what was refused, the newest first."""
+        return await self._told.page(request)
+
+    async def VerifyAudit(self, request: pb.VerifyAuditRequest, context: aio.ServicerContext) -> pb.VerifyAuditResponse:
+        """Checks that the record was not tampered with."""
+        return await self._told.verify(request.head)
 
     async def _job(self, job_id: str) -> jobs_pb2.Job:
         return tenants.check_job(await self._jobs.GetJob(jobs_pb2.GetJobRequest(id=job_id), **self._options))
@@ -250,6 +291,11 @@ class ClipService(rpc.ClipServiceServicer):
 def _key(request_id: str) -> str:
     """The caller's key, or a fresh one: a call that is tried again on the way to the job manager makes one job."""
     return request_id or f"gateway-{uuid.uuid4().hex}"
+
+
+def _named(job: jobs_pb2.Job) -> str:
+    """A job as the record has it."""
+    return f"jobs/{job.id}"
 
 
 def _clip(job: jobs_pb2.Job, rank: int) -> jobs_pb2.Clip:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pydantic
 
 from chassis import settings
-from chassis.identity import caller, tokens
+from chassis.identity import caller, patterns, tokens
 
 
 class Settings(settings.Settings):
@@ -104,6 +104,20 @@ class Settings(settings.Settings):
         description="Redis in which several gateways count calls and bytes together; each counts alone by default.",
     )
 
+    audit_bytes_max: int = pydantic.Field(
+        default=64 << 20,
+        ge=0,
+        description="Size of the record of who did what, in `audit` of the state folder: some 200,000 events, of which "
+        "the oldest go first; 0 keeps none.",
+    )
+
+    usual_refusals: int = pydantic.Field(
+        default=20, ge=1, le=100_000, description="Refusals of one caller or address in ten minutes that are no alert."
+    )
+    usual_addresses: int = pydantic.Field(
+        default=10, ge=1, le=1000, description="Addresses that one key is used from in an hour that are no alert."
+    )
+
     @pydantic.model_validator(mode="after")
     def _jwt_is_whole(self) -> "Settings":
         if self.jwt_issuer and not self.jwt_keys:
@@ -121,6 +135,11 @@ class Settings(settings.Settings):
     def readable(self) -> bool:
         """Whether callers send what proves who they are over networks by HTTP, which is not encrypted."""
         return bool(self.identity and self.http_port) and not _loopback(self.host)
+
+    @property
+    def usual(self) -> patterns.Bounds:
+        """What is still usual about a caller."""
+        return patterns.Bounds(refusals=self.usual_refusals, addresses=self.usual_addresses)
 
     @property
     def terms(self) -> tokens.Terms | None:

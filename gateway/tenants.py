@@ -8,6 +8,7 @@ from chassis import errors
 from chassis.identity import caller
 
 FILES_ROLE = caller.Role.OPERATOR  # may name files of the machines; others upload what they have
+ALL_TENANTS_ROLE = caller.Role.ADMIN  # knows how much work each tenant has
 UPLOAD = "upload"
 FROM_OUTSIDE = frozenset({UPLOAD, "http", "https"})  # kinds of sources that are no file of the machines
 
@@ -36,6 +37,21 @@ def check_job(job: jobs_pb2.Job) -> jobs_pb2.Job:
     if owned(job.tenant):
         return job
     raise errors.NotFound(f"there is no job {job.id!r}", reason="JOB_NOT_FOUND", metadata={"job_id": job.id})
+
+
+def seen(queue: jobs_pb2.QueueStats) -> jobs_pb2.QueueStats:
+    """What whoever is behind this call may know of the queue: its own tenant, and all of the rest.
+
+    How much work others have is for admins, and for those who need not prove anything.
+    """
+    who = caller.current()
+    if who is None or who.role is None or who.role >= ALL_TENANTS_ROLE:
+        return queue
+    shown = jobs_pb2.QueueStats()
+    shown.CopyFrom(queue)
+    del shown.tenants[:]
+    shown.tenants.extend(load for load in queue.tenants if owned(load.tenant))
+    return shown
 
 
 def check_files(spec: jobs_pb2.JobSpec) -> None:

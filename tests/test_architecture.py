@@ -39,7 +39,7 @@ ONLY_IN: dict[str, dict[str, tuple[str, ...]]] = {
     "chassis": {
         "jwt": ("tokens.py", "jwks.py"),
         "redis": ("ledger.py",),
-        "cryptography": ("authority.py",),
+        "cryptography": ("authority.py", "audit/head.py"),
     },
     "gateway": {"starlette": ("http/",), "uvicorn": ("http/",)},  # the service itself knows no HTTP
     "client": {"mcp": ("mcp/",)},  # loaded for agents alone

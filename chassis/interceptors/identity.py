@@ -9,7 +9,11 @@ from grpc import aio
 
 from chassis import errors, methods
 from chassis.identity import caller, peers, policy
+from chassis.interceptors import logging, standing
 
+ENDED = "CREDENTIALS_ENDED"  # a new stream needs new ones
+NOTHING_SENT = "NO_CREDENTIALS"  # guesses nothing: such as a page before a key was typed
+REFUSALS = (errors.Unauthenticated, errors.PermissionDenied)
 HEALTH = "grpc.health."  # tells whether a process serves and nothing else: open to everybody
 
 REFUSED = prometheus_client.Counter(
@@ -26,6 +30,17 @@ class Callers(Protocol):
         Raises:
             errors.Unauthenticated: They prove nothing.
         """
+
+    def refused(self, who: caller.Caller | None, address: str) -> None:
+        """Is told of a refusal.
+
+        Args:
+            who: Who may not do what it asked for; None where what it sent proves nothing.
+            address: Where the call comes from.
+        """
+
+    def used(self, who: caller.Caller, address: str) -> None:
+        """Is told where a caller calls from."""
 
     def admitted(self, who: caller.Caller) -> contextlib.AbstractAsyncContextManager[None]:
         """Holds the caller's place for the time of a call.
@@ -60,12 +75,34 @@ class Guard:
             who = await self._decide(method, context)
         except errors.Error as refusal:
             REFUSED.labels(method, refusal.reason).inc()
+            if self._callers is not None and isinstance(refusal, REFUSALS) and refusal.reason != NOTHING_SENT:
+                self._callers.refused(caller.current(), logging.address(context))
             raise
         if who is None or who.kind is caller.Kind.PEER or self._callers is None:
             yield
             return
-        async with self._callers.admitted(who):
+        self._callers.used(who, logging.address(context))
+        async with self._callers.admitted(who), self._kept(method, context, who):
             yield
+
+    def _kept(
+        self, method: str, context: aio.ServicerContext, who: caller.Caller
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """What a stream is held in: it may last for hours, and does not outlive what its caller proved."""
+
+        async def look() -> None:
+            try:
+                again = await self._who(context)
+            except errors.Unauthenticated as ended:
+                REFUSED.labels(method, ENDED).inc()
+                raise errors.Unauthenticated(
+                    f"the stream ends: {ended.message}", reason=ENDED, metadata={"why": ended.reason}
+                ) from ended
+            if again != who:
+                REFUSED.labels(method, ENDED).inc()
+                raise errors.Unauthenticated("the stream ends: its caller has another role or tenant now", reason=ENDED)
+
+        return contextlib.nullcontext() if methods.is_unary(method) else standing.kept(look)
 
     async def _decide(self, method: str, context: aio.ServicerContext) -> caller.Caller | None:
         if method.startswith(HEALTH):

@@ -3,6 +3,7 @@
 import logging
 import time
 import types
+import urllib.parse
 
 from grpc import aio
 
@@ -45,6 +46,13 @@ class Around:
             fields["reason"], fields["error"] = failure.reason, failure.message
         level = logging.WARNING if code in outcome.SERVER_FAULTS else logging.INFO
         logger.log(level, "%s %s", self._method, code.name, extra=fields)
+
+
+def address(context: aio.ServicerContext) -> str:
+    """The address that a call comes from, without its port; of one that came through a door, as that says."""
+    found = urllib.parse.unquote(_origin(context)["peer"])
+    kind, _, rest = found.partition(":")
+    return rest.rpartition(":")[0].strip("[]") if kind in ("ipv4", "ipv6") else found
 
 
 def _origin(context: aio.ServicerContext) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import contextlib
 from collections.abc import AsyncIterator
 
-from chassis import errors
-from client import config, credentials, follow, gateway, login, place, queue, suite
+from chassis import channels, errors
+from client import config, credentials, follow, gateway, place, queue, renewal, suite
 
 
 @contextlib.asynccontextmanager
@@ -16,7 +16,7 @@ async def running(address: str) -> AsyncIterator[gateway.Gateway]:
     """
     where = place.find(address)
     _check(where.gateway, "gateway", "--gateway")
-    async with await _connected(where) as connection:
+    async with _connected(where) as connection:
         yield connection
 
 
@@ -30,7 +30,7 @@ async def any_suite(address: str, display: follow.Display) -> AsyncIterator[tupl
     where = place.find(address)
     if where.named or place.listening(where.gateway):
         _check(where.gateway, "gateway", "--gateway")
-        async with await _connected(where) as connection:
+        async with _connected(where) as connection:
             yield connection, where
         return
     async with private(display) as (connection, where):
@@ -52,9 +52,17 @@ async def private(
             display.note("stopping the suite")
 
 
-async def _connected(where: place.Place) -> contextlib.AbstractAsyncContextManager[gateway.Gateway]:
-    secure, sent = credentials.secure(where), credentials.token() or await login.token()
-    return gateway.connect(where.gateway, secure, credentials.metadata(where, sent, encrypted=secure is not None))
+@contextlib.asynccontextmanager
+async def _connected(where: place.Place) -> AsyncIterator[gateway.Gateway]:
+    secure = credentials.secure(where)
+    async with renewal.Proof() as proof:
+        credentials.metadata(where, proof.token, encrypted=secure is not None)  # refused before a connection is made
+
+        def sent() -> channels.Metadata:
+            return credentials.metadata(where, proof.token, encrypted=secure is not None)
+
+        async with gateway.connect(where.gateway, secure, sent) as connection:
+            yield connection
 
 
 def _check(address: str, what: str, option: str) -> None:

@@ -6,9 +6,10 @@ import sys
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import discovery, errors, server, telemetry
+from chassis.audit import head
 from services.config import builtin, gate, policy, schema, service, store, versions
 from services.config import settings as settings_module
-from services.config.audit import head, record
+from services.config.audit import record
 from services.config.proposals import desk
 from services.config.secrets import ring, vault
 from services.config.sources import folder

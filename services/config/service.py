@@ -15,11 +15,12 @@ from reelsmith.config.v1 import config_pb2 as pb
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import gate as gate_module
 from services.config import lasting, layers
 from services.config import store as store_module
 from services.config import versions as versions_module
-from services.config.audit import chain, record
+from services.config.audit import record
 from services.config.proposals import desk as desk_module
 from services.config.proposals import store as proposal_store
 from services.config.secrets import store as secret_store

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 import failpoints
 from chassis import errors
+from chassis.audit import chain, head
 from services.config import document, layers, statements
-from services.config.audit import chain, head
 from services.config.audit import store as audit_store
 from services.config.proposals import store as proposal_store
 from services.config.secrets import store as secret_store

@@ -17,15 +17,22 @@ from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
 from chassis import client, discovery, errors, live, server
-from chassis.identity import bearer, caller, keys, ledger
-from gateway import access, policy, service, suite, tenants, uploads
+from chassis.identity import bearer, caller, keys, ledger, patterns
+from gateway import access, policy, record, service, suite, tenants, uploads
 from gateway import settings as settings_module
 from media import sessions
 from services.jobs import spec as spec_module
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ClipService"]
 NAMES = ("id", "job_id", "session_id", "upload_id")  # fields of requests that name what belongs to somebody
-OF_NOBODY = {"CreateClips", "CreateClipsBatch", "ListJobs", "GetSuiteStatus"}  # methods without such a field
+OF_NOBODY = {
+    "CreateClips",
+    "CreateClipsBatch",
+    "ListJobs",
+    "GetSuiteStatus",
+    "ListAuditEvents",
+    "VerifyAudit",
+}  # methods without such a field
 UNKNOWN = "0" * 32
 
 
@@ -43,6 +50,9 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
         job.clips.add(rank=1)
         self.jobs[job.id] = job
         return job
+
+    async def SubmitBatch(self, request, context):
+        return jobs_pb2.SubmitBatchResponse(jobs=[await self.SubmitJob(one, context) for one in request.requests])
 
     async def GetJob(self, request, context):
         self.asked.append(request.id)
@@ -70,14 +80,19 @@ class FakeJobs(jobs_pb2_grpc.JobServiceServicer):
 
     RetryJob = DeleteJob = CancelJob
 
+    async def GetQueueStats(self, request, context):
+        loads = [jobs_pb2.TenantLoad(tenant=name, jobs=3) for name in ("acme", "umbrella")]
+        return jobs_pb2.QueueStats(ready_steps=6, tenants=loads)
+
 
 @dataclasses.dataclass
 class Gateway:
-    """A gateway with the keys of three callers."""
+    """A gateway with the keys of four callers, and a record of what they do."""
 
     port: int
     fake: FakeJobs
     keys: dict[str, keys.Made]
+    folder: pathlib.Path
 
     @contextlib.asynccontextmanager
     async def connected(self, name: str) -> AsyncIterator[rpc.ClipServiceStub]:
@@ -95,6 +110,7 @@ async def gateway(tmp_path: pathlib.Path) -> AsyncIterator[Gateway]:
         "acme": keys.make(caller.Role.EDITOR, "acme", day),
         "umbrella": keys.make(caller.Role.EDITOR, "umbrella", day),
         "operator": keys.make(caller.Role.OPERATOR, "umbrella", day),
+        "admin": keys.make(caller.Role.ADMIN, "umbrella", day),
     }
     document = {"access": {"keys": {one.id: one.entry for one in made.values()}}}
     document["access"]["tenants"] = {"umbrella": {"upload_bytes_per_day": 1000}}
@@ -103,19 +119,23 @@ async def gateway(tmp_path: pathlib.Path) -> AsyncIterator[Gateway]:
         yield live.Revision(1, document)
         await asyncio.Event().wait()
 
-    settings = settings_module.Settings(port=0, sessions_root=tmp_path, lame_duck_s=0, drain_s=1)
+    settings = settings_module.Settings(
+        port=0, sessions_root=tmp_path, state_dir=tmp_path / "state", lame_duck_s=0, drain_s=1
+    )
     add, name = jobs_pb2_grpc.add_JobServiceServicer_to_server, "reelsmith.jobs.v1.JobService"
     async with (
+        contextlib.AsyncExitStack() as stack,
         server.Server(settings, [server.Service(fake, add, name)]) as jobs,
         client.Clients(discovery.StaticRegistry({"jobs": [jobs.address]}), settings) as clients,
         live.LiveDocument(tmp_path / "config.json", watch, use=live.Use((access.accept,))) as followed,
     ):
-        callers = access.Callers(followed, None, ledger.Local())
-        storage = service.Storage(sessions.Sessions(tmp_path), uploads.Uploads(sessions.Uploads(tmp_path)))
+        told = await stack.enter_async_context(record.opened(settings))
+        callers = access.Callers(followed, None, ledger.Local(), told, patterns.Bounds(refusals=3))
+        storage = service.Storage(sessions.Sessions(tmp_path), uploads.Uploads(sessions.Uploads(tmp_path)), told)
         servicer = service.ClipService(clients, storage, suite.Suite(clients, "static"), settings, callers)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME, policy.RULES)
         async with server.Server(settings, [served], callers=callers) as running:
-            yield Gateway(running.port, fake, made)
+            yield Gateway(running.port, fake, made, tmp_path / "state")
 
 
 async def created(stub: rpc.ClipServiceStub, uri: str = "https://media.example/talk.mp4") -> jobs_pb2.Job:
@@ -193,6 +213,17 @@ async def test_list_has_own_jobs_only(gateway: Gateway) -> None:
         assert ("acme", "umbrella") == (one.tenant, two.tenant)
 
 
+async def test_status_tells_an_operator_the_load_of_its_own_tenant(gateway: Gateway) -> None:
+    """And that of all together; an admin looks after all tenants."""
+    known: dict[str, list[str]] = {}
+    for name in ("operator", "admin"):
+        async with gateway.connected(name) as stub:
+            queue = (await stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=30)).queue
+            known[name] = [load.tenant for load in queue.tenants]
+            assert 6 == queue.ready_steps
+    assert {"operator": ["umbrella"], "admin": ["acme", "umbrella"]} == known
+
+
 async def test_upload_of_another_tenant_is_no_source(gateway: Gateway) -> None:
     """A job that would read it is refused as if it were not there; its owner's is taken."""
     async with gateway.connected("acme") as acme, gateway.connected("umbrella") as umbrella:
@@ -236,6 +267,80 @@ async def test_log_says_who_did_what(gateway: Gateway, caplog: pytest.LogCapture
     assert (f"key:{gateway.keys['acme'].id}", "acme", "OK") == (line.caller, line.tenant, line.rpc_code)
     assert job.id
     assert gateway.keys["acme"].token not in str([record.__dict__ for record in caplog.records])
+
+
+async def told(gateway: Gateway) -> list[tuple[str, str, str, str]]:
+    """What the record says, the oldest first, as an admin sees it."""
+    async with gateway.connected("admin") as stub:
+        found = await stub.ListAuditEvents(pb.ListAuditEventsRequest(), timeout=30)
+    return [(one.actor, one.action, one.resource, one.outcome.split(": t")[0]) for one in found.events][::-1]
+
+
+async def test_record_says_who_did_what_to_which_job(gateway: Gateway) -> None:
+    """Every change by its caller, and what was refused; reading and what was wrong in itself are no events."""
+    acme, umbrella = (f"{name}/key:{gateway.keys[name].id}" for name in ("acme", "umbrella"))
+    async with gateway.connected("acme") as stub, gateway.connected("umbrella") as other:
+        job = await created(stub)
+        batch = pb.CreateClipsBatchRequest(requests=[pb.CreateClipsRequest(spec=job.spec)] * 2)
+        two = await stub.CreateClipsBatch(batch, timeout=30)
+        again = await stub.RenderClip(pb.RenderClipRequest(job_id=job.id, rank=1), timeout=30)
+        await stub.RetryJob(pb.RetryJobRequest(id=job.id), timeout=30)
+        await stub.GetJob(pb.GetJobRequest(id=job.id), timeout=30)
+        upload = await uploaded(stub)
+        with pytest.raises(errors.NotFound):
+            await other.CancelJob(pb.CancelJobRequest(id=job.id), timeout=30)
+        with pytest.raises(errors.InvalidArgument):
+            await stub.CreateClips(pb.CreateClipsRequest(), timeout=30)
+        await stub.DeleteSession(pb.DeleteSessionRequest(id=job.id), timeout=30)
+    assert [
+        (acme, "CreateClips", f"jobs/{job.id}", "done"),
+        *[(acme, "CreateClipsBatch", f"jobs/{one.id}", "done") for one in two.jobs],
+        (acme, "RenderClip", f"jobs/{job.id}/clips/1 as jobs/{again.id}", "done"),
+        (acme, "RetryJob", f"jobs/{job.id}", "done"),
+        (acme, "UploadSource", f"uploads/{upload.id}", "done"),
+        (umbrella, "CancelJob", f"jobs/{job.id}", "refused: JOB_NOT_FOUND"),
+        (acme, "DeleteSession", f"jobs/{job.id}", "done"),
+    ] == await told(gateway)
+
+
+async def test_record_is_for_admins_and_holds_no_key(gateway: Gateway) -> None:
+    """Others are refused; no file of it has a key, and the check finds what was changed."""
+    async with gateway.connected("acme") as acme, gateway.connected("operator") as operator:
+        await created(acme)
+        for call in (operator.ListAuditEvents(pb.ListAuditEventsRequest(), timeout=30),
+                     operator.VerifyAudit(pb.VerifyAuditRequest(), timeout=30)):  # fmt: skip
+            with pytest.raises(errors.PermissionDenied):
+                await call
+    (file,) = (gateway.folder / "audit").glob("*.log")
+    content = file.read_bytes()
+    assert [] == [name for name, made in gateway.keys.items() if made.token.rpartition("_")[2].encode() in content]
+    async with gateway.connected("admin") as admin:
+        whole = await admin.VerifyAudit(pb.VerifyAuditRequest(), timeout=30)
+        file.write_bytes(content.replace(b"CreateClips", b"CancelJob"))
+        broken = await admin.VerifyAudit(pb.VerifyAuditRequest(head=whole.head), timeout=30)
+        page = await admin.ListAuditEvents(pb.ListAuditEventsRequest(page_size=1), timeout=30)
+        with pytest.raises(errors.InvalidArgument, match="page_token"):
+            await admin.ListAuditEvents(pb.ListAuditEventsRequest(page_token="before-x"), timeout=30)
+    assert ((True, 1, 1), (False, 1)) == (
+        (whole.intact, whole.events, whole.first_sequence),
+        (broken.intact, broken.broken_sequence),
+    )
+    assert ([1], "") == ([one.sequence for one in page.events], page.next_page_token)
+
+
+async def test_guessing_is_noticed_in_the_record(gateway: Gateway) -> None:
+    """By the address of whoever guesses, and by the key of whoever tries what it may not; once each."""
+    gateway.keys["guess"] = keys.make(caller.Role.ADMIN, "acme", datetime.timedelta(days=1))
+    for name in ("guess", "acme"):
+        async with gateway.connected(name) as stub:
+            for _ in range(6):
+                with pytest.raises((errors.Unauthenticated, errors.PermissionDenied)):
+                    await stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=30)
+    noticed = "more than 3 refusals in 600 s"
+    assert [
+        ("address:127.0.0.1", "Notice", "gateway", noticed),
+        (f"key:{gateway.keys['acme'].id}", "Notice", "gateway", noticed),
+    ] == await told(gateway)
 
 
 async def test_reflection_is_for_callers_and_health_for_everybody(gateway: Gateway) -> None:

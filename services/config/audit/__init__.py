@@ -1,1 +1,1 @@
-"""The record of what was done and refused: a chain of hashes, whose head is signed and can be kept elsewhere."""
+"""The record of this service: events in its database, in one transaction with what they tell of."""

@@ -5,8 +5,9 @@ import functools
 import logging
 
 from chassis import errors
+from chassis.audit import chain, head
 from services.config import store as store_module
-from services.config.audit import chain, head, store
+from services.config.audit import store
 
 # Kinds of errors that say something about a caller. What a full disk or a stop refuses says nothing, and could perhaps
 # not be written down.

@@ -3,8 +3,8 @@
 import sqlite3
 import time
 
+from chassis.audit import chain
 from services.config import statements
-from services.config.audit import chain
 
 SQL = statements.beside(__file__)
 CREATE = SQL["create"]

@@ -4,10 +4,10 @@ import dataclasses
 import time
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import layers
 from services.config import store as store_module
 from services.config import versions as versions_module
-from services.config.audit import chain
 from services.config.proposals import store
 
 PENDING_MAX = 1000  # nobody decides about more

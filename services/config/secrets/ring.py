@@ -11,8 +11,7 @@ import secrets
 
 from cryptography import fernet
 
-from chassis import errors
-from services.config import keyfile
+from chassis import errors, keyfile
 
 ID_BYTES = 4  # eight hexadecimal digits tell a handful of keys apart
 

@@ -6,8 +6,8 @@ import re
 import time
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import store as store_module
-from services.config.audit import chain
 from services.config.secrets import ring as ring_module
 from services.config.secrets import store
 

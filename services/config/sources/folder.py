@@ -12,9 +12,10 @@ import prometheus_client
 import watchfiles
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import lasting, layers
 from services.config import versions as versions_module
-from services.config.audit import chain, record
+from services.config.audit import record
 from services.config.sources import files
 
 ACTION, ACTOR = "LoadFolder", "folder"  # on record

@@ -34,6 +34,7 @@ class FakeGateway(rpc.ClipServiceServicer):
         files: Content by path in the session.
         steps: How the job stands, one event each, before the end.
         break_watch_after: Events after which the first watch breaks.
+        break_watch_with: Reason with which it does, of a caller that has to prove again who it is; else UNAVAILABLE.
         break_download_at: Byte at which the first download breaks.
         break_upload_at: Bytes after which the first upload of data breaks.
         refuse_paths: Whether sources by path are refused.
@@ -44,6 +45,7 @@ class FakeGateway(rpc.ClipServiceServicer):
     files: dict[str, bytes] = dataclasses.field(default_factory=dict)
     steps: list[jobs.Job] = dataclasses.field(default_factory=list)
     break_watch_after: int = -1
+    break_watch_with: str = ""
     break_download_at: int = -1
     break_upload_at: int = -1
     refuse_paths: bool = False
@@ -75,6 +77,8 @@ class FakeGateway(rpc.ClipServiceServicer):
                 continue
             if sequence - 1 == self.break_watch_after:
                 self.break_watch_after = -1
+                if self.break_watch_with:
+                    await refuse(context, grpc.StatusCode.UNAUTHENTICATED, self.break_watch_with)
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "the gateway restarts")
             job.id = JOB_ID
             yield jobs.JobEvent(sequence=sequence, job=job)

@@ -29,6 +29,17 @@ async def test_broken_watch_goes_on_after_the_last_event(fake, serve, finished, 
     assert [0, 1] == [request.after_sequence for request in player.requests][-2:]
 
 
+async def test_watch_goes_on_with_a_fresh_token(fake, serve, finished, steps):
+    """A stream that ended with its token is opened again; one that is refused at the door is not."""
+    player = fake(finished, steps=steps, break_watch_after=1, break_watch_with=gateway.ENDED_EARLY)
+    async with serve(player) as address, gateway.connect(address) as suite:
+        assert [1, 2, 3] == [event.sequence async for event in suite.watch(finished.id)]
+    player = fake(finished, steps=steps, break_watch_after=0, break_watch_with="TOKEN_EXPIRED")
+    async with serve(player) as address, gateway.connect(address) as suite:
+        with pytest.raises(errors.Unauthenticated):
+            [event async for event in suite.watch(finished.id)]
+
+
 async def test_watch_of_a_dead_gateway_gives_up(fake, serve, finished, monkeypatch):
     """Where nothing moves for too long, the error comes out."""
     monkeypatch.setattr(gateway, "PATIENCE_S", 0.5)

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from chassis import errors
-from client import credentials, login, place
+from chassis import client, discovery, errors, testing
+from chassis.identity import bearer
+from chassis.testing import echo
+from client import credentials, login, place, renewal
 
 ANSWERS = {
     "pending": (400, {"error": "authorization_pending"}),
@@ -160,3 +162,71 @@ def test_key_is_not_sent_in_the_open(provider: Provider, monkeypatch: pytest.Mon
         credentials.metadata(far, "k", encrypted=False)
     monkeypatch.setenv(credentials.INSECURE, "1")
     assert sent == credentials.metadata(far, "k", encrypted=False)
+
+
+async def test_long_run_renews_the_login(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the token ends; what a provider refuses leaves the last one as it was."""
+    monkeypatch.setattr(renewal, "LOOK_S", 0.01)
+    provider.script = ["tokens", "fresh", "ended", *["ended"] * 1000]
+    await login.login(at(provider), lambda prompt: None)
+    now = time.time()
+    monkeypatch.setattr(login.time, "time", lambda: now)
+    async with renewal.Proof() as proof:
+        assert "first" == proof.token
+        now += 280
+        await testing.wait_until(lambda: proof.token == "second")
+        now += 280
+        before = len(provider.asked)
+        await testing.wait_until(lambda: len(provider.asked) > before + 2)
+        assert "second" == proof.token
+
+
+async def test_long_run_takes_over_a_replaced_key(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is away for a moment, or open to others, changes nothing."""
+    monkeypatch.setattr(renewal, "LOOK_S", 0.01)
+    path = credentials.settings_folder() / "key"
+    monkeypatch.setenv(credentials.KEY_FILE, str(path))
+    credentials.write_private(path, "old")
+    looks, token = [], credentials.token
+
+    def counted() -> str:
+        looks.append(1)
+        return token()
+
+    monkeypatch.setattr(credentials, "token", counted)
+    async with renewal.Proof() as proof:
+        for spoil in (path.unlink, lambda: path.write_text("open to all")):
+            spoil()
+            before = len(looks)
+            await testing.wait_until(lambda before=before: len(looks) > before + 2)
+            assert "old" == proof.token
+        credentials.write_private(path, "new")
+        await testing.wait_until(lambda: proof.token == "new")
+
+
+async def test_every_call_sends_what_proves_it_then(provider: Provider) -> None:
+    """Not what proved it when the connection was made."""
+    token = "one"
+    async with (
+        testing.serving([echo.service(servicer := Listening())]) as server,
+        client.Clients(
+            discovery.StaticRegistry({"echo": [server.address]}), metadata=lambda: bearer.header(token)
+        ) as clients,
+    ):
+        stub = echo.EchoStub(clients.channel("echo"))
+        await stub.Read(echo.Echo(), timeout=30)
+        token = "two"
+        await stub.Read(echo.Echo(), timeout=30)
+    assert ["Bearer one", "Bearer two"] == servicer.heard
+
+
+class Listening(echo.EchoServicer):
+    """Writes down who calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    async def Read(self, request, context):
+        self.heard += [value for key, value in context.invocation_metadata() if key == bearer.HEADER]
+        return request

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from chassis import errors
+from chassis.audit import chain, head
 from services.config import store as store_module
-from services.config.audit import chain, head, record
+from services.config.audit import record
 
 EDITS = 10_000
 

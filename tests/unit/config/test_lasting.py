@@ -2,8 +2,8 @@
 
 import pathlib
 
+from chassis.audit import head
 from services.config import builtin, lasting, layers, schema, store, versions
-from services.config.audit import head
 
 KEY = {"sha256": "0" * 64, "role": "editor", "tenant": "acme"}
 

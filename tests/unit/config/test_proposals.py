@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import builtin, layers, schema, versions
 from services.config import store as store_module
-from services.config.audit import chain
 from services.config.audit import store as audit_store
 from services.config.proposals import desk, store
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import store as store_module
-from services.config.audit import chain
 from services.config.secrets import ring, store, vault
 
 ENTRY = chain.Entry("ann", "SetSecret", "secrets/x")

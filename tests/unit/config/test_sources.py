@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from chassis import errors, testing
+from chassis.audit import head
 from services.config import builtin, gate, layers, schema, versions
 from services.config import store as store_module
-from services.config.audit import head, record
+from services.config.audit import record
 from services.config.sources import files, folder
 
 PATIENCE_S = 30.0  # for what takes a quarter of a second on an idle machine

@@ -1,5 +1,6 @@
 """Where the gateway gets its callers from, and what it does while that is away."""
 
+import asyncio
 import contextlib
 import datetime
 import json
@@ -11,7 +12,7 @@ import pytest
 
 from chassis import errors, live, testing
 from chassis.identity import caller, keys, ledger
-from gateway import access, settings
+from gateway import access, record, settings
 
 DAY = datetime.timedelta(days=1)
 
@@ -106,6 +107,34 @@ async def test_key_that_is_gone_is_refused_with_the_next_version(tmp_path: pathl
             pass
         with pytest.raises(errors.ResourceExhausted):
             await callers.admitted(who).__aenter__()
+
+
+async def test_record_is_told_which_keys_come_and_go(tmp_path: pathlib.Path, made: keys.Made) -> None:
+    """With the version of the configuration, whose own record says by whom; those of the start are no news."""
+    other, seen = keys.make(caller.Role.EDITOR, "acme", DAY), []
+
+    class Told(record.Told):
+        """Writes down what it is told."""
+
+        def seen(self, actor: str, action: str, resource: str, outcome: str = "done") -> None:
+            seen.append((actor, action, resource))
+
+    follow = asyncio.Event()
+
+    async def watch(after: int) -> AsyncIterator[live.Revision]:
+        yield live.Revision(1, document(made))
+        await follow.wait()
+        yield live.Revision(2, document(other))
+        await asyncio.Event().wait()
+
+    async with live.LiveDocument(tmp_path / "config.json", watch, use=live.Use((access.accept,))) as followed:
+        callers = access.Callers(followed, None, ledger.Local(), Told(None))
+        await callers.identify(sent(made.token))
+        follow.set()
+        await followed.changed(1, 60)
+        await callers.identify(sent(other.token))
+    expected = {("config:2", "KeyRevoked", f"keys/{made.id}"), ("config:2", "KeyMade", f"keys/{other.id}")}
+    assert expected == set(seen)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.0.0.2"])

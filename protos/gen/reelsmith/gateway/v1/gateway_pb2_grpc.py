@@ -112,6 +112,16 @@ class ClipServiceStub:
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteStatusRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteStatus.FromString,
                 _registered_method=True)
+        self.ListAuditEvents = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/ListAuditEvents',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsResponse.FromString,
+                _registered_method=True)
+        self.VerifyAudit = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/VerifyAudit',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditResponse.FromString,
+                _registered_method=True)
 
 
 class ClipServiceServicer:
@@ -224,6 +234,21 @@ class ClipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAuditEvents(self, request, context):
+        """Lists who did what to which job, session and upload, and what was refused, the newest first. Each machine keeps a
+        record of its own: this is the one of the gateway that answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyAudit(self, request, context):
+        """Checks that this record was not tampered with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClipServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -301,6 +326,16 @@ def add_ClipServiceServicer_to_server(servicer, server):
                     servicer.GetSuiteStatus,
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteStatusRequest.FromString,
                     response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteStatus.SerializeToString,
+            ),
+            'ListAuditEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEvents,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsResponse.SerializeToString,
+            ),
+            'VerifyAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyAudit,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -709,6 +744,60 @@ class ClipService:
             '/reelsmith.gateway.v1.ClipService/GetSuiteStatus',
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteStatusRequest.SerializeToString,
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/ListAuditEvents',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListAuditEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/VerifyAudit',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.VerifyAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,13 +25,13 @@ def replace(file: pathlib.Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as opened:
         opened.write(text + "\n")
         opened.flush()
-        with failpoints.around("config.key.sync"):
+        with failpoints.around("key.sync"):
             os.fsync(descriptor)
-    with failpoints.around("config.key.rename"):
+    with failpoints.around("key.rename"):
         os.replace(part, file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
-        with failpoints.around("config.key.folder_sync"):
+        with failpoints.around("key.folder_sync"):
             os.fsync(folder)
     finally:
         os.close(folder)

@@ -15,8 +15,7 @@ from cryptography import exceptions
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import failpoints
-from chassis import errors
-from services.config import keyfile
+from chassis import errors, keyfile
 
 TEXT = re.compile(r"(reelsmith-audit\.(\d{1,18})\.([0-9a-f]{64}))\.([A-Za-z0-9_-]{86})")
 
@@ -86,7 +85,7 @@ class Keeper:
         part = self._file.with_name(f"{self._file.name}.part")
         try:
             part.write_text(self._signer.sign(sequence, digest) + "\n")
-            with failpoints.around("config.head.rename"):
+            with failpoints.around("audit.head.rename"):
                 os.replace(part, self._file)
         except OSError as error:
             logger.warning("the head of the record cannot be kept in %s: %s", self._file.name, error)
