@@ -46,9 +46,8 @@ def main() -> int:
         print(f"{method:60} {', '.join(f'{name} {count}' for name, count in codes.most_common())}")
     for bug in report.bugs[:200]:
         print(bug)
-    print(
-        f"{report.calls} calls, {len(report.answered)} of {len(report.codes)} methods answered, {report.left} streams left, {len(report.bugs)} bugs"
-    )
+    answered = f"{len(report.answered)} of {len(report.codes)} methods answered"
+    print(f"{report.calls} calls, {answered}, {report.left} streams left, {len(report.bugs)} bugs")
     return 1 if report.bugs else 0
 
 
