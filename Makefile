@@ -8,7 +8,7 @@ export PATH := $(abspath $(VENV)/bin):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test test-all check chaos chaos-full protos docs bench clean
+.PHONY: help setup demo up down test test-all check chaos chaos-full fuzz siege protos docs bench clean
 
 help:  ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,16 @@ check: setup  ## Lint, formatting, fresh stubs, buf lint, borders between packag
 	@ruff check .
 	@ruff format --check .
 	@python -m pytest -q tests/test_protos.py tests/test_architecture.py
+
+fuzz: setup  ## Look for inputs that parsers trip over, SECONDS_EACH [600] long; what is learned stays in out/fuzz
+	@uv sync --quiet --frozen --inexact --extra all --group fuzz
+	@set -e; for name in $$(python -m tests.fuzz.coverage); do \
+	  echo "== $$name"; python -m tests.fuzz.coverage "$$name" "$${SECONDS_EACH:-600}"; done
+
+siege: setup  ## Call every method with CALLS [1000000] made messages, on a suite started for it under out/siege
+	@python -m deploy.local up --home out/siege --detach --ephemeral-ports
+	@python -m tests.fuzz out/siege --calls "$${CALLS:-1000000}" --seconds 86400; code=$$?; \
+	  python -m deploy.local down --home out/siege; exit $$code
 
 protos: setup  ## Generate the stubs from the protos, and the schema of the settings from their models
 	@sh protos/generate.sh

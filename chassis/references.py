@@ -113,6 +113,6 @@ def _json(text: str) -> Any:
     """A number, truth value or null where the text is one; else the text."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # a deep nest of brackets ends in RecursionError
         return text
     return text if isinstance(value, str | list | dict) else value

@@ -86,6 +86,8 @@ class Keys:
     """
 
     def __init__(self, entries: Mapping[str, Mapping[str, Any]], now: Callable[[], float] = time.time) -> None:
+        if not isinstance(entries, Mapping):
+            raise ValueError("access.keys is no table of keys")  # noqa: TRY004  as promised, like all else that is wrong
         self._keys = {key_id: _read(key_id, entry) for key_id, entry in entries.items()}
         self._now = now
 

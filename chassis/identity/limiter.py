@@ -62,10 +62,13 @@ class Rules:
     """
 
     def __init__(self, access: Mapping[str, Any]) -> None:
-        given = access.get("limits", {})
-        self.key = _changed(OF_KEY, given.get("key", {}))
-        self._tenant = _changed(OF_TENANT, given.get("tenant", {}))
-        self._tenants = {name: _changed(self._tenant, own) for name, own in access.get("tenants", {}).items()}
+        try:
+            given = access.get("limits", {})
+            self.key = _changed(OF_KEY, given.get("key", {}))
+            self._tenant = _changed(OF_TENANT, given.get("tenant", {}))
+            self._tenants = {name: _changed(self._tenant, own) for name, own in access.get("tenants", {}).items()}
+        except AttributeError as wrong:
+            raise ValueError(f"access cannot be read: {wrong}"[:WORDS_MAX]) from wrong
 
     def tenant(self, name: str) -> Limits:
         """The limits of one tenant."""

@@ -88,7 +88,7 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def running(
-    service: str, module: str, count: int, folder: pathlib.Path, environment: Mapping[str, str]
+    service: str, module: str, count: int, folder: pathlib.Path, environment: Mapping[str, str], first_port: int = 0
 ) -> AsyncIterator[list[Process]]:
     """Instances of one service, gone after the block.
 
@@ -98,11 +98,12 @@ async def running(
         count: How many instances.
         folder: For their logs and state.
         environment: What all of them are told.
+        first_port: Port of the first one, where others have to know it before; 0 for any.
     """
     prefix = f"REELSMITH_{service.upper()}"
     processes = []
     for number in range(count):
-        port = testing.free_port()
+        port = first_port if first_port and not number else testing.free_port()
         own = {f"{prefix}_PORT": str(port), f"{prefix}_STATE_DIR": str(folder / f"{service}-{number}")}
         processes.append(Process(module, port, folder / f"{service}-{number}.log", {**environment, **own}))
     try:

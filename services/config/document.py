@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ SIZE_MAX_BYTES = 256 * 1024  # of canonical JSON; a document of every term and 2
 WHOLE_MAX = 2**53  # beyond it a double no longer tells neighboring integers apart
 REPORTED_MAX_BYTES = 2500  # of problems in one refusal: they travel in an HTTP/2 header, of which 8 KiB arrive
 PATH_LENGTH_MAX = 300  # characters of a path in a message; the longest honest one has about 100
+HALF = re.compile("[\ud800-\udfff]")  # YAML writes them as "\\ud800"; no text that is stored can hold one
 SHOWN_LENGTH_MAX = 60  # characters of a foreign value in a message
 
 
@@ -45,13 +47,13 @@ class _Outside(ValueError):
 
 def shown(value: object) -> str:
     """A value as it appears in messages: JSON, cut where it is long."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str).encode(errors="replace").decode()  # halves are no text
     return text if len(text) <= SHOWN_LENGTH_MAX else f"{text[:SHOWN_LENGTH_MAX]}…"
 
 
 def joined(path: Sequence[object]) -> str:
     """The spelling of a path."""
-    return ".".join(map(str, path))[:PATH_LENGTH_MAX]
+    return HALF.sub("?", ".".join(map(str, path)))[:PATH_LENGTH_MAX]
 
 
 def normalized(value: Mapping[str, Any]) -> Document:
@@ -134,6 +136,8 @@ def _problems(value: Any, path: tuple[object, ...]) -> Iterator[Problem]:
             yield from _problems(item, (*path, index))
     elif isinstance(value, float) and not math.isfinite(value):
         yield Problem(joined(path), "number", f"{value} is not a finite number")
+    elif isinstance(value, str) and HALF.search(value):
+        yield Problem(joined(path), "text", f"{shown(value)} holds half of a character")
 
 
 def _name_problems(name: str, path: tuple[object, ...]) -> Iterator[Problem]:

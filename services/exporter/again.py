@@ -54,7 +54,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
             request=dict(document["request"]),
             proposal=document["proposal"],
         )
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise manifest.Malformed(f"the manifest has a malformed entry: {error!r}") from error
     takes, pieces = recipe.edit.takes, len(recipe.edit.stretches)
     if not (

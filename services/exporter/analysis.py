@@ -124,7 +124,7 @@ class Analysis:
             subjects = tuple(_subjects(document.get("subjects") or ()))
             source = Source(int(document["source"]["size_bytes"]), str(document["source"]["sha256"]))
             heard = _heard(document)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise Malformed(f"the analysis has a malformed entry: {error}") from error
         return cls(
             shots=shots,

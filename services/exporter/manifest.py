@@ -83,7 +83,7 @@ def expected(document: Mapping[str, Any]) -> gate.Expected:
             framing=_framing(document.get("framing")),
             subject_inside_min=float(preset.get("subject_inside_min", 0)),
         )
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 
@@ -113,8 +113,15 @@ def _says(document: Mapping[str, Any], part: str, name: str) -> bool:
 
 
 def container(document: Mapping[str, Any]) -> str:
-    """The container of the clip."""
-    return str(document.get("delivery", FORMER)["container"])
+    """The container of the clip.
+
+    Raises:
+        Malformed: it is said in the wrong way.
+    """
+    try:
+        return str(document.get("delivery", FORMER)["container"])
+    except (KeyError, TypeError) as error:
+        raise Malformed(f"the manifest has a malformed entry: {error!r}") from error
 
 
 def sounds(document: Mapping[str, Any]) -> bool:
