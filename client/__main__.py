@@ -3,6 +3,7 @@
 import typer
 
 from client.commands import (
+    advice,
     analyze,
     certificates,
     clip,
@@ -40,6 +41,7 @@ app.command()(login.logout)
 app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)
+app.command()(advice.advise)
 app.command()(demo.demo)
 app.command()(watch.watch)
 app.command()(mcp.mcp)
