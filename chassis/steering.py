@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Generic, TypeVar
 
+import prometheus_client
 import pydantic
 
 from chassis import errors
@@ -15,6 +16,10 @@ from chassis import settings as settings_module
 
 Kind = TypeVar("Kind", bound=settings_module.Settings)
 Apply = Callable[[Kind], None]
+
+SETTING = prometheus_client.Gauge(
+    "reelsmith_setting", "Settings that may change while a process runs and are numbers, as they are now.", ["name"]
+)
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +42,7 @@ class Steering(Generic[Kind]):
         self._started, self._apply = started, (_log_level, *apply)
         self._checks = {name: rules(type(started), name) for name in sorted(started.live)}
         self.settings = started
+        _show(started)
 
     def accept(self, document: Mapping[str, Any]) -> None:
         """Refuses a document whose settings cannot be.
@@ -53,6 +59,7 @@ class Steering(Generic[Kind]):
         if not changed:
             return
         self.settings = steered
+        _show(steered)
         for name in changed:
             logger.warning("setting %s is now %s, it was %s", name, getattr(steered, name), getattr(before, name))
         for apply in self._apply:
@@ -70,6 +77,13 @@ class Steering(Generic[Kind]):
                     message = f"{name}.settings.{field}: {error.errors()[0]['msg']}"
                     raise errors.FailedPrecondition(message, reason="BAD_SETTING") from error
         return self._started.model_copy(update=values)
+
+
+def _show(settings: settings_module.Settings) -> None:
+    for name in settings.live:
+        value = getattr(settings, name)
+        if isinstance(value, int | float):
+            SETTING.labels(name).set(value)
 
 
 def _log_level(settings: settings_module.Settings) -> None:

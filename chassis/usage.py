@@ -1,4 +1,4 @@
-"""How full the resources of a process are, for Prometheus: workers, disks, the event loop, and what is running at all.
+"""How full the resources of a process are, for Prometheus: workers, disks, machine, event loop, and what runs at all.
 
 Figures that somebody keeps anyway are read when Prometheus asks; nothing is counted twice, nothing is kept for it.
 """
@@ -13,6 +13,8 @@ from typing import Protocol
 
 import prometheus_client
 from prometheus_client import core, registry
+
+from chassis import machine
 
 LOOP_INTERVAL_S = 0.5  # between two looks at the event loop: often enough to catch a stall, too seldom to cost
 LOOP_BUCKETS_S = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10)  # an idle loop is late by a tenth of the first one
@@ -53,6 +55,7 @@ class Resources(registry.Collector):
         """Every figure as it is now."""
         yield from self._workers()
         yield from self._disks()
+        yield from _machine()
 
     def _workers(self) -> Iterator[core.Metric]:
         size = core.GaugeMetricFamily("reelsmith_workers", "Workers that may run side by side.", labels=["pool"])
@@ -96,6 +99,24 @@ class Resources(registry.Collector):
                 free.add_metric([name], found.f_bavail * found.f_frsize)
                 size.add_metric([name], found.f_blocks * found.f_frsize)
         yield from (free, size)
+
+
+def _machine() -> Iterator[core.Metric]:
+    yield core.GaugeMetricFamily(
+        "reelsmith_machine_processors", "Processors that this process may use at once.", machine.processors()
+    )
+    if (idle_s := machine.idle_share_s()) is not None:
+        yield core.CounterMetricFamily(
+            "reelsmith_machine_idle_seconds",
+            "Seconds that the processors of the machine had nothing to do, on average of all.",
+            idle_s,
+        )
+    if (available := machine.memory_available_bytes()) is not None:
+        yield core.GaugeMetricFamily(
+            "reelsmith_machine_memory_available_bytes",
+            "Memory that could be had without pushing anything out.",
+            available,
+        )
 
 
 RESOURCES = Resources()

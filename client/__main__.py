@@ -3,6 +3,7 @@
 import typer
 
 from client.commands import (
+    advice,
     analyze,
     audit,
     certificates,
@@ -42,6 +43,7 @@ app.command()(login.logout)
 app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)
+app.command()(advice.advise)
 app.command()(demo.demo)
 app.command()(watch.watch)
 app.command()(mcp.mcp)

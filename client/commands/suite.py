@@ -11,7 +11,7 @@ from reelsmith.gateway.v1 import gateway_pb2 as pb
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from client import place, suite, terminal, wording
-from client.commands import options, session
+from client.commands import advice, options, session
 
 Home = Annotated[pathlib.Path | None, typer.Option(help="Folder of the suite; this user's own by default.")]
 COLORS = {"serving": "green", "not serving": "yellow", "unreachable": "red"}
@@ -43,8 +43,28 @@ def _home(home: pathlib.Path | None) -> list[str]:
     return ["--home", str(home or place.home())]
 
 
-def status(as_json: options.Json = False, gateway: options.Gateway = "") -> None:
+def status(
+    as_json: options.Json = False,
+    gateway: options.Gateway = "",
+    with_advice: Annotated[
+        bool, typer.Option("--advice", help="Say what the metrics of all processes suggest, instead.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="With --advice: carry it out, and take back what makes things worse.")
+    ] = False,
+    over: Annotated[
+        float, typer.Option(min=0, max=3600, metavar="S", help="With --advice: how long to look, seconds.")
+    ] = 10.0,
+    trial_s: advice.TrialS = 60.0,
+    metrics: advice.Metrics = "",
+    prometheus: advice.Prometheus = "",
+    service: options.ConfigService = "",
+) -> None:
     """Ask every instance of every service how it is. Exit code 0 where every service serves."""
+    if apply and not with_advice:
+        raise typer.BadParameter("--apply belongs to --advice")
+    if with_advice:
+        terminal.run(advice.report(over, apply, trial_s, (metrics, prometheus), service, as_json), as_json)
     terminal.run(_status(as_json, gateway), as_json)
 
 
