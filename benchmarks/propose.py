@@ -84,13 +84,16 @@ def main(hours: float) -> None:
         "parsing the JSON alone": lambda order: json.loads(content),
         "the first proposals": lambda order: proposing.propose(material.Material.parse(content), order),
         "again, with other weights": lambda order: proposing.propose(shelf.material(content), order),
-        "the same, diversity 0.5": lambda order: proposing.propose(
+        "again, with other keywords": lambda order: proposing.propose(
+            shelf.material(content), dataclasses.replace(order, keywords=(f"talk {order.weights['motion']:g}",))
+        ),
+        "with other weights, diversity 0.5": lambda order: proposing.propose(
             shelf.material(content), dataclasses.replace(order, diversity=0.5)
         ),
-        "the same, 20 left-out clips told": lambda order: proposing.decide(
+        "with other weights, 20 left-out clips told": lambda order: proposing.decide(
             shelf.material(content), dataclasses.replace(order, explain=20)
         ),
-        "the same, 5 clips each of 15, 30 and 60 s": lambda order: proposing.propose(
+        "with other weights, 5 clips each of 15, 30 and 60 s": lambda order: proposing.propose(
             shelf.material(content), dataclasses.replace(order, targets=LENGTHS)
         ),
     }

@@ -18,6 +18,7 @@ from services.jobs import (
     deadline,
     disk,
     metrics,
+    names,
     policy,
     scheduler,
     service,
@@ -47,7 +48,8 @@ async def serve(settings: settings_module.Settings) -> None:
         disks = disk.Disks((settings.state_dir, settings.sessions_root), settings.free_bytes_min)
         allowed = rules.Rules.of(settings.fetch_allow)
         taken = service.Limits(settings.job_limit, settings.bounds, settings.targets, allowed)
-        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, taken))
+        known = names.Names(remote.Directory(clients, settings.environment))
+        servicer = service.JobService(service.Parts(jobs, planner, live, sweeper, disks, now, taken, known))
         queue = metrics.Queue(jobs, now, settings.job_limit)
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)

@@ -18,7 +18,7 @@ from media import errors as media_errors
 from media import sessions
 from media.ingest import rules
 from services.jobs import board as boards
-from services.jobs import clock, disk, dressing, flow, notice, paging, room, scheduler, sweep, watch
+from services.jobs import clock, disk, dressing, flow, names, notice, paging, room, scheduler, sweep, watch
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 from services.jobs import store as stores
@@ -54,6 +54,7 @@ class Parts:
     disks: disk.Disks
     clock: clock.Clock
     limits: Limits
+    known: names.Names | None = None
 
 
 class JobService(rpc.JobServiceServicer):
@@ -98,6 +99,11 @@ class JobService(rpc.JobServiceServicer):
             for prefix, item in zip(prefixes, submissions, strict=True)
             for name, text in (*_submission_violations(item), *self._refused(item.spec))
         ]
+        violations = violations or [
+            (f"{prefix}spec.{name}", text)
+            for prefix, item in zip(prefixes, submissions, strict=True)
+            for name, text in await self._misnamed(item.spec)
+        ]
         if violations:
             raise _invalid(violations)
         with failpoints.around("jobs.accept"):
@@ -114,6 +120,9 @@ class JobService(rpc.JobServiceServicer):
                 limits.sources.checked(spec.source_uri)
             except media_errors.Refused as refusal:
                 yield "spec.source_uri", f"cannot be fetched: {refusal.message}"
+
+    async def _misnamed(self, spec: specs.Spec) -> list[specs.Violation]:
+        return await self._parts.known.violations(spec) if self._parts.known is not None else []
 
     async def GetJob(self, request: pb.GetJobRequest, context: aio.ServicerContext) -> pb.Job:
         """Returns one job with its steps and clips."""

@@ -7,7 +7,9 @@ import math
 import pathlib
 
 import av
+import grpc
 import pytest
+from reelsmith.gateway.v1 import gateway_pb2 as gateway
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from tests import tiers
@@ -163,3 +165,13 @@ def test_malformed_file_fails_with_a_reason_or_gives_clips(suite, media_dir: pat
         assert job.error.code in {"INVALID_ARGUMENT", "FAILED_PRECONDITION"}, job.error
         assert job.error.reason
         assert len(job.error.message) > 10
+
+
+def test_misspelled_names_are_refused_at_submission(suite) -> None:
+    """With the nearest genre of the configuration and the nearest preset of the exporters; auto and known ones pass."""
+    for names, told in (({"genre": "tallk"}, "did you mean talk?"), ({"preset": "titkok"}, "did you mean tiktok?")):
+        spec = jobs.JobSpec(source_uri="file:///films/talk.mp4", **names)
+        with pytest.raises(grpc.RpcError) as failure:
+            suite.stub().CreateClips(gateway.CreateClipsRequest(spec=spec), timeout=60, wait_for_ready=True)
+        assert grpc.StatusCode.INVALID_ARGUMENT is failure.value.code()
+        assert told in failure.value.details()

@@ -7,7 +7,7 @@ fills in. Where the sentences are known, every place inside of one is worth less
 """
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
@@ -194,18 +194,22 @@ def _thinned(t_s: np.ndarray, quality: np.ndarray) -> Places:
     return Places(t_s[kept], quality[kept])
 
 
-def find(source: material.Material, range_s: tuple[float, float]) -> Iterator[Candidates]:
-    """The possible clips, at first from the best places alone, then with more and more leeway.
+def leeways(longest_s: float) -> tuple[Leeway, ...]:
+    """How far to go from the best places, step by step, for clips of at most some length."""
+    return Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, poor=True)
+
+
+def find(source: material.Material, range_s: tuple[float, float], leeway: Leeway) -> Candidates:
+    """The possible clips.
 
     Args:
         source: What is known of the source.
         range_s: Least and largest length in seconds.
+        leeway: Of `leeways`.
     """
-    shortest_s, longest_s = range_s
-    for leeway in (Leeway(longest_s, CLEAR_S), Leeway(longest_s, 0.0), Leeway(0.0, 0.0, poor=True)):
-        starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
-        found = _paired(starts, ends, shortest_s, longest_s)
-        yield found if leeway.poor else found.of(np.flatnonzero(~_broken(source, found)))
+    starts, ends = places(source, leeway, ends=False), places(source, leeway, ends=True)
+    found = _paired(starts, ends, *range_s)
+    return found if leeway.poor else found.of(np.flatnonzero(~_broken(source, found)))
 
 
 def _broken(source: material.Material, found: Candidates) -> np.ndarray:

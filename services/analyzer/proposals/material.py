@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from services.analyzer import document, timeline
-from services.analyzer.proposals import spoken, wording
+from services.analyzer.proposals import memo, spoken, wording
 
 CURVES = ("highlight", "motion", "sharpness", "exposure", "loudness_lufs", "speech")
 ENTRIES_MAX = 4_000_000  # intervals or spans of any kind; more is no analysis of ours
@@ -51,6 +51,7 @@ class Material:
             in seconds; None where all borders are cuts.
         music: Share of the time in which music plays, per interval, nan where it cannot be told; None where nobody
             listened.
+        kept: What was worked out of it; a changed copy has its own.
     """
 
     start_s: float
@@ -70,6 +71,7 @@ class Material:
     said: wording.Wording | None = None
     changes_s: np.ndarray | None = None
     music: np.ndarray | None = None
+    kept: memo.Memo = dataclasses.field(default_factory=memo.Memo, init=False, compare=False, repr=False)
 
     @property
     def end_s(self) -> float:
@@ -196,6 +198,8 @@ def _shares(seen: np.ndarray, interval_s: float, count: int) -> np.ndarray:
 class Shelf:
     """Keeps the analyses that were read last: proposals are asked for again and again, with other weights.
 
+    What was worked out of an analysis is kept of the last one only.
+
     Args:
         kept_max: How many are kept.
     """
@@ -222,6 +226,9 @@ class Shelf:
                 self._kept.move_to_end(key)
                 while len(self._kept) > self._kept_max:  # ends, for it drops one
                     self._kept.popitem(last=False)
+                for other in self._kept.values():
+                    if other is not found:
+                        other.kept.clear()
         return found
 
 

@@ -1,6 +1,7 @@
 """From an analysis to the clips that are worth making."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -197,8 +198,8 @@ def _lengths(order: Order) -> str:
 def _choice(source: material.Material, order: Order, part: Part, taken: Sequence[tuple[float, float]]) -> Choice | None:
     """The best set of a kind; None where no clip of it fits."""
     best: Choice | None = None
-    for found in _candidates(source, part):
-        choice = _best(source, order, part, found, taken) if found.start_s.size else None
+    for measured in _measured(source, part, order.keywords):
+        choice = _best(source, order, part, measured, taken) if measured.found.start_s.size else None
         if choice and (best is None or len(choice.chosen) > len(best.chosen)):
             best = choice  # many clips are worth more than the best edges
         if best is not None and len(best.chosen) == part.count:
@@ -206,22 +207,32 @@ def _choice(source: material.Material, order: Order, part: Part, taken: Sequence
     return best
 
 
-def _candidates(source: material.Material, part: Part) -> Iterator[candidates.Candidates]:
-    if source.duration_s >= part.range_s[0]:
-        yield from candidates.find(source, part.range_s)
-    elif part.whole:
-        yield _whole(source)
+def _measured(source: material.Material, part: Part, keywords: Sequence[str]) -> Iterator[terms.Measured]:
+    """The candidates of a kind and their terms, which are kept: they depend neither on weights nor on exclusions."""
+    wish = terms.Wish(part.range_s, part.target_s, tuple(keywords))
+    if source.duration_s < part.range_s[0]:
+        if part.whole:
+            whole = _whole(source)
+            yield terms.Measured(whole, terms.measure(source, whole, wish))
+        return
+    for leeway in candidates.leeways(part.range_s[1]):
+        yield source.kept.get((wish, leeway), functools.partial(_found, source, wish, leeway))
+
+
+def _found(source: material.Material, wish: terms.Wish, leeway: candidates.Leeway) -> terms.Measured:
+    found = candidates.find(source, wish.range_s, leeway)
+    return terms.Measured(found, terms.measure(source, found, wish) if found.start_s.size else [])
 
 
 def _best(
     source: material.Material,
     order: Order,
     part: Part,
-    found: candidates.Candidates,
+    measured: terms.Measured,
     taken: Sequence[tuple[float, float]],
 ) -> Choice | None:
     """The best set of some candidates. What is excluded is measured too, so that no score depends on exclusions."""
-    values = terms.measure(source, found, terms.Wish(part.range_s, part.target_s, order.keywords))
+    found, values = measured.found, measured.values
     scores = score(values, order.weights)
     free = candidates.clear_of(found, order.exclusions) & candidates.clear_of(found, taken, order.gap_s)
     places = np.flatnonzero(free)

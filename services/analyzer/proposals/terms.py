@@ -59,6 +59,26 @@ class Values:
         return self.text if self.measured is None else self.text.format(float(self.measured[index]))
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """Possible clips and what is known of them: all that no weight changes.
+
+    Attributes:
+        found: The candidates.
+        values: Their terms.
+    """
+
+    found: candidates.Candidates
+    values: list[Values]
+
+    @property
+    def size_bytes(self) -> int:
+        """Memory that it takes, nearly: words are told by a few more arrays."""
+        arrays = [array for term in self.values for array in (term.value, term.measured) if array is not None]
+        found = self.found.start_s, self.found.end_s, self.found.quality
+        return sum(array.nbytes for array in (*found, *arrays))
+
+
 class Sums:
     """Means of a curve over any stretch, from running sums.
 

@@ -9,12 +9,14 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import Any
 
 from google.protobuf import duration_pb2, json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry import trace
 from reelsmith.analyzer.v1 import analyzer_pb2, analyzer_pb2_grpc
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.exporter.v1 import exporter_pb2, exporter_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
@@ -34,7 +36,49 @@ LOOK_SOON_S = 0.1  # while a service has no healthy instance: its first one is f
 LOOK_TIMEOUT_S = 1.0  # a health check takes milliseconds; an instance that needs longer gets no new step
 ONE_TRY = client.Policy(tries_max=1, hedging=False)  # a second try would write into the folder of the first
 KNOWN = "the analysis was known before"
+NAMES_TIMEOUT_S = 1.0  # a caller waits for this, and the step that needs the name checks it too
+PRESETS_MAX = 1000  # as many as one answer may have: several times what a configuration may
 PINGS_PER_LEASE = 4  # one lost answer does not end a lease
+
+
+class Directory:
+    """Asks the services for names; see `names.Directory`.
+
+    Genres are a matter of the configuration, as any analyzer sees it; presets of the exporters, all of which are asked,
+    for each may have its own.
+
+    Args:
+        clients: Channels to the services.
+        environment: Of the configuration.
+    """
+
+    def __init__(self, clients: client.Clients, environment: str) -> None:
+        self._clients, self._environment = clients, environment
+
+    async def genres(self) -> frozenset[str] | None:
+        """See `names.Directory`."""
+        request = config_pb2.GetConfigRequest(environment=self._environment, service=ANALYZER)
+        stubs = [config_pb2_grpc.ConfigServiceStub(channel) for _, channel in self._clients.each("config")]
+        answers = await _answers([stub.GetConfig(request, timeout=NAMES_TIMEOUT_S) for stub in stubs])
+        documents = [json_format.MessageToDict(one.document) for one in answers]
+        known = [document["analyzer"]["genres"] for document in documents if "genres" in document.get("analyzer", {})]
+        return frozenset(name for genres in known for name in genres) if known else None
+
+    async def presets(self) -> frozenset[str] | None:
+        """See `names.Directory`."""
+        request = exporter_pb2.ListPresetsRequest(page_size=PRESETS_MAX)
+        stubs = [exporter_pb2_grpc.ExporterServiceStub(channel) for _, channel in self._clients.each(EXPORTER)]
+        answers = await _answers([stub.ListPresets(request, timeout=NAMES_TIMEOUT_S) for stub in stubs])
+        return frozenset(preset.name for one in answers for preset in one.presets) if answers else None
+
+
+async def _answers(calls: list[Awaitable[Any]]) -> list[Any]:
+    """The answers of those that are there."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException) and not isinstance(answer, errors.Error):
+            raise answer
+    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 class RemoteExecutor:

@@ -9,7 +9,7 @@ import pytest
 
 from chassis import errors
 from services.analyzer import document, highlight, weights
-from services.analyzer.proposals import candidates, material, proposing, selection, spoken, terms
+from services.analyzer.proposals import candidates, material, memo, proposing, selection, spoken, terms
 
 
 def source(duration_s: float = 120.0, **changes) -> material.Material:
@@ -247,7 +247,7 @@ def test_no_clip_reaches_over_a_long_black() -> None:
     for black_s, reaches in ((5, False), (1, True)):
         lit = 0.4 * ((np.arange(120) < 50) | (np.arange(120) >= 50 + 2 * black_s))
         one = source(60.0, curves={**noise, "exposure": lit})
-        first, *_, last = candidates.find(one, (15.0, 40.0))
+        first, *_, last = (candidates.find(one, (15.0, 40.0), leeway) for leeway in candidates.leeways(40.0))
         over = [((found.start_s < 24) & (found.end_s > 31)).any() for found in (first, last)]
         assert [reaches, True] == over
 
@@ -319,6 +319,62 @@ def test_analysis_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         shelf.material(b"four")
     assert [b"four", b"four"] == parsed[4:]
+
+
+@pytest.mark.parametrize("changes", [
+    {"weights": {**terms.WEIGHTS, "motion": 9.0}}, {"diversity": 0.7}, {"explain": 9}, {"count": 3, "gap_s": 5.0},
+    {"exclusions": ((20.0, 60.0),)}, {"keywords": ("talk",)}, {"longest_s": 30.0},
+    {"targets": (proposing.Target(15.0, 2), proposing.Target(30.0, 2)), "targets_apart": True},
+])  # fmt: skip
+def test_what_was_worked_out_before_changes_nothing(changes) -> None:
+    """Asked again in another way, an analysis gives what a fresh one gives, in every byte."""
+    first, then = proposing.Order(count=4), proposing.Order(**{"count": 4, **changes})
+    used, fresh = source(600.0), source(600.0)
+    for order in (first, then, first):
+        proposing.decide(used, order)
+    documents = [proposing.document(proposing.decide(one, then), then, 1) for one in (used, fresh)]
+    assert json.dumps(documents[0]) == json.dumps(documents[1])
+
+
+def test_terms_are_measured_once_for_all_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other weights, exclusions and diversity measure nothing; other lengths and keywords, and a changed copy, do."""
+    measured = []
+    measure = terms.measure
+    monkeypatch.setattr(terms, "measure", lambda *given: measured.append(given) or measure(*given))
+    one = source(600.0)
+    proposing.propose(one, proposing.Order())
+    before = len(measured)
+    for changes in ({"weights": {"motion": 1.0}}, {"exclusions": ((1.0, 2.0),)}, {"diversity": 0.5}):
+        proposing.propose(one, proposing.Order(**changes))
+    assert before == len(measured)
+    for changes in ({"longest_s": 40.0}, {"keywords": ("talk",)}):
+        proposing.propose(one, proposing.Order(**changes))
+    proposing.propose(dataclasses.replace(one), proposing.Order())
+    assert before + 3 <= len(measured)
+
+
+def test_only_the_last_analysis_keeps_what_was_worked_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading another one lets go of it."""
+    monkeypatch.setattr(material.Material, "parse", lambda content: source())
+    shelf = material.Shelf(2)
+    proposing.propose(shelf.material(b"one"), proposing.Order())
+    assert shelf.material(b"one").kept.size_bytes > 0
+    shelf.material(b"two")
+    assert 0 == shelf.material(b"one").kept.size_bytes
+
+
+def test_what_was_worked_out_is_kept_up_to_a_size() -> None:
+    """The oldest goes first; what is larger than all is made each time."""
+
+    def sized(size: int) -> terms.Measured:
+        some = np.zeros(size // 8)
+        return terms.Measured(candidates.Candidates(some, some[:0], some[:0]), [])
+
+    made, kept = [], memo.Memo(100)
+    for key, size in (("one", 40), ("two", 40), ("one", 40), ("three", 40), ("two", 40), ("all", 104), ("all", 104)):
+        assert size == kept.get(key, lambda key=key, size=size: made.append(key) or sized(size)).size_bytes
+    assert ["one", "two", "three", "two", "all", "all"] == made
+    assert 80 == kept.size_bytes
 
 
 def test_means_are_those_of_a_plain_search() -> None:

@@ -17,7 +17,20 @@ from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import server, testing
 from media import sessions
-from services.jobs import attempt, clock, deadline, disk, dispatch, notice, room, scheduler, service, store, sweep
+from services.jobs import (
+    attempt,
+    clock,
+    deadline,
+    disk,
+    dispatch,
+    names,
+    notice,
+    room,
+    scheduler,
+    service,
+    store,
+    sweep,
+)
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -77,6 +90,7 @@ async def serving(
     limit: int = 1,
     bounds: room.Bounds | None = None,
     targets: notice.Targets | None = None,
+    known: names.Names | None = None,
 ) -> AsyncIterator[Desk]:
     """Runs a job manager, put together as `python -m services.jobs` does."""
     board, folder, executor = boards.Board(), sessions.Sessions(home), WaitingExecutor()
@@ -86,6 +100,7 @@ async def serving(
         parts = service.Parts(
             kept, planner, board, sweep.Sweeper(kept, folder), disk.Disks((home,), 0), clock.Clock(),
             service.Limits(100, bounds or room.Bounds(), targets or notice.Targets()),
+            known,
         )  # fmt: skip
         add = rpc.add_JobServiceServicer_to_server
         tasks = [asyncio.create_task(part.run()) for part in (planner, deadline.Deadlines(kept, planner))]
