@@ -101,7 +101,7 @@ def executed(file: pathlib.Path, count: int, groups: list[int], timeout_s: float
 
 
 @contextlib.contextmanager
-def ours(home: pathlib.Path) -> Iterator[tuple[str, dict[str, str], int]]:
+def ours(home: pathlib.Path, settings: dict[str, str] | None = None) -> Iterator[tuple[str, dict[str, str], int]]:
     """A job manager; gives its address, the environment of an instance that it looks for, and its process group."""
     port, instance = testing.free_port(), testing.free_port()
     limits = {f"REELSMITH_JOBS_{kind}_LIMIT": "64" for kind in ("PROBE", "ANALYZE", "PROPOSE")}
@@ -116,6 +116,7 @@ def ours(home: pathlib.Path) -> Iterator[tuple[str, dict[str, str], int]]:
         "REELSMITH_NOOP_PORT": str(instance),
         "STAMPS": str(home / "stamps"),
         **limits,
+        **(settings or {}),
     }
     with running([sys.executable, "-m", "services.jobs"], environment, cwd=ROOT) as manager:
         yield f"127.0.0.1:{port}", environment, manager.pid

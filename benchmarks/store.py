@@ -11,8 +11,8 @@ import tempfile
 import time
 
 from media import sessions
+from services.jobs import dispatch, lifecycle, store
 from services.jobs import job as jobs
-from services.jobs import lifecycle, store
 from services.jobs import spec as specs
 
 JOBS, SLOTS, TURNS = 300, 64, 4
@@ -58,13 +58,13 @@ async def measure(folder: pathlib.Path) -> None:
         await accepted(opened, "alone", together=False)
         meter.tell("job accepted, calls at the same time", JOBS)
         for _ in range(TURNS):
-            grants, _ = await opened.lease([store.Slot(jobs.Kind.PROBE, "one")] * SLOTS)
+            grants, _ = await opened.lease([dispatch.Slot(jobs.Kind.PROBE, "one")] * SLOTS)
             await asyncio.gather(*(opened.commit(grant.lease, lifecycle.Outcome((FILE,))) for grant in grants))
         meter.tell(f"step leased and committed, {SLOTS} at a time", SLOTS * TURNS)
         running: list[store.Grant] = []
         for _ in range(SLOTS):
             busy = frozenset((grant.job.id, grant.lease.step) for grant in running)
-            running += (await opened.lease([store.Slot(jobs.Kind.PROBE, "one")], busy))[0]
+            running += (await opened.lease([dispatch.Slot(jobs.Kind.PROBE, "one")], busy))[0]
         meter.tell(f"step leased alone, beside up to {SLOTS} that run", SLOTS)
 
 

@@ -72,8 +72,12 @@ def detail(step: jobs.Step) -> str:
 
 
 def left(job: jobs.Job) -> str:
-    """The expected time to the end of a job; a dash while it cannot be told."""
-    return wording.clock(wording.seconds(job.eta)) if job.HasField("eta") else "-:--"
+    """The expected time to the end of a job, with its bounds where they are known; a dash while it cannot be told."""
+    if not job.HasField("eta"):
+        return "-:--"
+    bounds = [wording.clock(wording.seconds(bound)) for bound in (job.eta_low, job.eta_high)]
+    said = wording.clock(wording.seconds(job.eta))
+    return f"{said} ({bounds[0]} to {bounds[1]})" if job.HasField("eta_high") and bounds[0] != bounds[1] else said
 
 
 class Bars:

@@ -32,6 +32,8 @@ class Job(pydantic.BaseModel):
     state: str = pydantic.Field(description="PENDING, RUNNING, SUCCEEDED, PARTIAL, FAILED or CANCELLED.")
     fraction: float = pydantic.Field(description="Share of the work that is done, 0 to 1.")
     eta_s: float | None = pydantic.Field(description="Expected seconds to the end; null while it cannot be told.")
+    eta_low_s: float | None = pydantic.Field(description="One job in ten is done sooner; null while not learned.")
+    eta_high_s: float | None = pydantic.Field(description="One job in ten takes longer; null while not learned.")
     error: str = pydantic.Field(description="Why it failed; empty where all is well.")
     clips: list[Clip]
     files: list[str] = pydantic.Field(description="Finished files of the session, by path.")
@@ -66,6 +68,8 @@ def job(found: jobs.Job) -> Job:
         state=wording.state(found.state),
         fraction=round(found.fraction, 4),
         eta_s=wording.seconds(found.eta) if found.HasField("eta") else None,
+        eta_low_s=wording.seconds(found.eta_low) if found.HasField("eta_low") else None,
+        eta_high_s=wording.seconds(found.eta_high) if found.HasField("eta_high") else None,
         error=_failure(found.error),
         clips=[_clip(clip) for clip in found.clips],
         files=[artifact.path for artifact in results.artifacts(found)],

@@ -26,6 +26,7 @@ from services.jobs import (
     sweep,
 )
 from services.jobs import settings as settings_module
+from services.jobs.job import Kind
 from services.jobs.remote import service as remote
 
 
@@ -41,6 +42,7 @@ async def serve(settings: settings_module.Settings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
+        live.recall(await jobs.runs(), lambda: len(executor.instances(Kind.EXPORT)) * limits[Kind.EXPORT])
         attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, limits)
         deadlines = deadline.Deadlines(jobs, planner)

@@ -16,7 +16,7 @@ from chassis import errors, telemetry
 from media import errors as media_errors
 from media import sessions
 from services.jobs import board as boards
-from services.jobs import dispatch, lifecycle, metrics, publication, retry
+from services.jobs import dispatch, forecast, lifecycle, metrics, publication, retry
 from services.jobs import job as jobs
 from services.jobs import store as stores
 
@@ -38,11 +38,21 @@ class Task:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Product:
-    """What an instance gave back: files in the attempt's folder, and the clips that it proposed."""
+    """What an instance gave back.
+
+    Args:
+        files: Files in the attempt's folder.
+        clips: The clips that it proposed.
+        note: What is worth knowing about how it was done.
+        media_s: Length of the source in seconds, where it was probed and tells one.
+        typical: Whether the time that it took says something about the next one.
+    """
 
     files: tuple[publication.File, ...] = ()
     clips: tuple[jobs.Clip, ...] = ()
     note: str = ""
+    media_s: float | None = None
+    typical: bool = True
 
 
 class Executor(Protocol):
@@ -140,10 +150,11 @@ class Attempts:
             Why it failed; None where it did not, or where nobody wants to know any more.
         """
         step, start_s = grant.job.step(grant.lease.step), time.monotonic()
+        self._board.begin(grant.job.id, step.name)
         with self._span(grant, step) as span:
             try:
                 product = await self._execute(grant, step)
-                in_time = await self.settle(grant, product)
+                in_time = await self.settle(grant, product, start_s)
                 metrics.attempted(step.kind, "succeeded" if in_time else "late", time.monotonic() - start_s)
             except (errors.Error, media_errors.MediaError, OSError) as error:
                 failure, hint_s = described(error)
@@ -184,8 +195,13 @@ class Attempts:
             f"the attempt took longer than {self._rules.attempt_max_s:g} s", reason="ATTEMPT_TOO_LONG"
         )
 
-    async def settle(self, grant: stores.Grant, product: Product) -> bool:
+    async def settle(self, grant: stores.Grant, product: Product, start_s: float | None = None) -> bool:
         """Publishes the files of an attempt and commits it, if its lease is still in force.
+
+        Args:
+            grant: Its lease.
+            product: What it made.
+            start_s: Monotonic time of its begin; None where that is not known.
 
         Returns:
             Whether it was.
@@ -200,10 +216,13 @@ class Attempts:
                     return False
             with failpoints.around("jobs.attempt.publish"):
                 files = await asyncio.to_thread(publication.published, self._sessions, grant.lease, product.files)
-            outcome = lifecycle.Outcome(files, product.clips, product.note)
+            run = _run(grant, start_s) if start_s is not None and product.typical else None
+            outcome = lifecycle.Outcome(files, product.clips, product.note, product.media_s, run)
             with failpoints.around("jobs.attempt.commit"):
                 job = await self._recorded(grant, lambda: self._store.commit(grant.lease, outcome))
             metrics.recorded(job, grant.lease.step)
+            if job is not None and run is not None:
+                self._board.learn(run)
             with failpoints.around("jobs.attempt.tidy"):
                 await self._tidy(grant, job, files)
             return job is not None
@@ -286,6 +305,12 @@ class Attempts:
             self._tracer.start_as_current_span(f"step {step.kind.lower()}", attributes=attributes, links=links) as span,
         ):
             yield span
+
+
+def _run(grant: stores.Grant, start_s: float) -> forecast.Run:
+    """How long the step of an attempt took."""
+    step = grant.job.step(grant.lease.step)
+    return forecast.Run(step.kind, forecast.amount(grant.job, step), time.monotonic() - start_s)
 
 
 def described(error: errors.Error | media_errors.MediaError | OSError) -> tuple[jobs.Failure, float]:

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from services.jobs import clock as clocks
+from services.jobs import forecast
 from services.jobs import job as jobs
 from services.jobs import progress as progresses
 
@@ -20,6 +21,7 @@ class View:
     live: Mapping[str, jobs.Progress]
     fraction: float
     eta_s: float | None
+    span: forecast.Span | None = None  # the same with its bounds, where past runs tell them
 
 
 class Board:
@@ -33,7 +35,27 @@ class Board:
         self._clock = clock or clocks.Clock()
         self._live: dict[str, dict[str, jobs.Progress]] = {}  # as many as there are running attempts
         self._paces: dict[str, progresses.Pace] = {}
+        self._begun: dict[tuple[str, str], int] = {}  # monotonic times; as many as there are running attempts
+        self._history = forecast.History()
+        self._lanes: Callable[[], int] = lambda: 1
         self._watchers: dict[str, set[asyncio.Event]] = {}  # as many as there are open streams
+
+    def recall(self, runs: Iterable[forecast.Run], lanes: Callable[[], int]) -> None:
+        """Takes over what earlier lives learned.
+
+        Args:
+            runs: Steps that were done, the oldest first.
+            lanes: Tells how many clips may be rendered at once.
+        """
+        self._history, self._lanes = forecast.History(runs), lanes
+
+    def learn(self, run: forecast.Run) -> None:
+        """Takes note of how long a step took."""
+        self._history.learn(run)
+
+    def begin(self, job_id: str, step: str) -> None:
+        """Notes that an attempt begins."""
+        self._begun[job_id, step] = self._clock.monotonic_us()
 
     def report(self, job_id: str, step: str, progress: jobs.Progress) -> None:
         """Notes how far an attempt has come; only the newest word is kept."""
@@ -42,6 +64,7 @@ class Board:
 
     def clear(self, job_id: str, step: str) -> None:
         """Forgets an attempt that has ended."""
+        self._begun.pop((job_id, step), None)
         steps = self._live.get(job_id, {})
         steps.pop(step, None)
         if not steps:
@@ -76,4 +99,12 @@ class Board:
         pace = self._paces.setdefault(job.id, progresses.Pace())
         if not any(step.state is jobs.StepState.RUNNING for step in job.steps):
             pace.samples.clear()  # time spent waiting says nothing about the pace of the work
-        return View(job, live, fraction, pace.eta_s(self._clock.monotonic_us() / 1e6, fraction))
+            return View(job, live, fraction, None)
+        now_us = self._clock.monotonic_us()
+        paced_s, span = pace.eta_s(now_us / 1e6, fraction), self._span(job, live, now_us)
+        return View(job, live, fraction, span.mid_s if span else paced_s, span)
+
+    def _span(self, job: jobs.Job, live: Mapping[str, jobs.Progress], now_us: int) -> forecast.Span | None:
+        begun = {step.name: self._begun.get((job.id, step.name), now_us) for step in job.steps}
+        elapsed_s = {name: (now_us - begun_us) / 1e6 for name, begun_us in begun.items()}
+        return forecast.remaining(job, live, elapsed_s, self._history, max(1, self._lanes()))

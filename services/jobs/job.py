@@ -143,6 +143,7 @@ class Step:
         retry_delay_us: Length of that wait, so that a jump of the wall clock cannot stretch it.
         carrier: Trace context of the last attempt that failed, for the link to it.
         note: What is worth knowing about how it was done.
+        media_s: Length of the source in seconds, where the step is the probe that has found it.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Step:
     retry_delay_us: int = 0
     carrier: Mapping[str, str] = dataclasses.field(default_factory=dict)
     note: str = ""
+    media_s: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import dataclasses
 import datetime
 from collections.abc import Collection, Iterable, Mapping
 
+from services.jobs import forecast, plan, retry
 from services.jobs import job as jobs
-from services.jobs import plan, retry
 from services.jobs import spec as specs
 
 INTERRUPTED = jobs.Failure("UNAVAILABLE", "MANAGER_RESTARTED", "The job manager ended while the attempt ran.")
@@ -25,11 +25,21 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a successful attempt gave: its files under their final names, and the clips that a proposal step found."""
+    """What a successful attempt gave: its files under their final names, and what its step found.
+
+    Args:
+        artifacts: The files.
+        clips: The clips that were proposed.
+        note: What is worth knowing about how it was done.
+        media_s: Length of the source in seconds, as a probe found it.
+        run: How long it took, where that says something about the next one.
+    """
 
     artifacts: tuple[jobs.Artifact, ...] = ()
     clips: tuple[jobs.Clip, ...] = ()
     note: str = ""
+    media_s: float | None = None
+    run: forecast.Run | None = None
 
 
 def accepted(
@@ -69,8 +79,9 @@ def succeeded(job: jobs.Job, name: str, outcome: Outcome, now_us: int) -> Change
     """A commit: the step is done, its files count, and the plan grows where it proposed clips."""
     step = job.step(name)
     done = dataclasses.replace(
-        step, state=jobs.StepState.SUCCEEDED, error=None, end_us=_end(step, now_us), note=outcome.note
-    )
+        step, state=jobs.StepState.SUCCEEDED, error=None, end_us=_end(step, now_us), note=outcome.note,
+        media_s=outcome.media_s,
+    )  # fmt: skip
     files = {item.path: item for item in (*job.artifacts, *outcome.artifacts)}
     base = dataclasses.replace(job, artifacts=tuple(files[path] for path in sorted(files)))
     steps = _replaced(job.steps, [done])

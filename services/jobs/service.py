@@ -399,6 +399,8 @@ def _head(view: boards.View) -> pb.Job:
         state=f"STATE_{job.state}",
         fraction=view.fraction,
         eta=_duration(view.eta_s),
+        eta_low=_duration(view.span.low_s if view.span else None),
+        eta_high=_duration(view.span.high_s if view.span else None),
         error=_failure(job.error),
         create_time=_timestamp(job.create_us),
         start_time=_timestamp(job.start_us),

@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self
 import failpoints
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, dispatch, lifecycle, lock, notice, plan, retry, room
+from services.jobs import codec, dispatch, forecast, lifecycle, lock, notice, plan, retry, room
 from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -370,6 +370,7 @@ class Store:
         self._shares = dispatch.Shares(self._rules.weights)
         self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
         self._entering: collections.Counter[tuple[str, str]] = collections.Counter()  # request ids with the writer
+        self._runs: collections.Counter[jobs.Kind] = collections.Counter()  # number of the last run that is kept
         self._local = threading.local()
         self._readers: list[Database] = []
         self._closing = contextlib.AsyncExitStack()
@@ -645,9 +646,26 @@ class Store:
 
         def run(db: Database) -> jobs.Job:
             job = self._held(db, lease)
+            if outcome.run is not None:
+                self._remember(db, outcome.run)
             return self._save(db, lifecycle.succeeded(job, lease.step, outcome, self._clock.wall_us()))
 
         return await self._write(run)
+
+    def _remember(self, db: Database, run: forecast.Run) -> None:
+        """Keeps how long a step took, in the place of the oldest of its kind."""
+        number = self._runs[run.kind] = self._runs[run.kind] + 1
+        values = {**dataclasses.asdict(run), "kind": run.kind.value}
+        db.all("write_run", number=number, slot=number % forecast.RUNS_MAX, **values)
+
+    async def runs(self) -> list[forecast.Run]:
+        """How long steps took of late, the oldest first of each kind."""
+
+        def run(db: Database) -> list[forecast.Run]:
+            rows = db.all("runs")
+            return [forecast.Run(jobs.Kind(row["kind"]), row["amount"], row["seconds"]) for row in rows]
+
+        return await self._read(run)
 
     async def fail(
         self,
@@ -938,6 +956,7 @@ class Store:
         row = db.one("queue")
         assert row is not None  # noqa: S101 - the layout puts it there
         self._queue_begin_us = row["clock_us"] - monotonic_us
+        self._runs.update({jobs.Kind(row["kind"]): row["number"] for row in db.all("last_runs")})
         for row in db.all("jobs_with_deadline"):
             end_us = codec.spec(row["spec"]).deadline_us
             left_us = min(max(end_us - now_us, 0), max(end_us - row["create_us"], 0))

@@ -7,11 +7,12 @@ import pytest
 import pytest_asyncio
 
 from failpoints import names
+from tests.chaos.harness import jumps, phases
 from tests.chaos.harness import lane as lanes
-from tests.chaos.harness import phases
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SEED = 20261126
+PATIENT_S = 60.0  # a wait that a jump spoils takes an hour: a slow machine is given its time
 EVERYTHING = lanes.Fault("*=count")
 
 
@@ -97,3 +98,11 @@ async def test_accepted_jobs_are_done_under_overload(bench: phases.Bench) -> Non
     result = await phases.overload(bench, 0.5, limit=8, callers=8)
     assert [] == result.wrong
     assert result.fired > 0
+
+
+@pytest.mark.parametrize("sabotage", ["", "wall_leases"])
+async def test_nobody_notices_when_the_wall_clock_jumps(bench: phases.Bench, sabotage: str) -> None:
+    """Set by an hour or a day at a time, it ends no lease and holds nothing up; leases by that clock (control) do."""
+    result = await jumps.clock_jumps(bench, 2.0, sabotage, slack_s=PATIENT_S)
+    assert bool(sabotage) == bool(result.wrong), result.wrong
+    assert sabotage or result.fired  # jobs that are stuck tell no times

@@ -35,13 +35,19 @@ export function length(duration) {
   return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
 }
 
-/** What is left, in words that do not pretend to be exact. */
-export function left(duration) {
+/** What is left, in words that do not pretend to be exact; between bounds where they are known. */
+export function left(duration, low, high) {
   if (duration == null) return "";
-  if (duration < 10) return "a few seconds left";
-  if (duration < 90) return `about ${Math.ceil(duration / 5) * 5} s left`;
-  if (duration < 5400) return `about ${Math.round(duration / 60)} min left`;
-  return `about ${Math.round(duration / 360) / 10} h left`;
+  if ((high ?? duration) < 10) return "a few seconds left";
+  const [step, per, unit] = duration < 90 ? [5, 1, "s"] : duration < 5400 ? [60, 60, "min"] : [360, 3600, "h"];
+  const [least, most] = [low, high].map((value) => (Math.round((value ?? duration) / step) * step) / per);
+  if (least === most) return `about ${most} ${unit} left`;
+  return least ? `${least} to ${most} ${unit} left` : `at most ${most} ${unit} left`;
+}
+
+/** What is left of a job. */
+export function remaining(job) {
+  return left(duration(job.eta), duration(job.etaLow), duration(job.etaHigh));
 }
 
 /** A size such as `3.4 MB`; takes the text that 64-bit numbers are in JSON. */

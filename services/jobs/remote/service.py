@@ -161,7 +161,8 @@ class RemoteExecutor:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         request = analyzer_pb2.ProbeRequest(source_uri=_source(task.job), output=_output(task))
         response = await stub.Probe(request, timeout=self._timeout_s)
-        return attempt.Product(_files((response.artifact, jobs.Role.MEDIA_INFO)))
+        length_s = response.media.declared_duration_s if response.media.HasField("declared_duration_s") else None
+        return attempt.Product(_files((response.artifact, jobs.Role.MEDIA_INFO)), media_s=length_s)
 
     async def _analyze(
         self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
@@ -178,7 +179,8 @@ class RemoteExecutor:
         if spec.range is not None:
             request.range.start_s, request.range.end_s = spec.range.start_s, spec.range.end_s
         result = await _result(stub.Analyze(request, timeout=self._timeout_s), report, pings)
-        return attempt.Product(_files((result.artifact, jobs.Role.ANALYSIS)), note=KNOWN if result.cached else "")
+        files, note = _files((result.artifact, jobs.Role.ANALYSIS)), KNOWN if result.cached else ""
+        return attempt.Product(files, note=note, typical=not result.cached)
 
     async def _propose(
         self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]

@@ -234,3 +234,13 @@ SELECT given_up, count FROM notice_counts;
 
 -- name: write_pulse
 UPDATE pulse SET time_us = :time_us WHERE id = 1;
+
+-- name: write_run
+INSERT INTO runs (kind, slot, number, amount, seconds) VALUES (:kind, :slot, :number, :amount, :seconds)
+ON CONFLICT (kind, slot) DO UPDATE SET number = excluded.number, amount = excluded.amount, seconds = excluded.seconds;
+
+-- name: runs
+SELECT kind, amount, seconds FROM runs ORDER BY kind, number;
+
+-- name: last_runs
+SELECT kind, max(number) AS number FROM runs GROUP BY kind;

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.harness import lane, phases, report
+from tests.chaos.harness import jumps, lane, phases, report
 
 OUT = pathlib.Path("out/chaos")
 SEED = 20261126
@@ -38,9 +38,12 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "power-cuts": lambda: phases.power_cuts(bench, 4.0, 200 * k),
         "documents": lambda: phases.documents_killed(bench, 12),
         "configuration": lambda: phases.configuration_killed(bench, 15 * k),
+        "clock-jumps": lambda: jumps.clock_jumps(bench, 8.0 * k),
+        "clock-jumps-kills": lambda: jumps.clock_jumps(bench, 4.0 * k, kills=True),
         "poison": lambda: phases.poison(bench, 40 * k),
         "overload": lambda: phases.overload(bench, 3.0 * k),
         "no-rename": lambda: phases.in_place(bench, 15),
+        "wall-leases": lambda: jumps.clock_jumps(bench, 3.0, "wall_leases"),
         "no-token": lambda: phases.late_results(bench, 20 * k, "no_token"),
         "no-fsync": lambda: phases.power_cuts(bench, 3.0, 50 * k, "no_fsync", "control: synchronous NORMAL"),
         "no-file-sync": lambda: phases.power_cuts(bench, 3.0, 50 * k, "no_file_sync", "control: no fsync of files"),

@@ -2,7 +2,7 @@
 
 Each is forked from this one, which has imported all modules and nothing else: no thread, no loop, no gRPC core. It runs
 the same `main` as `python -m services.jobs`. A line says what to run, its environment, where its words go, which
-failpoints and faults of the disk it has, and which protection it lacks.
+failpoints and faults of the disk it has, which clock it follows, and which protection it lacks.
 """
 
 import asyncio
@@ -33,10 +33,12 @@ def become(order: dict[str, Any]) -> None:
     with open(order["log"], "ab") as log:
         os.dup2(log.fileno(), 2)
     failpoints.arm(os.environ)
+    library = ctypes.CDLL(None)  # LD_PRELOAD has put disk.c and clock.c there
+    if (clock := order.get("clock")) and library.clock_follow(clock.encode()):
+        raise SystemExit(f"{clock} cannot be followed")
     if name := order.get("sabotage"):
         getattr(sabotage, name)()
     if disk := order.get("disk"):
-        library = ctypes.CDLL(None)  # LD_PRELOAD has put disk.c there
         arguments = [item.encode() if isinstance(item, str) else item for item in disk[1:]]
         getattr(library, disk[0])(*arguments)
     MAINS[order["what"]]()

@@ -20,7 +20,7 @@ from reelsmith.jobs.v1 import jobs_pb2_grpc as rpc
 
 from chassis import testing
 
-SOURCE = pathlib.Path(__file__).with_name("disk.c")
+SOURCES = [pathlib.Path(__file__).with_name(name) for name in ("disk.c", "clock.c")]
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PATIENCE_S = 60.0  # for a manager to come back, on a machine with other work
 QUICK = [("grpc.initial_reconnect_backoff_ms", 20), ("grpc.min_reconnect_backoff_ms", 20),
@@ -31,9 +31,9 @@ T = TypeVar("T")
 
 
 def built(folder: pathlib.Path) -> pathlib.Path:
-    """The library that stands between a process and its disk."""
-    library = folder / "disk.so"
-    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl", "-lpthread"], check=True)
+    """The library that stands between a process and its disk, and between it and the wall clock."""
+    library = folder / "between.so"
+    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", library, *SOURCES, "-ldl", "-lpthread"], check=True)
     return library
 
 
@@ -130,6 +130,7 @@ class Lane:
         fakes: How many fakes.
         sabotage: A protection that every manager of it lacks.
         settings: Further environment of the manager.
+        clock: File that moves the wall clock of all its processes, as `clock.c` says; None for a true clock.
     """
 
     def __init__(
@@ -139,9 +140,11 @@ class Lane:
         fakes: int = 1,
         sabotage: str = "",
         settings: dict[str, str] | None = None,
+        clock: pathlib.Path | None = None,
     ) -> None:
         self.home, self.disk = home, home / "disk"
         self._forge, self._sabotage, self._settings = forge, sabotage, settings or {}
+        self._clock = str(clock) if clock else ""
         self._ports = [testing.free_port() for _ in range(fakes + 1)]
         self.fakes: list[Process] = []
         self.manager: Process | None = None
@@ -206,7 +209,10 @@ class Lane:
         armed = {"REELSMITH_FAILPOINTS": fault.failpoints, "REELSMITH_FAILPOINTS_LOG": str(self.log)}
         places = {"LOG": str(self.home / "disk.log"), "ROOT": str(self.disk)}
         disk = [places.get(item, item) for item in fault.disk]
-        return {"environment": self._environment(**armed, **environment), "disk": disk, "sabotage": fault.sabotage}
+        return {
+            "environment": self._environment(**armed, **environment), "disk": disk, "sabotage": fault.sabotage,
+            "clock": self._clock,
+        }  # fmt: skip
 
     @contextlib.asynccontextmanager
     async def kept(self, faults: Sequence[Fault] = ()) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """Protections that are taken away, one each: the harness must see it, or its green says nothing."""
 
 import os
+import time
 
 import failpoints
 from media import folders
@@ -49,3 +50,8 @@ def no_file_sync() -> None:
             return (lambda descriptor: None) if name == "fsync" else getattr(os, name)
 
     folders.os = Silent()
+
+
+def wall_leases() -> None:
+    """Leases, back-off and start times are told by the wall clock instead of one that only goes forward."""
+    time.monotonic, time.monotonic_ns = time.time, time.time_ns

@@ -1,6 +1,6 @@
 /** All sessions, the newest first, and where a new one begins. */
 import * as api from "../api.js";
-import {ago, count, left, duration} from "../format.js";
+import {ago, count, remaining} from "../format.js";
 import {classes, html, useEffect, useRef, useState} from "../html.js";
 import {useFile, useJobs} from "../live.js";
 import {Drop} from "../parts/drop.js";
@@ -55,7 +55,7 @@ function Card({job}) {
     ${
       !ended(job) &&
       html`<progress max="1" value=${job.fraction || 0} aria-label=${`Progress of ${name}`}></progress>
-      <p class="soft">${Math.round((job.fraction || 0) * 100)} %${job.eta ? ` · ${left(duration(job.eta))}` : ""}</p>`
+      <p class="soft">${Math.round((job.fraction || 0) * 100)} %${job.eta ? ` · ${remaining(job)}` : ""}</p>`
     }
   </li>`;
 }

@@ -1,5 +1,5 @@
 /** How far a job has come: the whole, and each of its steps. */
-import {count, duration, left} from "../format.js";
+import {count, remaining} from "../format.js";
 import {html} from "../html.js";
 import {step, stepState} from "../words.js";
 
@@ -17,7 +17,7 @@ export function Progress({job, outage}) {
     .join(", ");
   return html`<section class="card progress" aria-label="Progress">
     <div class="row between"><p class="big">${Math.round(share * 100)}<small> %</small></p>
-      <p class="soft">${outage ? OUTAGE : left(duration(job.eta))}</p></div>
+      <p class="soft">${outage ? OUTAGE : remaining(job)}</p></div>
     <progress max="1" value=${share} aria-label="Whole job"></progress>
     <p class="hidden" role="status">${doing}</p>
     <ol class="steps">

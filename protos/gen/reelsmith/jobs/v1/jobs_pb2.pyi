@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Job(_message.Message):
-    __slots__ = ("id", "spec", "state", "steps", "clips", "artifacts", "fraction", "eta", "error", "create_time", "start_time", "end_time", "sequence", "trace_id", "tenant")
+    __slots__ = ("id", "spec", "state", "steps", "clips", "artifacts", "fraction", "eta", "error", "create_time", "start_time", "end_time", "sequence", "trace_id", "tenant", "eta_low", "eta_high")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -47,6 +47,8 @@ class Job(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     TENANT_FIELD_NUMBER: _ClassVar[int]
+    ETA_LOW_FIELD_NUMBER: _ClassVar[int]
+    ETA_HIGH_FIELD_NUMBER: _ClassVar[int]
     id: str
     spec: JobSpec
     state: Job.State
@@ -62,7 +64,9 @@ class Job(_message.Message):
     sequence: int
     trace_id: str
     tenant: str
-    def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ..., fraction: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., trace_id: _Optional[str] = ..., tenant: _Optional[str] = ...) -> None: ...
+    eta_low: _duration_pb2.Duration
+    eta_high: _duration_pb2.Duration
+    def __init__(self, id: _Optional[str] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., steps: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., clips: _Optional[_Iterable[_Union[Clip, _Mapping]]] = ..., artifacts: _Optional[_Iterable[_Union[_media_pb2.Artifact, _Mapping]]] = ..., fraction: _Optional[float] = ..., eta: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_media_pb2.Failure, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., sequence: _Optional[int] = ..., trace_id: _Optional[str] = ..., tenant: _Optional[str] = ..., eta_low: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., eta_high: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class JobSpec(_message.Message):
     __slots__ = ("source_uri", "title", "count", "duration_min_s", "duration_max_s", "aspect_ratio", "layout", "preset", "range", "keywords", "weights", "analyze_only", "priority", "labels", "clips", "transcript_uri", "genre", "diversity", "durations", "durations_apart", "gap_min_s", "exclusions", "explain", "evidence", "captions", "overlays", "mode", "video_codec", "edit", "manifest_uri", "language", "timelines", "start_time", "deadline", "webhook")
