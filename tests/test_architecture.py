@@ -32,7 +32,8 @@ ONLY_IN: dict[str, dict[str, tuple[str, ...]]] = {
         "google.protobuf": ("service.py", "__main__.py"),
         "reelsmith": ("service.py", "__main__.py"),
         "grpc": ("service.py", "__main__.py"),
-        "sqlite3": ("store.py",),
+        "sqlite3": ("store.py", "engines/sqlite.py"),
+        "psycopg": ("engines/postgres.py",),
         "cupy": ("backend.py", "kernels/cuda/"),
     },
     # Every process loads the chassis; these come with the extras of those that need them.
@@ -171,6 +172,7 @@ LONG = "def f():\n" + "    x = 1\n" * FUNCTION_LINES_MAX
         ("services/jobs/plan.py", "from google.protobuf import message"),
         ("services/jobs/plan.py", "from reelsmith.jobs.v1 import jobs_pb2"),
         ("services/jobs/scheduler.py", "import sqlite3"),
+        ("services/jobs/store.py", "import psycopg"),
         ("services/analyzer/shots/cut.py", "import cupy"),
         ("services/analyzer/measure.py", "import av\nav.open('x.mp4')"),
         ("chassis/interceptors/identity.py", "import jwt"),

@@ -1,9 +1,10 @@
-"""The durable store of jobs: one SQLite file that only this process opens.
+"""The durable store of jobs: one SQLite file that only this process opens, or a database that several managers share.
 
 All writes go through one thread with one connection. It takes everything that waits, runs each write in a savepoint of
 its own, and commits once: one fsync for all (group commit). Nobody hears of a write before it is on disk.
 
-The fencing check is here and nowhere else: `Store.holds`.
+The fencing check of attempts is here and nowhere else: `Store.holds`. That of managers is the engine's: only the one
+that leads writes, and each of its transactions proves it. The others read, and refuse to write.
 """
 
 import asyncio
@@ -14,23 +15,21 @@ import dataclasses
 import functools
 import pathlib
 import queue
-import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import failpoints
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, dispatch, forecast, lifecycle, lock, notice, plan, retry, room
+from services.jobs import codec, dispatch, engines, forecast, lifecycle, notice, plan, retry, room
 from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
+from services.jobs.engines import sqlite
 
-SQL = pathlib.Path(__file__).parent / "sql"
 WRITES_MAX = 4096  # writes that may wait: about two seconds of work; more are refused
 BATCH_MAX = 512  # writes in one commit: keeps the wait of the first one below some 100 ms
 READERS = 2  # reads are short; two keep a long list from holding up a watch
@@ -43,13 +42,7 @@ RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
 NUMBER_MAX = 2**63 - 1
 
-
-def _named(text: str) -> dict[str, str]:
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
-    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
-
-
-QUERIES = _named((SQL / "queries.sql").read_text())
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,89 +93,6 @@ class Stats:
     notices_given_up: int = 0
 
 
-class Database:
-    """A connection that knows the statements by name."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.touched: list[str] = []
-
-    def all(self, name: str, /, **values: object) -> list[sqlite3.Row]:
-        """Every row of a statement."""
-        return self._connection.execute(QUERIES[name], values).fetchall()
-
-    def one(self, name: str, /, **values: object) -> sqlite3.Row | None:
-        """The first row of a statement; None where there is none."""
-        rows = self.all(name, **values)
-        return rows[0] if rows else None
-
-    @property
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open."""
-        return self._connection.in_transaction
-
-    @property
-    def changes(self) -> int:
-        """Rows changed since the connection was opened."""
-        return self._connection.total_changes
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Reads inside the block see one state of the file."""
-        self.all("begin")
-        try:
-            yield
-        finally:
-            self.all("commit")
-
-    def script(self, path: pathlib.Path) -> None:
-        """Runs a file of statements."""
-        self._connection.executescript(path.read_text())
-
-    def close(self) -> None:
-        """Closes the connection."""
-        self._connection.close()
-
-
-def connected(path: pathlib.Path) -> Database:
-    """A connection opened the way all of ours are."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # each is used by one thread
-    connection.row_factory = sqlite3.Row
-    database = Database(connection)
-    database.script(SQL / "pragmas.sql")
-    return database
-
-
-def migrate(database: Database) -> None:
-    """Brings the layout of the file up to date.
-
-    Raises:
-        errors.FailedPrecondition: The file was written by a newer version.
-    """
-    files = sorted(SQL.glob("[0-9]*_*.sql"))
-    row = database.one("version")
-    version = row["user_version"] if row else 0
-    if version > len(files):
-        raise errors.FailedPrecondition(
-            f"the store has layout {version}, this version knows up to {len(files)}: start the newer version",
-            reason="STORE_TOO_NEW",
-        )
-    for file in files[version:]:
-        with failpoints.around("jobs.store.migrate"):
-            database.script(file)
-
-
-def translated(failure: sqlite3.Error) -> errors.Error:
-    """What an error of the engine means to a caller."""
-    name = getattr(failure, "sqlite_errorname", "") or type(failure).__name__
-    text = f"the store of jobs failed: {failure} ({name})"
-    if name == "SQLITE_FULL":
-        return errors.ResourceExhausted(text, reason="STORAGE_FULL", retry_after_s=RETRY_AFTER_S)
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return errors.DataLoss(text, reason="STORE_DAMAGED")
-    return errors.Unavailable(text, reason="STORAGE_FAILED", retry_after_s=RETRY_AFTER_S)
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Door:
     """What a commit made true of whether jobs are taken: the state of the queue, and what is in it by tenant."""
@@ -201,7 +111,7 @@ class Door:
 class Result(Protocol):
     """What a write does inside the transaction."""
 
-    def __call__(self, database: Database) -> Any:
+    def __call__(self, database: engines.Database) -> Any:
         """Reads and writes; raises to undo."""
 
 
@@ -219,7 +129,7 @@ class Write:
 class _Savepoint:
     """One write inside the common transaction: undone alone where it raises, and the error goes to its caller."""
 
-    def __init__(self, database: Database, write: Write) -> None:
+    def __init__(self, database: engines.Database, write: Write) -> None:
         self._database, self._write = database, write
 
     def __enter__(self) -> None:
@@ -229,12 +139,12 @@ class _Savepoint:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        disk = isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
+        disk = isinstance(error, engines.Fault) and not error.alone
         if disk or not isinstance(error, Exception | None):
             return False  # nothing of this transaction can be trusted any more
         if error is not None:
             self._database.all("savepoint_rollback")
-            self._write.error = translated(error) if isinstance(error, sqlite3.Error) else error
+            self._write.error = error.error if isinstance(error, engines.Fault) else error
         self._write.touched = () if error else tuple(self._database.touched)
         self._database.all("savepoint_release")
         return True
@@ -248,7 +158,7 @@ class Writer(threading.Thread):
         listener: Told, in the event loop, the id of every job that a committed write changed.
     """
 
-    def __init__(self, database: Database, listener: Callable[[str], None]) -> None:
+    def __init__(self, database: engines.Database, listener: Callable[[str], None]) -> None:
         super().__init__(name="jobs-store", daemon=True)
         self._database = database
         self._listener = listener
@@ -308,9 +218,9 @@ class Writer(threading.Thread):
 
     def commit(self, batch: Sequence[Write]) -> None:
         """Runs a batch in one transaction; where the disk fails, every write of it fails."""
-        before = self._database.changes
+        before = self._database.session.changes
         try:
-            self._database.all("begin_write")
+            self._database.begin_write()
             for write in batch:
                 with _Savepoint(self._database, write), failpoints.around("jobs.store.write"):
                     write.value = write.run(self._database)
@@ -318,17 +228,13 @@ class Writer(threading.Thread):
             with failpoints.around("jobs.store.commit"):
                 self._database.all("commit")  # the one fsync
             self.door = door
-            if self._database.changes > before:  # a commit of nothing does not touch the disk
+            if self._database.session.changes > before:  # a commit of nothing does not touch the disk
                 self.proven_s = time.monotonic()
-        except sqlite3.Error as failure:
-            self._roll_back()
+        except engines.Fault as fault:
+            self._database.roll_back()
             self.proven_s = float("-inf")
             for write in batch:
-                write.error, write.touched = translated(failure), ()
-
-    def _roll_back(self) -> None:
-        if self._database.in_transaction:  # the engine may have rolled back by itself
-            self._database.all("rollback")
+                write.error, write.touched = fault.error, ()
 
     def _deliver(self, batch: Sequence[Write]) -> None:
         for write in batch:
@@ -346,7 +252,7 @@ class Store:
     """Jobs, steps, files and events on disk. Use as an async context manager.
 
     Args:
-        folder: Folder of the store's file; made where it is missing.
+        place: Folder of the store's file, made where it is missing; or another engine.
         clock: Where times come from.
         listener: Told, in the event loop, the id of every job that changed, after the change is on disk.
         rules: How the queue is served.
@@ -355,14 +261,14 @@ class Store:
 
     def __init__(
         self,
-        folder: pathlib.Path,
+        place: pathlib.Path | engines.Engine,
         clock: clocks.Clock | None = None,
         listener: Callable[[str], None] = lambda job_id: None,
         rules: dispatch.Rules | None = None,
         bounds: room.Bounds | None = None,
     ) -> None:
-        self._path = folder / "jobs.sqlite3"
-        self._lock = lock.Lock(folder / "jobs.lock")
+        self._engine: engines.Engine = sqlite.Sqlite(place) if isinstance(place, pathlib.Path) else place
+        self._reign: int | None = None  # epoch whose beginning is done with
         self._clock = clock or clocks.Clock()
         self._listener = listener
         self._rules = rules or dispatch.Rules()
@@ -372,16 +278,15 @@ class Store:
         self._entering: collections.Counter[tuple[str, str]] = collections.Counter()  # request ids with the writer
         self._runs: collections.Counter[jobs.Kind] = collections.Counter()  # number of the last run that is kept
         self._local = threading.local()
-        self._readers: list[Database] = []
+        self._readers: list[engines.Database] = []
         self._closing = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
-            self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._lock.acquire()
-            stack.callback(self._lock.release)
-            database = await asyncio.to_thread(self._open)
+            stack.callback(self._engine.close)
+            database = await asyncio.to_thread(_told, self._engine.open)
             stack.callback(database.close)
+            stack.push_async_callback(self.resign)
             self._writer = Writer(database, self._listener)
             self._writer.start()
             stack.push_async_callback(asyncio.to_thread, self._writer.join)
@@ -389,7 +294,7 @@ class Store:
             # Queued reads are as many as calls in progress, which the server bounds.
             self._pool = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="jobs-reader")
             stack.callback(self._close_readers)
-            await self._write(self._recover)
+            await self.lead()
             self._closing = stack.pop_all()
         return self
 
@@ -401,13 +306,55 @@ class Store:
         """How the queue is served."""
         return self._rules
 
-    def _open(self) -> Database:
-        try:
-            database = connected(self._path)
-            migrate(database)
-        except sqlite3.Error as failure:
-            raise translated(failure) from failure
-        return database
+    # Leading
+
+    @property
+    def shared(self) -> bool:
+        """Whether other managers may work on the same jobs and files."""
+        return self._engine.shared
+
+    @property
+    def leads(self) -> bool:
+        """Whether this manager is the one that writes, as far as it knows: each write makes sure."""
+        return self._reign is not None and self._reign == self._engine.epoch
+
+    def require_lead(self) -> None:
+        """Makes sure that this manager is the one that writes, as far as it knows.
+
+        Raises:
+            errors.Unavailable: Another one is (NOT_LEADER).
+        """
+        if not self.leads:
+            raise errors.Unavailable(
+                f"this job manager stands by for {self._engine.leader}, which leads",
+                reason="NOT_LEADER",
+                metadata={"leader": self._engine.leader},
+            )
+
+    async def lead(self) -> bool:
+        """Takes the right to write where nobody has it, or keeps it; a reign begins with what the last one owes.
+
+        Returns:
+            Whether this manager has it.
+
+        Raises:
+            errors.Unavailable: The engine does not say.
+        """
+        epoch = await asyncio.to_thread(_told, self._engine.lead)
+        if epoch is not None and epoch != self._reign:
+            self._writer.door = None
+            await self._writer.submit(self._recover)
+            self._reign = epoch
+        return self.leads
+
+    async def resign(self) -> None:
+        """Gives the right to write back."""
+        self._reign = None
+        await asyncio.to_thread(self._engine.resign)
+
+    def cut(self) -> None:
+        """Ends every wait for an engine that does not answer."""
+        self._engine.cut()
 
     def _close_readers(self) -> None:
         self._pool.shutdown(wait=True)
@@ -415,6 +362,7 @@ class Store:
             database.close()
 
     async def _write(self, run: Result) -> Any:
+        self.require_lead()
         return await self._writer.submit(run)
 
     async def _read(self, run: Result) -> Any:
@@ -424,12 +372,12 @@ class Store:
         try:
             database = getattr(self._local, "database", None)
             if database is None:
-                database = self._local.database = connected(self._path)
+                database = self._local.database = self._engine.reader()
                 self._readers.append(database)
             with database.snapshot():
                 return run(database)
-        except sqlite3.Error as failure:
-            raise translated(failure) from failure
+        except engines.Fault as fault:
+            raise fault.error from fault
 
     # Accepting
 
@@ -455,6 +403,7 @@ class Store:
         refusal = self._early_refusal(submissions[0], job_limit) if submissions else None
         if refusal is not None and not await self._expected(keys):
             raise refusal
+        self.require_lead()
         write = self._writer.submit(lambda db: [self._submit(db, item, carrier, job_limit) for item in submissions])
         self._entering.update(keys)
         write.add_done_callback(lambda _: self._left(keys))
@@ -490,7 +439,7 @@ class Store:
             return refusal
         return None
 
-    def _submit(self, db: Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
+    def _submit(self, db: engines.Database, item: Submission, carrier: Mapping[str, str], job_limit: int) -> jobs.Job:
         if item.request_id:
             known = _request(db, item.tenant, item.request_id)
             if known:
@@ -501,7 +450,7 @@ class Store:
         self._require_outbox(db, item.spec)
         return self._insert(db, item, spec, carrier)
 
-    def _known(self, db: Database, item: Submission, known: sqlite3.Row) -> jobs.Job:
+    def _known(self, db: engines.Database, item: Submission, known: engines.Row) -> jobs.Job:
         if known["digest"] != codec.digest(item.spec):
             raise errors.AlreadyExists(
                 f"request id {item.request_id!r} already named job {known['job_id']}, with another specification",
@@ -516,11 +465,11 @@ class Store:
             )
         return _job(db, known["job_id"])
 
-    def _require_room(self, db: Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
+    def _require_room(self, db: engines.Database, tenant: str, spec_bytes: int, job_limit: int) -> None:
         usage = room.Usage(**dict(db.all("usage", tenant=tenant)[0]))
         self._bounds.require_room(usage, tenant, spec_bytes, job_limit)
 
-    def _insert(self, db: Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
+    def _insert(self, db: engines.Database, item: Submission, spec: str, carrier: Mapping[str, str]) -> jobs.Job:
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
         arrival_us = self._queue_begin_us + monotonic_us
         db.all("set_queue_clock", clock_us=arrival_us)
@@ -563,7 +512,7 @@ class Store:
         return await self._write(lambda db: self._lease(db, slots, busy))
 
     def _lease(
-        self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
+        self, db: engines.Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
         self._free(db, busy)
@@ -577,7 +526,7 @@ class Store:
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
 
     def _assigned(
-        self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
+        self, db: engines.Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
     ) -> list[tuple[dispatch.Slot, dispatch.Ready]]:
         taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
         limit = len(slots) + len(busy)
@@ -594,7 +543,7 @@ class Store:
         running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
         return dispatch.assign(slots, lines, self._rules, self._shares, running)
 
-    def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
+    def _free(self, db: engines.Database, busy: frozenset[tuple[str, str]]) -> None:
         """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
         strays: dict[int, list[str]] = {}
         for row in db.all("running_steps"):
@@ -603,7 +552,7 @@ class Store:
         for number, names in strays.items():
             self._save(db, lifecycle.interrupted(_job_of(db, number), names, self._clock.wall_us()))
 
-    def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
+    def _grant(self, db: engines.Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
         return Grant(jobs.Lease(job.id, name, job.step(name).token), job, instance)
 
@@ -612,7 +561,7 @@ class Store:
         """The fencing check: whether a lease is the one in force."""
         return step.state is jobs.StepState.RUNNING and step.token == lease.token
 
-    def _held(self, db: Database, lease: jobs.Lease) -> jobs.Job:
+    def _held(self, db: engines.Database, lease: jobs.Lease) -> jobs.Job:
         job = _job(db, lease.job_id)
         step = job.step(lease.step)
         if not self.holds(step, lease):
@@ -644,7 +593,7 @@ class Store:
             errors.NotFound: The job was deleted.
         """
 
-        def run(db: Database) -> jobs.Job:
+        def run(db: engines.Database) -> jobs.Job:
             job = self._held(db, lease)
             if outcome.run is not None:
                 self._remember(db, outcome.run)
@@ -652,7 +601,7 @@ class Store:
 
         return await self._write(run)
 
-    def _remember(self, db: Database, run: forecast.Run) -> None:
+    def _remember(self, db: engines.Database, run: forecast.Run) -> None:
         """Keeps how long a step took, in the place of the oldest of its kind."""
         number = self._runs[run.kind] = self._runs[run.kind] + 1
         values = {**dataclasses.asdict(run), "kind": run.kind.value}
@@ -661,7 +610,7 @@ class Store:
     async def runs(self) -> list[forecast.Run]:
         """How long steps took of late, the oldest first of each kind."""
 
-        def run(db: Database) -> list[forecast.Run]:
+        def run(db: engines.Database) -> list[forecast.Run]:
             rows = db.all("runs")
             return [forecast.Run(jobs.Kind(row["kind"]), row["amount"], row["seconds"]) for row in rows]
 
@@ -687,7 +636,7 @@ class Store:
             errors.NotFound: The job was deleted.
         """
 
-        def run(db: Database) -> jobs.Job:
+        def run(db: engines.Database) -> jobs.Job:
             job = self._held(db, lease)
             decision = decide(job.step(lease.step), failure)
             now_us = self._clock.wall_us()
@@ -704,7 +653,7 @@ class Store:
             errors.NotFound: There is no such job.
         """
 
-        def run(db: Database) -> jobs.Job:
+        def run(db: engines.Database) -> jobs.Job:
             job = _job(db, job_id)
             if job.state.ended:
                 return job
@@ -722,7 +671,7 @@ class Store:
         """
         return await self._write(lambda db: self._retry(db, job_id, job_limit))
 
-    def _retry(self, db: Database, job_id: str, job_limit: int) -> jobs.Job:
+    def _retry(self, db: engines.Database, job_id: str, job_limit: int) -> jobs.Job:
         job = _job(db, job_id)
         if not job.state.ended:
             return job
@@ -745,10 +694,10 @@ class Store:
         """Ends jobs whose deadline has passed, at most `EXPIRED_MAX` at once, and gives them."""
         return await self._write(self._expire) if await self._read(self._due) else []
 
-    def _due(self, db: Database) -> list[sqlite3.Row]:
+    def _due(self, db: engines.Database) -> list[engines.Row]:
         return db.all("jobs_due", now_us=self._clock.monotonic_us(), limit=EXPIRED_MAX)
 
-    def _expire(self, db: Database) -> list[jobs.Job]:
+    def _expire(self, db: engines.Database) -> list[jobs.Job]:
         expired = []
         for row in self._due(db):
             job = _job_of(db, row["number"])
@@ -766,7 +715,7 @@ class Store:
         """
         await self._write(lambda db: self._delete(db, job_id))
 
-    def _delete(self, db: Database, job_id: str) -> None:
+    def _delete(self, db: engines.Database, job_id: str) -> None:
         if db.one("deletion", job_id=job_id):
             return
         job = _job(db, job_id)
@@ -796,7 +745,7 @@ class Store:
     async def outbox_due(self, limit: int) -> list[notice.Notice]:
         """News that is to be delivered now, the oldest first."""
 
-        def run(db: Database) -> list[notice.Notice]:
+        def run(db: engines.Database) -> list[notice.Notice]:
             rows = db.all("outbox_due", now_us=self._clock.monotonic_us(), limit=limit)
             return [notice.Notice(**dict(row)) for row in rows]
 
@@ -820,7 +769,7 @@ class Store:
         await self._write(lambda db: self._fail_notice(db, failed, error, delay_s, hold_s))
 
     def _fail_notice(
-        self, db: Database, failed: notice.Notice, error: str, delay_s: float | None, hold_s: float
+        self, db: engines.Database, failed: notice.Notice, error: str, delay_s: float | None, hold_s: float
     ) -> None:
         now_us = self._clock.monotonic_us()
         db.all(
@@ -834,7 +783,7 @@ class Store:
         if delay_s is None:
             db.all("drop_given_up", number=failed.number, limit=GIVEN_UP_MAX)
 
-    def _require_outbox(self, db: Database, spec: specs.Spec) -> None:
+    def _require_outbox(self, db: engines.Database, spec: specs.Spec) -> None:
         """Makes sure that the news of a job would find room: what waits already is kept, and not dropped for it."""
         if spec.webhook is None:
             return
@@ -846,7 +795,7 @@ class Store:
                 retry_after_s=RETRY_AFTER_S,
             )
 
-    def _notify(self, db: Database, change: lifecycle.Change) -> None:
+    def _notify(self, db: engines.Database, change: lifecycle.Change) -> None:
         """Puts news into the outbox for every event that changes the state of a job that names a webhook."""
         job, hook = change.job, change.job.spec.webhook
         row = db.one("job_state", number=job.number) if hook else None
@@ -873,6 +822,8 @@ class Store:
 
     async def page(self, wanted: Filter) -> list[jobs.Job]:
         """Jobs with their steps, the newest first."""
+        if not all(text.isprintable() for label in wanted.labels.items() for text in label):
+            return []  # no job has such a label
         return await self._read(
             lambda db: [
                 _assembled(db, row)
@@ -902,8 +853,9 @@ class Store:
 
         Raises:
             errors.ResourceExhausted: The disk is full.
-            errors.Unavailable: It cannot be written.
+            errors.Unavailable: It cannot be written, or not by this manager.
         """
+        self.require_lead()
         if time.monotonic() - self._writer.proven_s > PROOF_AGE_S:
             await self._write(functools.partial(_run, "write_pulse", time_us=self._clock.wall_us()))
 
@@ -914,7 +866,7 @@ class Store:
 
     # Inside
 
-    def _save(self, db: Database, change: lifecycle.Change) -> jobs.Job:
+    def _save(self, db: engines.Database, change: lifecycle.Change) -> jobs.Job:
         job = change.job
         self._notify(db, change)
         for event in change.events:
@@ -933,7 +885,7 @@ class Store:
         db.touched.append(job.id)
         return job
 
-    def _save_step(self, db: Database, job: jobs.Job, step: jobs.Step) -> None:
+    def _save_step(self, db: engines.Database, job: jobs.Job, step: jobs.Step) -> None:
         ready = step.state is jobs.StepState.READY
         waits = ready and step.retry_us is not None
         db.all(
@@ -950,8 +902,8 @@ class Store:
             body=codec.dumps(step),
         )
 
-    def _recover(self, db: Database) -> None:
-        """What a new start owes to the last one: running steps run again, waits and deadlines go on where they were."""
+    def _recover(self, db: engines.Database) -> None:
+        """What a reign owes to the last one: running steps run again, waits and deadlines go on where they were."""
         now_us, monotonic_us = self._clock.wall_us(), self._clock.monotonic_us()
         row = db.one("queue")
         assert row is not None  # noqa: S101 - the layout puts it there
@@ -971,44 +923,52 @@ class Store:
             db.all("set_not_before", job_number=row["job_number"], name=row["name"], not_before_us=not_before_us)
 
 
-def _run(name: str, db: Database, /, **values: object) -> None:
+def _told(work: Callable[[], T]) -> T:
+    """What an engine gives, or its fault as callers know it."""
+    try:
+        return work()
+    except engines.Fault as fault:
+        raise fault.error from fault
+
+
+def _run(name: str, db: engines.Database, /, **values: object) -> None:
     db.all(name, **values)
 
 
-def _request(db: Database, tenant: str, request_id: str) -> sqlite3.Row | None:
+def _request(db: engines.Database, tenant: str, request_id: str) -> engines.Row | None:
     return db.one("request_id", tenant=tenant, request_id=request_id)
 
 
-def _flow(db: Database) -> flows.Flow:
+def _flow(db: engines.Database) -> flows.Flow:
     row = db.one("queue")
     assert row is not None  # noqa: S101 - the layout puts it there
     return flows.Flow(flows.FlowState(row["state"]), row["reason"], row["since_us"])
 
 
-def _door(db: Database) -> Door:
+def _door(db: engines.Database) -> Door:
     loads = _loads(db)
     by_tenant = {load.tenant: load for load in loads}
     return Door(_flow(db), by_tenant, sum(load.jobs for load in loads), sum(load.spec_bytes for load in loads))
 
 
-def _loads(db: Database) -> tuple[room.Load, ...]:
+def _loads(db: engines.Database) -> tuple[room.Load, ...]:
     return tuple(room.Load(**dict(row)) for row in db.all("tenant_loads"))
 
 
-def _job(db: Database, job_id: str) -> jobs.Job:
+def _job(db: engines.Database, job_id: str) -> jobs.Job:
     row = db.one("job_by_id", id=job_id)
     if row is None:
         raise errors.NotFound(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", metadata={"job_id": job_id})
     return _assembled(db, row)
 
 
-def _job_of(db: Database, number: int) -> jobs.Job:
+def _job_of(db: engines.Database, number: int) -> jobs.Job:
     row = db.one("job_by_number", number=number)
     assert row is not None  # noqa: S101 - a foreign key says so
     return _assembled(db, row)
 
 
-def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
+def _assembled(db: engines.Database, row: engines.Row) -> jobs.Job:
     number = row["number"]
     return jobs.Job(
         id=row["id"],
@@ -1027,11 +987,11 @@ def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
     )
 
 
-def _event(row: sqlite3.Row) -> jobs.Event:
+def _event(row: engines.Row) -> jobs.Event:
     return jobs.Event(row["sequence"], row["time_us"], row["step"], row["message"], codec.delta(row["delta"]))
 
 
-def _stats(db: Database) -> Stats:
+def _stats(db: engines.Database) -> Stats:
     steps = {row["state"]: row["count"] for row in db.all("step_counts")}
     oldest = db.one("oldest_ready")
     waiting = db.all("waiting_count")[0]["count"]

@@ -1,10 +1,4 @@
--- Every statement of the store, by name.
-
--- name: begin
-BEGIN;
-
--- name: begin_write
-BEGIN IMMEDIATE;
+-- Every statement of the store, by name, as both engines run it. Where they differ: sqlite.sql and postgres.sql.
 
 -- name: commit
 COMMIT;
@@ -20,9 +14,6 @@ RELEASE write;
 
 -- name: savepoint_rollback
 ROLLBACK TO write;
-
--- name: version
-PRAGMA user_version;
 
 -- name: job_by_id
 SELECT * FROM jobs WHERE id = :id;
@@ -141,19 +132,6 @@ UPDATE jobs SET due_us = :due_us WHERE number = :number;
 -- name: drop_due
 UPDATE jobs SET due_us = NULL WHERE number = :number AND due_us <= :now_us;
 
--- name: list_jobs
-SELECT * FROM jobs
-WHERE number < :before
-  AND (:tenant = '' OR tenant = :tenant)
-  AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
-  AND NOT EXISTS (
-      SELECT 1 FROM json_each(:labels) AS wanted
-      WHERE NOT EXISTS (
-          SELECT 1 FROM json_each(jobs.labels) AS label WHERE label.key = wanted.key AND label.value = wanted.value
-      )
-  )
-ORDER BY number DESC LIMIT :limit;
-
 -- name: job_counts
 SELECT state, count FROM job_counts WHERE count > 0 ORDER BY state;
 
@@ -162,8 +140,8 @@ SELECT state, count FROM step_counts WHERE count > 0 ORDER BY state;
 
 -- name: usage
 SELECT
-    coalesce(sum(jobs), 0) AS jobs, coalesce(sum(spec_bytes), 0) AS spec_bytes,
-    coalesce(sum(jobs) FILTER (WHERE tenant = :tenant), 0) AS own_jobs
+    CAST(coalesce(sum(jobs), 0) AS BIGINT) AS jobs, CAST(coalesce(sum(spec_bytes), 0) AS BIGINT) AS spec_bytes,
+    CAST(coalesce(sum(jobs) FILTER (WHERE tenant = :tenant), 0) AS BIGINT) AS own_jobs
 FROM tenant_loads;
 
 -- name: tenant_loads
@@ -208,10 +186,6 @@ DELETE FROM outbox WHERE number = :number;
 -- name: delay_notice
 UPDATE outbox SET attempts = attempts + 1, error = :error, not_before_us = :not_before_us, given_up = :given_up
 WHERE number = :number;
-
--- name: hold_receiver
-INSERT INTO receivers (url, not_before_us) VALUES (:url, :not_before_us)
-ON CONFLICT (url) DO UPDATE SET not_before_us = max(not_before_us, excluded.not_before_us);
 
 -- name: release_receivers
 DELETE FROM receivers WHERE not_before_us <= :now_us;

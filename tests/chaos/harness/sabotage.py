@@ -1,11 +1,13 @@
 """Protections that are taken away, one each: the harness must see it, or its green says nothing."""
 
 import os
+import pathlib
 import time
 
 import failpoints
 from media import folders
 from services.jobs import store
+from services.jobs.engines import sqlite
 
 
 def in_place() -> None:
@@ -32,14 +34,14 @@ def no_token() -> None:
 
 def no_fsync() -> None:
     """Commits are not forced to disk one by one: what the engine calls `synchronous = NORMAL`."""
-    opened = store.connected
+    opened = sqlite.connected
 
-    def connected(path: os.PathLike[str]) -> store.Database:
-        database = opened(path)
-        database._connection.execute("PRAGMA synchronous = NORMAL")
-        return database
+    def connected(path: pathlib.Path) -> sqlite.Session:
+        session = opened(path)
+        session.connection.execute("PRAGMA synchronous = NORMAL")
+        return session
 
-    store.connected = connected
+    sqlite.connected = connected
 
 
 def no_file_sync() -> None:

@@ -33,12 +33,12 @@ async def refusal(channel: aio.Channel, name: str, *sent: bytes) -> errors.Error
 
     function = getattr(channel, KINDS[name])(f"/{echo.FULL_NAME}/{name}")
     call = function(requests() if KINDS[name].startswith("stream") else sent[0], timeout=60)
+
+    async def answers() -> list:
+        return [answer async for answer in call] if KINDS[name].endswith("stream") else [await call]
+
     with pytest.raises(aio.AioRpcError) as caught:
-        if KINDS[name].endswith("stream"):
-            async for _ in call:
-                pass
-        else:
-            await call
+        await answers()
     return errors.from_rpc(caught.value)
 
 

@@ -1,15 +1,20 @@
 """Jobs, clocks and stores for tests of the job manager."""
 
 import dataclasses
+import importlib.util
 import pathlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NoReturn
 
 import pytest
 
 from services.jobs import clock as clocks
+from services.jobs import engines, lifecycle, retry, store
 from services.jobs import job as jobs
-from services.jobs import lifecycle, retry, store
 from services.jobs import spec as specs
+
+Place = Callable[[], pathlib.Path | engines.Engine]
+LEASE_S = 60.0  # no manager of a test loses its lease because the machine is slow
 
 
 @dataclasses.dataclass
@@ -41,10 +46,36 @@ def make_spec() -> Callable[..., specs.Spec]:
     return lambda **values: specs.resolved(specs.Spec(**{"source_uri": "file:///films/talk.mp4", **values}))
 
 
+@pytest.fixture(scope="session")
+def postgres_server(tool_missing: Callable[[str], NoReturn]) -> Iterator[object]:
+    """A PostgreSQL for all tests of this process."""
+    if importlib.util.find_spec("psycopg") is None:
+        tool_missing("reelsmith[postgres] is not installed")
+    from tests import postgres  # needs the driver
+
+    with postgres.running(tool_missing) as server:
+        yield server
+
+
 @pytest.fixture
-async def kept(tmp_path: pathlib.Path, hands: Hands) -> AsyncIterator[store.Store]:
+def postgres_place(request: pytest.FixtureRequest) -> Place:
+    """Managers of one fresh database."""
+    from services.jobs.engines import postgres
+
+    url = request.getfixturevalue("postgres_server").fresh()
+    return lambda: postgres.Postgres(url, LEASE_S)
+
+
+@pytest.fixture
+def place(tmp_path: pathlib.Path) -> Place:
+    """Where stores of one test are, one after the other."""
+    return lambda: tmp_path / "state"
+
+
+@pytest.fixture
+async def kept(place: Place, hands: Hands) -> AsyncIterator[store.Store]:
     """An open store."""
-    async with store.Store(tmp_path / "state", hands.clock()) as opened:
+    async with store.Store(place(), hands.clock()) as opened:
         yield opened
 
 

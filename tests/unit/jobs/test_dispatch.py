@@ -61,10 +61,10 @@ class Queue:
         self.running[ready.tenant, kind] -= 1
 
 
-def test_one_job_is_not_held_up_by_ten_thousand() -> None:
+def test_one_job_is_not_held_up_by_a_thousand() -> None:
     """Whoever comes late with one job gets the next slot that is free, however many wait before."""
     queue = Queue()
-    for _ in range(10_000):
+    for _ in range(1000):
         queue.arrive("large")
     for _ in range(50):
         queue.end(*queue.serve(1))

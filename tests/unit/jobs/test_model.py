@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import os
 import pathlib
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import dispatch, flow, lifecycle, plan, retry, store
+from services.jobs import dispatch, engines, flow, lifecycle, plan, retry, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -57,10 +58,14 @@ class StoreAgainstModel(stateful.RuleBasedStateMachine):
         """Waits for one piece of work."""
         return self.loop.run_until_complete(work)
 
+    def place(self) -> pathlib.Path | engines.Engine:
+        """Where the store is."""
+        return self.folder
+
     def open(self) -> None:
         """Starts a manager's store."""
         clock = clocks.Clock(lambda: self.wall_us, lambda: self.monotonic_us)
-        self.store = self.kind(self.folder, clock)
+        self.store = self.kind(self.place(), clock)
         self.run(self.store.__aenter__())
 
     def teardown(self) -> None:
@@ -306,6 +311,35 @@ StoreAgainstModel.TestCase.settings = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestStoreAgainstModel = StoreAgainstModel.TestCase
+
+
+def against_postgres(server, examples: int) -> None:
+    """Compares a PostgreSQL with the model; what equals it in both engines is the same in both."""
+    from services.jobs.engines import postgres
+
+    class PostgresAgainstModel(StoreAgainstModel):
+        def __init__(self) -> None:
+            self.url = server.fresh()
+            super().__init__()
+
+        def place(self) -> engines.Engine:
+            return postgres.Postgres(self.url, 60)  # each start is another manager
+
+    stateful.run_state_machine_as_test(
+        PostgresAgainstModel, settings=settings(StoreAgainstModel.TestCase.settings, max_examples=examples)
+    )
+
+
+def test_postgres_against_model(postgres_server) -> None:
+    """The other engine gives the same histories."""
+    against_postgres(postgres_server, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_postgres_against_model_at_length(postgres_server) -> None:
+    """The same in many more stories."""
+    against_postgres(postgres_server, int(os.environ.get("REELSMITH_MODEL_STORIES", "100")))
 
 
 class UnfencedStore(store.Store):

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from services.jobs import store
+from services.jobs.engines import sqlite
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ def test_statement_of_every_lease_uses_its_index(
     tmp_path: pathlib.Path, name: str, values: dict[str, object], index: str
 ) -> None:
     """No walk over all steps that are ready, which with 100,000 jobs would hold up every write."""
-    database = store.connected(tmp_path / "jobs.sqlite3")
-    store.migrate(database)
-    database.close()
+    session = sqlite.connected(tmp_path / "jobs.sqlite3")
+    sqlite.migrate(session)
+    session.close()
     connection = sqlite3.connect(tmp_path / "jobs.sqlite3")
-    plan = connection.execute(f"EXPLAIN QUERY PLAN {store.QUERIES[name]}", values).fetchall()
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sqlite.QUERIES[name]}", values).fetchall()
     connection.close()
     assert index in str(plan)

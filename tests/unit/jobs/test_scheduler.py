@@ -4,7 +4,6 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 
@@ -15,7 +14,7 @@ from opentelemetry.sdk.trace.export import in_memory_span_exporter as memory
 
 from chassis import errors, testing
 from media import sessions
-from services.jobs import attempt, dispatch, lifecycle, publication, retry, scheduler, store
+from services.jobs import attempt, dispatch, engines, lifecycle, publication, retry, scheduler, store
 from services.jobs import board as boards
 from services.jobs import job as jobs
 
@@ -199,9 +198,9 @@ async def test_failure_that_the_disk_refuses_is_decided_once(tmp_path, kept, mak
     ((grant,), _) = await kept.lease([dispatch.Slot(jobs.Kind.PROBE, "a")])
     refusals, real = iter(range(5)), kept._save
 
-    def save(db: store.Database, change: lifecycle.Change) -> jobs.Job:
+    def save(db: engines.Database, change: lifecycle.Change) -> jobs.Job:
         if next(refusals, None) is not None:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise engines.Fault(errors.ResourceExhausted("the disk is full"))
         return real(db, change)
 
     monkeypatch.setattr(kept, "_save", save)

@@ -1,4 +1,4 @@
-"""What the store promises, on a real SQLite file."""
+"""What the store promises, on a real SQLite file and on a real PostgreSQL; a few promises are of SQLite alone."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,19 @@ import threading
 import pytest
 
 from chassis import errors
-from services.jobs import codec, dispatch, lifecycle, room, store
+from services.jobs import codec, dispatch, engines, lifecycle, room, store
 from services.jobs import job as jobs
 
+SQLITE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 PROBE = [dispatch.Slot(jobs.Kind.PROBE, "analyzer-1")]
 LAYOUT_1 = pathlib.Path(__file__).with_name("layout_1.sql")
 FAULT = jobs.Failure("INTERNAL", "X", "it broke")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path):
+    """Where the stores of a test are: a folder, or a database."""
+    return request.getfixturevalue("postgres_place") if request.param == "postgres" else lambda: tmp_path / "state"
 
 
 def submission(spec, number: int = 0, key: str = "") -> store.Submission:
@@ -72,16 +79,16 @@ async def test_cancelled_job_takes_no_result(kept, make_spec) -> None:
     assert ended == await kept.get(job.id) == await kept.cancel(job.id, "again")
 
 
-async def test_back_off_is_kept_and_survives_a_restart(tmp_path, make_spec, hands, again) -> None:
+async def test_back_off_is_kept_and_survives_a_restart(place, make_spec, hands, again) -> None:
     """A step waits by the monotonic clock; a new start goes on with what was left of the wait."""
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         await submitted(kept, make_spec())
         ((grant,), _) = await kept.lease(PROBE)
         await kept.fail(grant.lease, FAULT, again)
         assert ([], 10.0) == await kept.lease(PROBE)
     hands.wall_us += 4_000_000
     hands.monotonic_us = 5  # another boot
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         grants, left_s = await kept.lease(PROBE)
         assert ([], pytest.approx(6.0, abs=0.01)) == (grants, left_s)
         hands.monotonic_us += 6_000_000
@@ -89,15 +96,15 @@ async def test_back_off_is_kept_and_survives_a_restart(tmp_path, make_spec, hand
 
 
 @pytest.mark.parametrize("jump_us", [-86_400_000_000, 86_400_000_000])
-async def test_jump_of_the_wall_clock_changes_no_wait(tmp_path, make_spec, hands, again, jump_us) -> None:
+async def test_jump_of_the_wall_clock_changes_no_wait(place, make_spec, hands, again, jump_us) -> None:
     """A day forward or back delays nothing by more than the wait itself, restart included."""
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         await submitted(kept, make_spec())
         ((grant,), _) = await kept.lease(PROBE)
         await kept.fail(grant.lease, FAULT, again)
         hands.wall_us += jump_us
         assert ([], 10.0) == await kept.lease(PROBE)
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         _, left_s = await kept.lease([])
         assert left_s is None or 0 <= left_s <= 10
         hands.monotonic_us += 10_000_000
@@ -106,12 +113,12 @@ async def test_jump_of_the_wall_clock_changes_no_wait(tmp_path, make_spec, hands
         assert job.step("probe").end_us >= job.step("probe").start_us
 
 
-async def test_running_steps_run_again_after_a_restart(tmp_path, make_spec, hands) -> None:
+async def test_running_steps_run_again_after_a_restart(place, make_spec, hands) -> None:
     """What ran when the manager ended is free at once, under the next token, and the old one is refused."""
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         await submitted(kept, make_spec())
         ((old,), _) = await kept.lease(PROBE)
-    async with store.Store(tmp_path, hands.clock()) as kept:
+    async with store.Store(place(), hands.clock()) as kept:
         with pytest.raises(errors.Aborted):
             await kept.commit(old.lease, lifecycle.Outcome())
         ((new,), _) = await kept.lease(PROBE)
@@ -181,19 +188,19 @@ async def test_batch_is_accepted_whole_or_not_at_all(kept, make_spec) -> None:
         (room.Bounds(), "QUEUE_FULL"),
     ],
 )
-async def test_full_queue_refuses_and_says_why(tmp_path, make_spec, bounds, reason) -> None:
+async def test_full_queue_refuses_and_says_why(place, make_spec, bounds, reason) -> None:
     """The third job is refused, a retry too, with when to come back; a job that ends makes room, over a restart."""
 
     async def submit(kept: store.Store, number: int, tenant: str = "acme") -> jobs.Job:
         item = store.Submission(f"{number:032x}", make_spec(title="x" * 200), "", tenant)
         return (await kept.submit([item], {}, 2 if reason == "QUEUE_FULL" else 9))[0]
 
-    async with store.Store(tmp_path, bounds=bounds) as kept:
+    async with store.Store(place(), bounds=bounds) as kept:
         ended = await submit(kept, 0)
         await kept.cancel(ended.id, "")
         await submit(kept, 1)
         last = await submit(kept, 2)
-    async with store.Store(tmp_path, bounds=bounds) as kept:
+    async with store.Store(place(), bounds=bounds) as kept:
         for refused in (submit(kept, 3), kept.retry(ended.id, 2 if reason == "QUEUE_FULL" else 9)):
             with pytest.raises(errors.ResourceExhausted) as refusal:
                 await refused
@@ -209,7 +216,7 @@ async def held(kept: store.Store):
     """The writer held up in the middle of a write, as a slow disk does."""
     reached, gate = threading.Event(), threading.Event()
 
-    def wait(db: store.Database) -> None:
+    def wait(db: engines.Database) -> None:
         reached.set()
         gate.wait(30)
 
@@ -271,7 +278,7 @@ async def test_loads_are_those_of_unfinished_jobs(kept, make_spec) -> None:
     assert (room.Load("a", 1, size), room.Load("b", 1, size)) == (await kept.stats()).loads
 
 
-async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_path) -> None:
+async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec) -> None:
     """Steps, files and events go with their job; its session is on the list of what is to be swept."""
     job = await submitted(kept, make_spec())
     with pytest.raises(errors.FailedPrecondition):
@@ -287,9 +294,12 @@ async def test_deleted_job_leaves_no_row_and_right_counts(kept, make_spec, tmp_p
     await kept.swept(job.id)
     assert [] == await kept.unswept(10)
     assert store.Stats({}, 0, 0, None) == await kept.stats()
-    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "jobs.sqlite3")) as reader:
-        for table in ("jobs", "steps", "artifacts", "events"):
-            assert [(0,)] == reader.execute(f"SELECT count(*) FROM {table}").fetchall()
+
+    def count(db: engines.Database, table: str) -> int:
+        return db.session.connection.execute(f"SELECT count(*) AS count FROM {table}").fetchone()["count"]
+
+    for table in ("jobs", "steps", "artifacts", "events"):
+        assert 0 == await kept._read(lambda db, table=table: count(db, table))
 
 
 async def test_retry_waits_for_the_start_of_the_job(kept, make_spec, hands) -> None:
@@ -322,13 +332,13 @@ async def test_retry_of_a_whole_job_is_refused(kept, make_spec) -> None:
 async def test_all_that_waits_shares_one_commit(kept, make_spec, monkeypatch) -> None:
     """A hundred callers at once cost a few commits, not a hundred."""
     commits = []
-    real = store.Database.all
+    real = engines.Database.all
 
     def counted(self, statement, /, **values):
         commits.extend([1] if statement == "commit" else [])
         return real(self, statement, **values)
 
-    monkeypatch.setattr(store.Database, "all", counted)
+    monkeypatch.setattr(engines.Database, "all", counted)
     await asyncio.gather(*(submitted(kept, make_spec(), number) for number in range(100)))
     assert len(commits) <= 10
 
@@ -342,10 +352,11 @@ async def test_one_refused_write_leaves_the_others(kept, make_spec) -> None:
     assert 3 == len(await kept.page(store.Filter(10)))
 
 
+@SQLITE
 async def test_full_disk_is_said_and_recovers(kept, make_spec) -> None:
     """What the disk does not take is refused with a reason; with room again all goes on."""
     await submitted(kept, make_spec(), 0)
-    await kept._write(lambda db: db._connection.execute("PRAGMA max_page_count = 1"))
+    await kept._write(lambda db: db.session.connection.execute("PRAGMA max_page_count = 1"))
     accepted, refused = 1, None
     for number in range(1, 2000):
         try:
@@ -355,7 +366,7 @@ async def test_full_disk_is_said_and_recovers(kept, make_spec) -> None:
             refused = error
             break
     assert "STORAGE_FULL" == refused.reason
-    await kept._write(lambda db: db._connection.execute("PRAGMA max_page_count = 1000000"))
+    await kept._write(lambda db: db.session.connection.execute("PRAGMA max_page_count = 1000000"))
     await submitted(kept, make_spec(), 5000)
     assert accepted + 1 == sum((await kept.stats()).jobs.values())
 
@@ -363,13 +374,13 @@ async def test_full_disk_is_said_and_recovers(kept, make_spec) -> None:
 async def test_check_writes_only_where_nothing_proves_the_disk(kept, make_spec, monkeypatch) -> None:
     """A young commit is proof enough; an empty one is none, and without proof a row is written."""
     pulses = []
-    real = store.Database.all
+    real = engines.Database.all
 
     def counted(self, statement, /, **values):
         pulses.extend([1] if statement == "write_pulse" else [])
         return real(self, statement, **values)
 
-    monkeypatch.setattr(store.Database, "all", counted)
+    monkeypatch.setattr(engines.Database, "all", counted)
     await submitted(kept, make_spec())
     await kept.check()
     assert [] == pulses
@@ -379,6 +390,7 @@ async def test_check_writes_only_where_nothing_proves_the_disk(kept, make_spec, 
     assert [1] == pulses
 
 
+@SQLITE
 async def test_second_store_on_one_folder_is_refused(kept, tmp_path) -> None:
     """One store, one manager; the refusal names the one that has it."""
     with pytest.raises(errors.FailedPrecondition) as refusal:
@@ -427,9 +439,12 @@ async def test_file_that_is_no_store_is_refused(tmp_path: pathlib.Path) -> None:
             pytest.fail("opened")
 
 
+@SQLITE
 async def test_writes_are_synchronous_on_a_log(kept) -> None:
     """Every connection is in WAL mode and waits for the disk at every commit."""
     found = await kept._write(
-        lambda db: [db._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+        lambda db: [
+            db.session.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+        ]
     )
     assert ["wal", 2] == found  # 2 is FULL

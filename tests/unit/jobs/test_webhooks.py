@@ -17,7 +17,7 @@ import pydantic
 import pytest
 
 from chassis import errors, testing
-from services.jobs import codec, courier, dispatch, lifecycle, notice, retry, settings, store
+from services.jobs import codec, courier, dispatch, engines, lifecycle, notice, retry, settings, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
 
@@ -239,8 +239,10 @@ async def test_news_that_is_given_up_is_not_kept_for_ever(kept, monkeypatch) -> 
         await kept.outbox_failed(one, "dead", None)
     assert (0, 2) == ((await kept.stats()).notices_waiting, (await kept.stats()).notices_given_up)
 
-    def left(db: store.Database) -> list[str]:
-        return [row["notice_id"] for row in db._connection.execute("SELECT notice_id FROM outbox ORDER BY number")]
+    def left(db: engines.Database) -> list[str]:
+        return [
+            row["notice_id"] for row in db.session.connection.execute("SELECT notice_id FROM outbox ORDER BY number")
+        ]
 
     assert [one.notice_id for one in due[-2:]] == await kept._read(left)
 
@@ -298,7 +300,7 @@ async def test_news_and_change_are_one_transaction(tmp_path, make_spec) -> None:
         ((grant,), _) = await kept.lease([PROBE])
         assert [f"{grant.job.id}-2"] == [one.notice_id for one in await kept.outbox_due(9)]
 
-        def broken(db: store.Database) -> None:
+        def broken(db: engines.Database) -> None:
             job = kept._held(db, grant.lease)
             kept._save(db, lifecycle.cancelled(job, "never", 1))
             assert 2 == len(db.all("outbox_due", now_us=1 << 62, limit=9))
