@@ -33,7 +33,7 @@ const job = await clips.createClips({
 let sequence = 0n;
 let events = 0;
 for await (const event of clips.watchJob({ id: job.id })) {
-  if (event.sequence <= sequence) throw new Error(`event ${event.sequence} after ${sequence}`);
+  if (event.sequence < sequence) throw new Error(`event ${event.sequence} after ${sequence}`);
   sequence = event.sequence;
   events += 1;
 }
