@@ -25,6 +25,7 @@ LOOK_S = 0.05  # between two looks at connections that come back by themselves: 
 PATIENCE_MIN_S = 1.0  # a caller that waits for less says nothing about the service when it leaves
 KNOWN_TIMEOUT_S = 5.0  # how long a call waits for the first instance of a service to appear
 METHODS_MAX = 1000  # latencies are kept per method; a service has tens
+STANDBY = "NOT_LEADER"  # reason of an instance that stands by for another one
 UNREACHABLE = ("failed to connect to all addresses", "connections to all backends failing")  # gRPC's own words
 
 READY = grpc.ChannelConnectivity.READY
@@ -316,6 +317,8 @@ def translate(failure: aio.AioRpcError, chosen: member.Member) -> errors.Error:
     if failure.code() is grpc.StatusCode.UNAVAILABLE and details.startswith(UNREACHABLE):
         return NeverSent(details, reason="NOT_CONNECTED", metadata={"address": chosen.instance.address})
     error = errors.from_rpc(failure)
+    if error.reason == STANDBY:  # it did nothing: another try is harmless, and another instance leads
+        return NeverSent(error.message, reason=error.reason, metadata=error.metadata)
     if error.reason:
         return error
     return errors.from_code(error.code, f"{chosen.instance.service} at {chosen.instance.address}: {error.message}")

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import failpoints
@@ -144,7 +144,7 @@ def link_over(root: str | os.PathLike[str], source: str, target: str) -> None:
     """
     *source_folders, source_name = parts(source)
     *target_folders, target_name = parts(target)
-    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}-{source_folders[-1] if source_folders else ''}"
     with (
         opened(root, source_folders) as source_folder,
         opened(root, target_folders, create=True) as target_folder,
@@ -196,13 +196,21 @@ def _remove(name: str, parent: int) -> None:
         return
 
 
-def sweep(root: str | os.PathLike[str], age_min_s: float, now_s: float) -> int:
+def origin(temporary: str) -> str:
+    """Name of the folder from which a file is given a second name, by its temporary name; empty for any other."""
+    return temporary.removeprefix(TEMPORARY_PREFIX).partition("-")[2]
+
+
+def sweep(
+    root: str | os.PathLike[str], age_min_s: float, now_s: float, chosen: Callable[[str], bool] = lambda name: True
+) -> int:
     """Removes temporary files that a killed process left.
 
     Args:
         root: Folder whose whole tree is swept.
         age_min_s: Younger ones may still be written, and stay.
         now_s: The time now, as file times count it.
+        chosen: Which of them, by name.
 
     Returns:
         How many were removed.
@@ -211,7 +219,11 @@ def sweep(root: str | os.PathLike[str], age_min_s: float, now_s: float) -> int:
     with contextlib.suppress(FileNotFoundError):  # the folder itself is gone already, or goes meanwhile
         for _, _, files, folder in os.fwalk(root, follow_symlinks=False):
             for name in files:
-                if name.startswith(TEMPORARY_PREFIX) and now_s - _modified_s(name, folder, now_s) >= age_min_s:
+                if (
+                    name.startswith(TEMPORARY_PREFIX)
+                    and chosen(name)
+                    and now_s - _modified_s(name, folder, now_s) >= age_min_s
+                ):
                     with contextlib.suppress(FileNotFoundError), failpoints.around("media.sweep.unlink"):
                         os.unlink(name, dir_fd=folder)
                         removed += 1

@@ -1,6 +1,8 @@
 """Starts the job manager: settings, telemetry, dependencies, servicer, run."""
 
 import asyncio
+import importlib.util
+import pathlib
 import sys
 
 from reelsmith.config.v1 import config_pb2, config_pb2_grpc
@@ -17,6 +19,8 @@ from services.jobs import (
     courier,
     deadline,
     disk,
+    engines,
+    leadership,
     metrics,
     names,
     policy,
@@ -30,6 +34,22 @@ from services.jobs.job import Kind
 from services.jobs.remote import service as remote
 
 
+def place(settings: settings_module.Settings) -> pathlib.Path | engines.Engine:
+    """Where the jobs are kept: a file of this manager, or a database that several share.
+
+    Raises:
+        errors.FailedPrecondition: The driver of the database is not installed.
+    """
+    url = settings.database_url.get_secret_value()
+    if not url:
+        return settings.state_dir
+    if importlib.util.find_spec("psycopg") is None:
+        raise errors.FailedPrecondition("PostgreSQL needs the driver of reelsmith[postgres]", reason="NO_DRIVER")
+    from services.jobs.engines import postgres  # only where it is used
+
+    return postgres.Postgres(url, settings.leader_lease_s)
+
+
 async def serve(settings: settings_module.Settings) -> None:
     """Runs the job manager until it is told to stop."""
     registry = discovery.from_settings(settings)
@@ -37,7 +57,7 @@ async def serve(settings: settings_module.Settings) -> None:
     live, now, limits = board.Board(), clock.Clock(), dict(settings.limits)
     steered = steering.Steering(settings, lambda changed: limits.update(changed.limits))
     async with (
-        store.Store(settings.state_dir, now, live.changed, settings.rules, settings.bounds) as jobs,
+        store.Store(place(settings), now, live.changed, settings.rules, settings.bounds) as jobs,
         client.Clients(registry, settings, remote.ONE_TRY) as clients,
         asyncio.TaskGroup() as tasks,
     ):
@@ -56,7 +76,9 @@ async def serve(settings: settings_module.Settings) -> None:
         name = jobs_pb2.DESCRIPTOR.services_by_name["JobService"].full_name
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
         post = courier.Courier(jobs, settings.targets)
-        background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue, post)]
+        work = (planner, sweeper, deadlines, queue, post)
+        leader = leadership.Leadership(jobs, live, work, settings.leader_lease_s)
+        background = [tasks.create_task(part.run()) for part in (executor, leader)]
         stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
         request = config_pb2.WatchConfigRequest
         async with live_module.shared(stub.WatchConfig, request, settings, steered, wait=False):

@@ -171,6 +171,8 @@ class Attempts:
         """The call, cut off when its heartbeat stops for the length of a lease, or when it lasts too long."""
         with failpoints.around("jobs.attempt.prepare"):
             await asyncio.to_thread(self._sessions.create, grant.job.id)
+            if step.token > 1:
+                await asyncio.to_thread(publication.shut_out, self._sessions, grant.lease)
         loop = asyncio.get_running_loop()
         task = Task(grant.job, step, grant.lease.folder)
         try:
@@ -231,7 +233,7 @@ class Attempts:
 
     async def _tidy(self, grant: stores.Grant, job: jobs.Job | None, files: Sequence[jobs.Artifact]) -> None:
         """Removes what the attempt leaves behind, all of it where its commit was refused."""
-        if job is None:
+        if job is None and not self._store.shared:  # another manager may have published it meanwhile
             known = await self._known(grant.job.id)
             vain = {file.path for file in files} - known
             await asyncio.to_thread(publication.withdraw, self._sessions, grant.job.id, vain)

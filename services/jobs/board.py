@@ -75,6 +75,11 @@ class Board:
         for event in self._watchers.get(job_id, ()):
             event.set()
 
+    def stir(self) -> None:
+        """Wakes whoever watches anything."""
+        for job_id in self._watchers:
+            self.changed(job_id)
+
     @contextlib.contextmanager
     def watching(self, job_id: str) -> Iterator[asyncio.Event]:
         """An event that is set, inside the block, whenever something about the job is new."""

@@ -48,6 +48,7 @@ NOTICES = prometheus_client.Gauge(
     "News for webhooks that is kept, by state: waiting for its delivery, or given_up after many tries.",
     ["state"],
 )
+LEADS = prometheus_client.Gauge("reelsmith_jobs_leads", "Whether this manager leads: 1, or 0 while it stands by.")
 STORE_WAITING = prometheus_client.Gauge("reelsmith_jobs_store_writes_waiting", "Writes that wait for the disk.")
 STORE_FAILURES = prometheus_client.Counter(
     "reelsmith_jobs_store_looks_failed_total", "Looks at the queue that the store did not answer."

@@ -108,6 +108,27 @@ def withdraw(store: sessions.Sessions, job_id: str, paths: Collection[str]) -> N
             logger.warning("%s of session %s stays for now: %s", path, job_id, error)
 
 
+def shut_out(store: sessions.Sessions, lease: jobs.Lease) -> None:
+    """Makes sure that no earlier attempt at a step is published any more, not even by a manager that was frozen in it.
+
+    Their folders go first, so that nothing can be linked from there; then the names that links had not made final yet.
+
+    Raises:
+        OSError: Something resists: the attempt must not begin.
+    """
+    session = store.get(lease.job_id)
+
+    def earlier(folder: str) -> bool:
+        step, _, token = folder.rpartition(".")
+        return step == lease.step and bool(ATTEMPT_FOLDER.fullmatch(folder)) and int(token) < lease.token
+
+    for name in filter(earlier, session.list(ATTEMPTS)):
+        session.remove(f"{ATTEMPTS}/{name}")
+    for folder in sorted(set(FOLDERS.values())):
+        if (session.root / folder).is_dir():
+            folders.sweep(session.root / folder, 0.0, math.inf, lambda name: earlier(folders.origin(name)))
+
+
 def clear(store: sessions.Sessions, job: jobs.Job) -> None:
     """Removes what dead attempts at a job left: their folders, and names that a publication had not yet made final.
 

@@ -84,6 +84,7 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._running.clear()  # the next reign begins anew
 
     async def _dispatch(self) -> float:
         """Leases as many steps as there is room for; gives the seconds until it is worth to look again."""

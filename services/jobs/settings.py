@@ -81,6 +81,17 @@ class Settings(settings.Settings):
     tenant_job_limits: dict[TenantName, Count] = pydantic.Field(
         default={}, description='The same for tenants by name, as JSON: {"acme": 500}.'
     )
+    database_url: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""),
+        description="PostgreSQL of several job managers, `postgresql://USER:PASSWORD@HOST/DATABASE`; they also share "
+        "the folder of the sessions. Empty keeps one manager's jobs in a file of its state folder.",
+    )
+    leader_lease_s: float = pydantic.Field(
+        default=5.0,
+        ge=0.2,
+        le=300,
+        description="Seconds of silence after which another job manager on the same PostgreSQL takes the lead.",
+    )
     lease_s: float = pydantic.Field(
         default=10.0,
         ge=0.2,

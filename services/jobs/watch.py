@@ -45,12 +45,14 @@ class Watch:
 
         Raises:
             errors.NotFound: There is no such job, or it was deleted meanwhile.
+            errors.Unavailable: Another manager leads, and tells what happens.
         """
         with self._board.watching(job_id) as news:
             job = lifecycle.blank(await self._store.get(job_id))
             told: Mapping[str, jobs.Progress] | None = None  # None until the past has been told
             while True:  # ends with the job or with the stream; waits for news in every turn
                 news.clear()
+                self._store.require_lead()  # how far a job is, only the leader knows
                 events = await self._store.events(job_id, job.sequence)
                 for event in events:
                     job = jobs.merged(job, event)

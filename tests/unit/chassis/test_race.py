@@ -23,6 +23,14 @@ class Broken(echo.EchoServicer):
         return await super()._answer(method, echo.Echo(text="Unavailable"))
 
 
+class Standby(echo.EchoServicer):
+    """Does nothing as long as another instance leads."""
+
+    async def _answer(self, method: str, request: echo.Echo) -> echo.Echo:
+        self.calls.append(method)
+        raise errors.Unavailable("stands by", reason="NOT_LEADER")
+
+
 @contextlib.asynccontextmanager
 async def pair(connect, first: echo.EchoServicer, second: echo.EchoServicer, policy: client.Policy | None = None):
     """A stub over two instances that are both connected."""
@@ -73,6 +81,16 @@ async def test_unmarked_call_goes_elsewhere_when_it_never_left(connect) -> None:
         for _ in range(10):
             await stub.Add(echo.Echo(), timeout=5)
     assert 10 == len(good.calls)
+
+
+async def test_call_finds_the_leader(connect) -> None:
+    """A standby did nothing: the call goes on to the leader, and no budget of second tries is spent."""
+    standby, leader = Standby(), echo.EchoServicer()
+    async with pair(connect, standby, leader) as stub:
+        for _ in range(100):  # more than the budget would bear; the chance that all go to the leader first is nil
+            await stub.Add(echo.Echo())
+    assert standby.calls
+    assert 100 == len(leader.calls)
 
 
 async def test_call_to_one_chosen_instance_is_tried_once(connect) -> None:

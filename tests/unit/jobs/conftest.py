@@ -1,7 +1,6 @@
 """Jobs, clocks and stores for tests of the job manager."""
 
 import dataclasses
-import importlib.util
 import pathlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NoReturn
@@ -12,6 +11,8 @@ from services.jobs import clock as clocks
 from services.jobs import engines, lifecycle, retry, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
+from services.jobs.engines import postgres
+from tests import postgres as test_server
 
 Place = Callable[[], pathlib.Path | engines.Engine]
 LEASE_S = 60.0  # no manager of a test loses its lease because the machine is slow
@@ -47,21 +48,15 @@ def make_spec() -> Callable[..., specs.Spec]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tool_missing: Callable[[str], NoReturn]) -> Iterator[object]:
+def postgres_server(tool_missing: Callable[[str], NoReturn]) -> Iterator[test_server.Server]:
     """A PostgreSQL for all tests of this process."""
-    if importlib.util.find_spec("psycopg") is None:
-        tool_missing("reelsmith[postgres] is not installed")
-    from tests import postgres  # needs the driver
-
-    with postgres.running(tool_missing) as server:
+    with test_server.running(tool_missing) as server:
         yield server
 
 
 @pytest.fixture
 def postgres_place(request: pytest.FixtureRequest) -> Place:
     """Managers of one fresh database."""
-    from services.jobs.engines import postgres
-
     url = request.getfixturevalue("postgres_server").fresh()
     return lambda: postgres.Postgres(url, LEASE_S)
 

@@ -16,6 +16,7 @@ from services.jobs import clock as clocks
 from services.jobs import dispatch, engines, flow, lifecycle, plan, retry, store
 from services.jobs import job as jobs
 from services.jobs import spec as specs
+from services.jobs.engines import postgres
 
 FAILURES = [
     jobs.Failure("INVALID_ARGUMENT", "NOT_MEDIA", "final"),
@@ -315,7 +316,6 @@ TestStoreAgainstModel = StoreAgainstModel.TestCase
 
 def against_postgres(server, examples: int) -> None:
     """Compares a PostgreSQL with the model; what equals it in both engines is the same in both."""
-    from services.jobs.engines import postgres
 
     class PostgresAgainstModel(StoreAgainstModel):
         def __init__(self) -> None:

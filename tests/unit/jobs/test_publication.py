@@ -1,11 +1,14 @@
 """How files of an attempt get their final names."""
 
 import dataclasses
+import os
+import threading
+from concurrent import futures
 
 import pytest
 
 from chassis import errors
-from media import sessions
+from media import folders, sessions
 from services.jobs import job as jobs
 from services.jobs import publication
 
@@ -53,6 +56,45 @@ def test_changed_or_missing_file_is_refused_and_nothing_is_published(folder) -> 
     with pytest.raises(errors.DataLoss, match="not there"):
         publication.published(folder, LEASE, [good, changed])
     assert [] == folder.get(LEASE.job_id).list("final_output")
+
+
+@pytest.mark.parametrize("shut_out", [True, False])
+@pytest.mark.parametrize("place", ["link", "rename"])
+def test_publication_of_a_frozen_manager_comes_too_late(folder, monkeypatch, place, shut_out) -> None:
+    """What the next attempt published stays, wherever the earlier one was frozen; without the check it is replaced."""
+    late = written(folder, f"{LEASE.folder}/clip-01.mp4", b"late")
+    next_lease = dataclasses.replace(LEASE, token=8)
+    real, reached, gate = getattr(os, place), threading.Event(), threading.Event()
+
+    def frozen(*names: str, **values: object) -> None:
+        if not reached.is_set():
+            reached.set()
+            gate.wait(60)
+        real(*names, **values)
+
+    monkeypatch.setattr(folders.os, place, frozen)
+    with futures.ThreadPoolExecutor(1) as pool:
+        publishing = pool.submit(publication.published, folder, LEASE, [late])
+        assert reached.wait(60)
+        if shut_out:
+            publication.shut_out(folder, next_lease)
+        publication.published(folder, next_lease, [written(folder, f"{next_lease.folder}/clip-01.mp4", b"next")])
+        gate.set()
+        assert shut_out == (publishing.exception(60) is not None)
+    assert (b"next" if shut_out else b"late") == folder.get(LEASE.job_id).read("final_output/clip-01.mp4", 10)
+
+
+def test_later_and_other_attempts_are_not_shut_out(folder) -> None:
+    """Only earlier attempts at the same step go, with names that they had not made final."""
+    session = folder.get(LEASE.job_id)
+    for name in ("export-1.6", "export-1.7", "export-1.8", "export-2.1"):
+        written(folder, f"video_clips/{name}/clip.mp4")
+        (session.root / "final_output" / f".tmp-{'0' * 16}-{name}").touch()
+    (session.root / "final_output" / f".tmp-{'0' * 16}").touch()
+    publication.shut_out(folder, LEASE)
+    assert ["export-1.7", "export-1.8", "export-2.1"] == session.list("video_clips")
+    left = sorted(folders.origin(path.name) for path in (session.root / "final_output").iterdir())
+    assert ["", "export-1.7", "export-1.8", "export-2.1"] == left
 
 
 def test_clearing_leaves_what_runs_and_what_counts(folder, make_spec) -> None:
