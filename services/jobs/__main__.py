@@ -18,6 +18,7 @@ from services.jobs import (
     deadline,
     disk,
     metrics,
+    pinning,
     policy,
     scheduler,
     service,
@@ -37,9 +38,11 @@ async def serve(settings: settings_module.Settings) -> None:
     async with (
         store.Store(settings.state_dir, now, live.changed, settings.rules, settings.bounds) as jobs,
         client.Clients(registry, settings, remote.ONE_TRY) as clients,
+        pinning.following(_config(clients), config_pb2, settings) as pinned,
         asyncio.TaskGroup() as tasks,
     ):
-        executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
+        pinner = pinning.Pinner(pinned, folder)
+        executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s, pinner)
         attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, limits)
         deadlines = deadline.Deadlines(jobs, planner)
@@ -53,12 +56,15 @@ async def serve(settings: settings_module.Settings) -> None:
         what = server.Service(servicer, jobs_pb2_grpc.add_JobServiceServicer_to_server, name, policy.RULES)
         post = courier.Courier(jobs, settings.targets)
         background = [tasks.create_task(part.run()) for part in (executor, planner, sweeper, deadlines, queue, post)]
-        stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
-        request = config_pb2.WatchConfigRequest
+        stub, request = _config(clients), config_pb2.WatchConfigRequest
         async with live_module.shared(stub.WatchConfig, request, settings, steered, wait=False):
             await server.run(settings, [what], registry)
         for task in background:
             task.cancel()
+
+
+def _config(clients: client.Clients) -> config_pb2_grpc.ConfigServiceStub:
+    return config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
 
 
 def main() -> None:
