@@ -52,13 +52,13 @@ class Use:
         accept: Each checks a value before it takes effect; raises `errors.Error` or ValueError to refuse it. Whatever
             else it raises refuses the value too.
         take: Each is told the value when it takes effect.
-        variables: What `${NAME}` in the document may see; see `references`.
+        variables: What `${NAME}` in the document may see, see `references`; None leaves it as it is.
         wait: Whether a start waits a moment for the source where nothing is known yet.
     """
 
     accept: Sequence[Accept] = ()
     take: Sequence[Take] = ()
-    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    variables: Mapping[str, str] | None = dataclasses.field(default_factory=dict)
     wait: bool = True
 
 
@@ -188,7 +188,9 @@ class LiveDocument:
             ValueError: It is not acceptable.
         """
         try:
-            value = references.resolved(dict(revision.value), self._use.variables)
+            value, variables = dict(revision.value), self._use.variables
+            if variables is not None:
+                value = references.resolved(value, variables)
             for accept in self._use.accept:
                 accept(value)
         except (errors.Error, ValueError) as refusal:
@@ -236,6 +238,11 @@ class LiveDocument:
             _sync_folder(folder)
 
 
+def content(config: Any) -> dict[str, Any]:
+    """The document of a message `Config`, as JSON has it."""
+    return json_format.MessageToDict(config.document)
+
+
 class Answer(Protocol):
     """What the configuration service streams."""
 
@@ -256,7 +263,7 @@ def following(
 
     async def watch(after: int) -> AsyncGenerator[Revision, None]:
         async for answer in call(request(after_version=after, **reader)):
-            yield Revision(answer.config.version, json_format.MessageToDict(answer.config.document))
+            yield Revision(answer.config.version, content(answer.config))
 
     return watch
 
@@ -281,11 +288,14 @@ def shared(
     """
     variables = references.visible(settings.document_variables, os.environ)
     use = Use((*accept, steered.accept), (steered.take,), variables, wait)
+    return LiveDocument(place(settings, "config.json"), following(call, request, settings), use=use)
+
+
+def place(settings: settings_module.Settings, ending: str) -> pathlib.Path:
+    """The file of a process in which something of its configuration is kept."""
     # Of this environment: what was good in another is not for this one. Escaped, for it may be any text.
     environment = settings.environment and "@" + urllib.parse.quote(settings.environment, safe="")
-    names = filter(None, (settings.name, settings.instance, environment, "config.json"))
-    path = settings.state_dir / ".".join(names)
-    return LiveDocument(path, following(call, request, settings), use=use)
+    return settings.state_dir / ".".join(filter(None, (settings.name, settings.instance, environment, ending)))
 
 
 async def revealed(text: str, call: Callable[[Any], Awaitable[Any]], request: Callable[..., Any], actor: str) -> bytes:

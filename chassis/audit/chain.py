@@ -1,7 +1,8 @@
 """Events as a chain of hashes: each hash covers the event and, by the hash before it, all events before. Pure.
 
-A chain alone does not tell whether its end was cut off, or whether all of it was made anew. Whoever keeps a head, the
-number and the hash of the last event at some time, can tell both.
+Where events were sealed, the next hash begins with the seal; see `sealing`. A chain alone does not tell whether its end
+was cut off, or whether all of it was made anew. Whoever keeps a head, the number and the hash of the last event at some
+time, can tell both.
 """
 
 import dataclasses
@@ -59,11 +60,18 @@ class Finding:
         events: How many are whole, from the first on.
         hash: Of the last whole one.
         broken: Sequence of the first that is not what it was; 0 for none.
+        next: What the hash of the next event begins with, where that is a seal and not the hash.
     """
 
     events: int
     hash: bytes
     broken: int
+    next: bytes = b""
+
+    @property
+    def onward(self) -> bytes:
+        """What the hash of the next event begins with."""
+        return self.next or self.hash
 
 
 def body(sequence: int, time_us: int, entry: Entry) -> bytes:
@@ -98,7 +106,7 @@ def follow(rows: Iterable[Row], heads: Iterable[Head] = (), begun: Finding = WHO
         heads: Heads that the chain had at some time, from elsewhere; two that contradict each other break it.
         begun: What was found in the events before.
     """
-    last, expected, sha256 = begun.hash, begun.events, hashlib.sha256
+    last, expected, sha256 = begun.onward, begun.events, hashlib.sha256
     known: dict[int, set[bytes]] = {}
     for sequence, digest in heads:
         known.setdefault(sequence, set()).add(digest)
@@ -106,9 +114,9 @@ def follow(rows: Iterable[Row], heads: Iterable[Head] = (), begun: Finding = WHO
         expected += 1
         found = sha256(last + content).digest()
         if sequence != expected or found != digest or (sequence in known and known[sequence] != {digest}):
-            return Finding(expected - 1, last, expected)
+            return Finding(expected - 1, begun.hash if expected == begun.events + 1 else last, expected)
         last = digest
-    return Finding(expected, last, 0)
+    return begun if expected == begun.events else Finding(expected, last, 0)
 
 
 def ended(found: Finding, heads: Iterable[Head]) -> Finding:

@@ -67,7 +67,7 @@ class Authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         return pem(builder.sign(self._key, hashes.SHA256())), _secret(key)
 
-    def write(self, folder: pathlib.Path, hosts: Sequence[str] = ()) -> None:
+    def write(self, folder: pathlib.Path, hosts: Sequence[str] = (), people: Sequence[str] = ()) -> None:
         """Writes `ca.pem`, and `NAME.pem` with `NAME.key` for every service, into a folder.
 
         The private key of the authority is not kept: whoever needs another certificate makes all of them anew.
@@ -75,12 +75,19 @@ class Authority:
         Args:
             folder: Where to; made where it is not there.
             hosts: Further host names and addresses of all services.
+            people: Who gets a certificate `admin.NAME` of its own, beside the one of nobody in particular.
+
+        Raises:
+            errors.InvalidArgument: A name cannot stand in a certificate.
         """
+        if wrong := [name for name in people if not peers.NAME.fullmatch(f"{policy.PERSON}/{name}")]:
+            raise errors.InvalidArgument(f"{wrong[0]!r} is not 1 to 128 of A-Z a-z 0-9 . _ @ + -", reason="BAD_NAME")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for service in SERVICES:
-            certificate, key = self.issue(service, hosts)
-            _replace(folder / f"{service}.key", key, 0o600)
-            _replace(folder / f"{service}.pem", certificate, 0o644)
+        shown = {f"{policy.PERSON}.{name}": (peers.uri(f"{policy.PERSON}/{name}"),) for name in people}
+        for name in (*SERVICES, *shown):
+            certificate, key = self.issue(policy.PERSON if name in shown else name, hosts, uris=shown.get(name))
+            _replace(folder / f"{name}.key", key, 0o600)
+            _replace(folder / f"{name}.pem", certificate, 0o644)
         _replace(folder / "ca.pem", pem(self.certificate), 0o644)
 
 

@@ -40,17 +40,24 @@ class Caller:
         id: Identifier of the key, subject of the token, or name of the service; never a secret.
         tenant: Whose jobs it sees; empty for a service.
         role: What it may do; None for a service, which has methods of its own.
+        person: Who looks after services with the certificate `admin`, where it is of one person; empty for others.
     """
 
     kind: Kind
     id: str
     tenant: str = ""
     role: Role | None = None
+    person: str = ""
+
+    @property
+    def proven(self) -> str:
+        """What was proven, in one word without spaces."""
+        return f"{self.id}/{self.person}" if self.person else self.id
 
     @property
     def name(self) -> str:
         """One word for logs."""
-        return f"{self.kind}:{self.id}"
+        return f"{self.kind}:{self.proven}"
 
 
 _current: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("caller", default=None)

@@ -7,7 +7,7 @@ from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 
-from chassis import client, discovery, live, server, steering, telemetry, usage
+from chassis import client, discovery, live, pins, server, steering, telemetry, usage
 from media import pool, sessions
 from media.ingest import fetching, rules
 from services.analyzer import analyses, intake, keeping, placement, policy, service, tasks, weights
@@ -42,9 +42,8 @@ async def main() -> None:
         following = live.shared(stub.WatchConfig, config_pb.WatchConfigRequest, settings, steered, weights.accept)
         async with following as followed:
             workers = analyses.Workers(measuring, recognizing, keeping.opened(settings.kept))
-            analyzer = analyses.Analyzer(
-                workers, store, sources, lambda: (followed.value, followed.version), settings.limits
-            )
+            configuration = pins.Configuration(followed, settings)
+            analyzer = analyses.Analyzer(workers, store, sources, configuration, settings.limits)
             fetcher = fetching.Fetcher(rules.Rules.of(settings.fetch_allow), settings.fetching)
             servicer = service.AnalyzerService(analyzer, workers, intake.Intake(fetcher, store))
             served = server.Service(servicer, rpc.add_AnalyzerServiceServicer_to_server, service.NAME, policy.RULES)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from chassis import errors
+from chassis import errors, pins
 from media import artifacts, cache, pool, sessions
 from media import errors as media_errors
 from services.analyzer import document, keeping, measures, metrics, placement, progress, tasks, weights
@@ -21,7 +21,6 @@ MEASURING_SHARE = 0.3  # of an analysis whose speech has to be recognized: that 
 ANALYSIS_BYTES_MAX = 256 << 20  # a hundred hours; larger is no analysis of ours
 
 Listener = Callable[[progress.Progress], None]
-Configuration = Callable[[], tuple[Mapping[str, Any], int]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class Analyzer:
         workers: What tasks run on.
         store: The sessions.
         sources: Opens what callers name as sources.
-        configuration: The configuration in force, and its version.
+        configuration: What requests go by.
         limits: How long tasks may take.
     """
 
@@ -135,7 +134,7 @@ class Analyzer:
         workers: Workers,
         store: sessions.Sessions,
         sources: sessions.Sources,
-        configuration: Configuration,
+        configuration: pins.Configuration,
         limits: Limits,
     ) -> None:
         self._pool, self._store, self._sources = workers.measuring, store, sources
@@ -293,7 +292,12 @@ class Analyzer:
         return self._sources.beside(order.source_uri, TRANSCRIPTS)
 
     async def propose(
-        self, target: Target, analysis_path: str, order: proposing.Order, overrides: Mapping[str, float]
+        self,
+        target: Target,
+        analysis_path: str,
+        order: proposing.Order,
+        overrides: Mapping[str, float],
+        config_path: str = "",
     ) -> Proposed:
         """Proposes clips from a stored analysis.
 
@@ -302,16 +306,18 @@ class Analyzer:
             analysis_path: Path of the analysis in the session; empty for the usual one.
             order: Which clips are wanted; its weights are replaced.
             overrides: Weights that replace those of the configuration.
+            config_path: Path in the session of the configuration that counts; empty for the one in force.
 
         Raises:
-            errors.FailedPrecondition: The file is no analysis of this version, or nothing fits.
+            errors.FailedPrecondition: A file is no analysis of this version or no configuration, or nothing fits.
             errors.InvalidArgument: There is no such genre, or a weight cannot be used.
         """
-        configuration, version = self._configuration()
-        if order.genre != genre.AUTO:
-            weights.configured(configuration, order.genre)  # refuses an unknown genre before a file is read
-        checked = weights.checked(overrides)
         session = await asyncio.to_thread(self._store.get, target.session_id)
+        pinned = await asyncio.to_thread(session.read, config_path, pins.BYTES_MAX) if config_path else None
+        configuration, version = self._configuration(pinned)
+        if order.genre != genre.AUTO:
+            weights.configured(configuration, order.genre)  # refuses an unknown genre before the analysis is read
+        checked = weights.checked(overrides)
         path = analysis_path or f"{FOLDER}/{ANALYSIS}"
         content = await asyncio.to_thread(session.read, path, ANALYSIS_BYTES_MAX)
         try:

@@ -120,7 +120,11 @@ class AnalyzerService(rpc.AnalyzerServiceServicer):
     ) -> pb.ProposeClipsResponse:
         """Proposes clips from a stored analysis."""
         done = await self._analyzer.propose(
-            _target(request.output), request.analysis_path, _wanted(request), dict(request.weights)
+            _target(request.output),
+            request.analysis_path,
+            _wanted(request),
+            dict(request.weights),
+            request.config_path,
         )
         return pb.ProposeClipsResponse(
             proposals=[_proposal(item) for item in done.decision.proposals],

@@ -12,7 +12,7 @@ RULES = policy.by_peer(
         "WatchConfig": READERS,
         "GetSchema": READERS,
         "ListVersions": PEOPLE,
-        "GetVersion": PEOPLE,
+        "GetVersion": "jobs",
         "UpdateConfig": PEOPLE,
         "RollbackConfig": PEOPLE,
         "ProposeConfig": PEOPLE,

@@ -16,8 +16,9 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import errors
 from chassis.audit import chain
+from chassis.identity import caller
+from services.config import actors, lasting, layers
 from services.config import gate as gate_module
-from services.config import lasting, layers
 from services.config import store as store_module
 from services.config import versions as versions_module
 from services.config.audit import record
@@ -91,7 +92,7 @@ class ConfigService(rpc.ConfigServiceServicer):
         """Changes one layer, if the document is still at the expected version and the result is valid."""
         if not request.config.HasField("document"):
             raise _missing("config.document", "the document, or the part of it that the mask names")
-        async with self._told("UpdateConfig", self._document(request.config.environment), request.actor):
+        async with self._told("UpdateConfig", self._document(request.config.environment), request.actor) as entry:
             if not request.validate_only:
                 environment = self._named(request.config.environment)
                 self._parts.gate.check_change(environment, request.update_mask.paths)
@@ -102,7 +103,7 @@ class ConfigService(rpc.ConfigServiceServicer):
                 edit,
                 request.expected_version,
                 reader=reader,
-                actor=request.actor,
+                actor=entry.actor,
                 comment=request.comment,
                 dry=request.validate_only,
             )
@@ -127,13 +128,13 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     async def RollbackConfig(self, request: pb.RollbackConfigRequest, context: aio.ServicerContext) -> pb.Config:
         """Makes a new version with the content of an old one."""
-        async with self._told("RollbackConfig", self._document(request.environment), request.actor):
+        async with self._told("RollbackConfig", self._document(request.environment), request.actor) as entry:
             self._parts.gate.check_direct(self._named(request.environment))
             version = await self._versions.rollback(
                 request.environment,
                 request.version,
                 request.expected_version,
-                actor=request.actor,
+                actor=entry.actor,
                 comment=request.comment,
             )
         return self._seen(version, layers.EVERYBODY)
@@ -179,14 +180,14 @@ class ConfigService(rpc.ConfigServiceServicer):
 
     async def ApproveProposal(self, request: pb.ApproveProposalRequest, context: aio.ServicerContext) -> pb.Proposal:
         """Makes a proposal the next version."""
-        async with self._told("ApproveProposal", f"proposals/{request.id}", request.actor):
+        async with self._told("ApproveProposal", f"proposals/{request.id}", request.actor) as entry:
             self._parts.gate.check_files((await self._parts.desk.one(request.id)).environment)
-            return self._proposal(await self._parts.desk.approve(request.id, request.actor, request.comment))
+            return self._proposal(await self._parts.desk.approve(request.id, entry.actor, request.comment))
 
     async def RejectProposal(self, request: pb.RejectProposalRequest, context: aio.ServicerContext) -> pb.Proposal:
         """Turns a proposal down."""
-        async with self._told("RejectProposal", f"proposals/{request.id}", request.actor):
-            return self._proposal(await self._parts.desk.reject(request.id, request.actor, request.comment))
+        async with self._told("RejectProposal", f"proposals/{request.id}", request.actor) as entry:
+            return self._proposal(await self._parts.desk.reject(request.id, entry.actor, request.comment))
 
     async def ListSources(self, request: pb.ListSourcesRequest, context: aio.ServicerContext) -> pb.ListSourcesResponse:
         """Lists the environments whose documents come from files."""
@@ -287,11 +288,12 @@ class ConfigService(rpc.ConfigServiceServicer):
         return f"config/{self._named(environment)}"
 
     @contextlib.asynccontextmanager
-    async def _told(self, action: str, resource: str, actor: str) -> AsyncIterator[chain.Entry]:
-        """What to record of a call; its refusal is recorded too."""
+    async def _told(self, action: str, resource: str, declared: str) -> AsyncIterator[chain.Entry]:
+        """What to record of a call, with who is behind it; its refusal is recorded too."""
+        actor = actors.of(caller.current(), declared)
         entry = chain.Entry(actor[: versions_module.ACTOR_LENGTH_MAX], action, resource[:RESOURCE_LENGTH_MAX])
         try:
-            versions_module.check_length("actor", actor, versions_module.ACTOR_LENGTH_MAX)
+            versions_module.check_length("actor", declared, versions_module.ACTOR_LENGTH_MAX)
             yield entry
         except errors.Error as error:
             await self._events.refused(entry, error)

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 Connection = sqlite3.Connection
 
-FORMAT = 3  # user_version of the file; 1 had versions alone, 2 no layers over a document
+FORMAT = 4  # user_version of the file; 1 had versions alone, 2 no layers over a document, 3 no sealed events
 LOCK_WAIT_S = 15.0  # a process that drains may still hold the file: longer than a drain takes
 SQL = statements.beside(__file__)
 COLUMNS = ("environment", "number", "sha256", "actor", "comment", "create_time_us")  # beside what a version says
@@ -272,11 +272,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if found > FORMAT:
             message = f"the configuration database has format {found}, this release knows {FORMAT}"
             raise errors.FailedPrecondition(message, reason="NEWER_FORMAT")
-        lacking = (SQL["create"], audit_store.CREATE + secret_store.CREATE, SQL["layers"] + proposal_store.CREATE)[
-            found:
-        ]
+        formats = (
+            SQL["create"],
+            audit_store.CREATE + secret_store.CREATE,
+            SQL["layers"] + proposal_store.CREATE,
+            audit_store.STRETCHES,
+        )
+        lacking = formats[found:]
         for statement in _statements("".join((*lacking, SQL["finish"]) if lacking else ())):
             connection.execute(statement)
+        if lacking:
+            audit_store.seal(connection)
 
 
 def _statements(script: str) -> Iterator[str]:

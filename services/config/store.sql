@@ -30,7 +30,7 @@ WHEN EXISTS (SELECT 1 FROM version WHERE environment = OLD.environment AND numbe
 BEGIN SELECT RAISE(ABORT, 'only the oldest version is removed'); END;
 
 -- name: finish
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- name: newest
 SELECT environment, number, document, sha256, actor, comment, create_time_us, overlays

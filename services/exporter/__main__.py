@@ -6,7 +6,7 @@ from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
-from chassis import client, discovery, live, server, steering, telemetry, usage
+from chassis import client, discovery, live, pins, server, steering, telemetry, usage
 from media import pool, sessions
 from services.exporter import exports, gallery, policy, presets, provenance, service, warm
 from services.exporter import settings as settings_module
@@ -34,7 +34,7 @@ async def main() -> None:
             clips = exports.Exporter(
                 workers,
                 exports.Storage(store, sources),
-                lambda: (document.value, document.version),
+                pins.Configuration(document, settings),
                 settings.limits,
                 signer,
             )

@@ -26,6 +26,7 @@ class Recipe:
     clip_name: str
     request: Mapping[str, Any]
     proposal: Mapping[str, Any] | None
+    config: Mapping[str, Any] | None
 
 
 def read(document: Mapping[str, Any]) -> Recipe:
@@ -53,6 +54,7 @@ def read(document: Mapping[str, Any]) -> Recipe:
             clip_name=pathlib.PurePosixPath(str(document["clip"]["file"])).stem,
             request=dict(document["request"]),
             proposal=document["proposal"],
+            config=_config(document.get("config")),
         )
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise manifest.Malformed(f"the manifest has a malformed entry: {error!r}") from error
@@ -62,6 +64,11 @@ def read(document: Mapping[str, Any]) -> Recipe:
     ):
         raise manifest.Malformed("the edit list of the manifest has no pieces, too many, or ranges without frames")
     return recipe
+
+
+def _config(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Which configuration a clip was made by; None where its manifest is older than that."""
+    return {"version": int(value["version"]), "pinned": bool(value["pinned"])} if value else None
 
 
 def _analysis(value: Mapping[str, Any]) -> analysis.Analysis:

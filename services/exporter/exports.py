@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, BinaryIO
 
-from chassis import errors, telemetry
+from chassis import errors, pins, telemetry
 from media import artifacts, pool, sessions
 from media import errors as media_errors
 from services.exporter import (
@@ -91,7 +91,7 @@ class Exporter:
     Args:
         workers: the pool of workers.
         storage: the sessions, and what callers name.
-        document: gives the shared configuration and its version, at the moment of the call.
+        document: gives the shared configuration and its version, at the moment of the call or as a job is pinned to.
         limits: times and threads.
         signer: signs finished clips; None leaves them unsigned.
     """
@@ -100,7 +100,7 @@ class Exporter:
         self,
         workers: pool.Pool,
         storage: Storage,
-        document: Callable[[], tuple[Mapping[str, Any], int]],
+        document: Callable[..., tuple[Mapping[str, Any], int]],
         limits: Limits,
         signer: provenance.Signer | None = None,
     ) -> None:
@@ -114,17 +114,23 @@ class Exporter:
         return presets.in_force(*self._document())
 
     def preset(self, name: str) -> presets.Preset:
-        """One preset.
+        """One preset in force.
 
         Raises:
             errors.NotFound: there is none of that name.
         """
-        known = self.catalogue()
-        if name not in known:
-            raise errors.NotFound(
-                f"there is no preset {name[:64]!r}; there are {', '.join(known)}", reason="PRESET_UNKNOWN"
-            )
-        return known[name]
+        return _preset(self.catalogue(), name)
+
+    async def _decided(self, session: sessions.Session, order: orders.Order) -> tuple[orders.Order, presets.Preset]:
+        """The order with the configuration that it goes by, and its preset: a manifest's, a job's or that in force."""
+        if order.recipe:
+            return dataclasses.replace(order, config=order.recipe.config), order.recipe.preset
+        path = order.config_path
+        given = (await asyncio.to_thread(session.read, path, pins.BYTES_MAX),) if path else ()
+        document, version = self._document(*given)
+        config = {"version": version, "pinned": bool(path)}
+        preset = _preset(presets.in_force(document, version), order.preset or "default")
+        return dataclasses.replace(order, config=config), preset
 
     async def export(self, order: orders.Order, listener: Listener) -> Clip:
         """Exports a clip.
@@ -143,7 +149,7 @@ class Exporter:
         """
         orders.refuse_malformed(order)
         session, recipe = self._sessions.get(order.session_id), order.recipe
-        preset = recipe.preset if recipe else self.preset(order.preset or "default")
+        order, preset = await self._decided(session, order)
         meter = progress.Meter()
         with self._sources.open(order.source_uri) as source:
             if recipe:
@@ -449,6 +455,14 @@ class Exporter:
         chosen = timelines.CATALOGUE[name]
         target = filing.place(directory, "scripts", f"timeline{chosen.SUFFIX}")
         return await asyncio.to_thread(session.write_bytes, target, chosen.text(found).encode())
+
+
+def _preset(known: Mapping[str, presets.Preset], name: str) -> presets.Preset:
+    if name not in known:
+        raise errors.NotFound(
+            f"there is no preset {name[:64]!r}; there are {', '.join(known)}", reason="PRESET_UNKNOWN"
+        )
+    return known[name]
 
 
 def _write_texts(

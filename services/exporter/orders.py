@@ -37,6 +37,10 @@ class Order:
     """What a manifest says, where one is rendered again."""
     request: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """What was asked, as it is kept in the manifest to be asked again."""
+    config_path: str = ""
+    """Of the configuration that counts, in the session; empty for the one in force."""
+    config: Mapping[str, Any] | None = None
+    """What the manifest says of that configuration: its version, and whether the job is pinned to it."""
 
     @property
     def wish(self) -> asked.Edit:

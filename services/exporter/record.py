@@ -32,6 +32,7 @@ def common(
         },
         "delivery": context.delivery.to_value(),
         "config_version": context.preset.config_version,
+        "config": order.config,
         "pictures": dataclasses.asdict(pictures),
         "checks": manifest.checks(checks),
         "proposal": order.proposal,

@@ -41,7 +41,7 @@ PAGE_SIZE = 100  # as the API says
 PAGE_SIZE_MAX = 1000  # as the API says
 
 # Fields of a request that say where things are, or come from the request itself: a manifest keeps none of them.
-ELSEWHERE = ("source_uri", "output", "name", "analysis_path", "proposal_json", "manifest_path")
+ELSEWHERE = ("source_uri", "output", "name", "analysis_path", "proposal_json", "manifest_path", "config_path")
 
 RATIOS = {
     pb.ASPECT_RATIO_9_16: "9:16",
@@ -245,6 +245,7 @@ def _order(request: pb.ExportClipRequest) -> orders.Order:
         dressing=dressing.Wish(_captions(request.captions), _overlays(request.overlays)),
         edit=edit,
         request=_kept(request),
+        config_path=request.config_path,
     )
 
 

@@ -23,6 +23,7 @@ from services.jobs import (
     leadership,
     metrics,
     names,
+    pinning,
     policy,
     scheduler,
     service,
@@ -59,9 +60,11 @@ async def serve(settings: settings_module.Settings) -> None:
     async with (
         store.Store(place(settings), now, live.changed, settings.rules, settings.bounds) as jobs,
         client.Clients(registry, settings, remote.ONE_TRY) as clients,
+        pinning.following(_config(clients), config_pb2, settings) as pinned,
         asyncio.TaskGroup() as tasks,
     ):
-        executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s)
+        pinner = pinning.Pinner(pinned, folder)
+        executor = remote.RemoteExecutor(clients, settings.lease_s, settings.attempt_max_s, pinner)
         live.recall(await jobs.runs(), lambda: len(executor.instances(Kind.EXPORT)) * limits[Kind.EXPORT])
         attempts = attempt.Attempts(jobs, folder, executor, live, settings.attempts)
         planner = scheduler.Scheduler(jobs, executor, attempts, folder, limits)
@@ -79,12 +82,15 @@ async def serve(settings: settings_module.Settings) -> None:
         work = (planner, sweeper, deadlines, queue, post)
         leader = leadership.Leadership(jobs, live, work, settings.leader_lease_s)
         background = [tasks.create_task(part.run()) for part in (executor, leader)]
-        stub = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
-        request = config_pb2.WatchConfigRequest
+        stub, request = _config(clients), config_pb2.WatchConfigRequest
         async with live_module.shared(stub.WatchConfig, request, settings, steered, wait=False):
             await server.run(settings, [what], registry)
         for task in background:
             task.cancel()
+
+
+def _config(clients: client.Clients) -> config_pb2_grpc.ConfigServiceStub:
+    return config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
 
 
 def main() -> None:

@@ -29,11 +29,19 @@ Report = Callable[[jobs.Progress | None], None]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Task:
-    """What an instance is asked to do: a step of a job, with a folder of its own to write to."""
+    """What an instance is asked to do: a step of a job, with a folder of its own to write to.
+
+    Args:
+        job: The job.
+        step: The step.
+        folder: The folder.
+        config_path: The configuration that the job is pinned to, in its session; empty for none.
+    """
 
     job: jobs.Job
     step: jobs.Step
     folder: str
+    config_path: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from reelsmith.analyzer.v1 import analyzer_pb2_grpc as rpc
 from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
-from chassis import errors, testing
+from chassis import errors, pins, testing
 from chassis.testing import process
 from media import pool, sessions
 from services.analyzer import tasks
@@ -411,6 +411,15 @@ async def test_weights_change_live_and_survive_the_configuration_service(new_pro
         config.stop(signal.SIGKILL)
         assert await changed_genre()
         assert (7.5, 2) == await weight()
+
+        pin = pins.Pin("production", 1, {"analyzer": {"weights": {"motion": "${REELSMITH_VAR_NONE:0.5}"}}})
+        session.write_bytes(pins.PATH, pins.packed(pin))
+        assert (0.5, 1) == await weight(config_path=pins.PATH)
+        assert (2.0, 1) == await weight(config_path=pins.PATH, weights={"motion": 2.0})
+        session.write_bytes(pins.PATH, b"[]")
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await weight(config_path=pins.PATH)
+        assert "BAD_PIN" == errors.from_rpc(refusal.value).reason
 
 
 async def test_several_analyses_share_the_workers(stub, uri, root) -> None:

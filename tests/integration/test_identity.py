@@ -215,6 +215,8 @@ async def _of_peers(suite: Suite) -> Outcomes:
         "another trust domain": suite.issued("admin", uris=["spiffe://elsewhere/admin"]),
         "no URI": suite.issued("admin", uris=[]),
         "two URIs": suite.issued("admin", uris=["spiffe://reelsmith/admin", "spiffe://reelsmith/jobs"]),
+        "person with a service's name": suite.issued("jobs", uris=["spiffe://reelsmith/jobs/ann"]),
+        "person without a name": suite.issued("admin", uris=["spiffe://reelsmith/admin/"]),
         "wrong SAN": suite.issued("stranger"),
     }
     found: Outcomes = []

@@ -1,5 +1,6 @@
 """What can be done with the record of events: add to it, list it, check it."""
 
+import asyncio
 import dataclasses
 import functools
 import logging
@@ -7,7 +8,7 @@ import logging
 from chassis import errors
 from chassis.audit import chain, head
 from services.config import store as store_module
-from services.config.audit import store
+from services.config.audit import sealing, store
 
 # Kinds of errors that say something about a caller. What a full disk or a stop refuses says nothing, and could perhaps
 # not be written down.
@@ -19,7 +20,7 @@ REFUSALS = (
     errors.PermissionDenied,
     errors.DataLoss,
 )
-STRETCH = 10_000  # events checked in one go: others wait for some ten milliseconds
+STRETCHES = 50  # read in one go, some ten megabytes: others wait for some ten milliseconds
 
 logger = logging.getLogger(__name__)
 
@@ -88,12 +89,18 @@ class Record:
         """
         heads = [self._signer.read(asked)] if asked else []
         heads += self._kept()  # before the events are read: there may be more of them by then, never fewer
-        found, before = chain.WHOLE, None
-        while found != before and not found.broken:
-            before = found
-            found = await self._store.read(functools.partial(_followed, heads, before))
-        found = chain.ended(found, heads)
+        found = chain.ended(await self._followed(heads), heads)
         return Verdict(found, self._signer.sign(found.events, found.hash), self._signer.public_key)
+
+    async def _followed(self, heads: list[chain.Head]) -> chain.Finding:
+        """What is found in the sealed events, and in those after them."""
+        found = chain.WHOLE
+        while not found.broken:  # until there are no more
+            stretches, rows = await self._store.read(functools.partial(_later, found.events))
+            if not stretches:
+                return await asyncio.to_thread(chain.follow, rows, heads, found)
+            found = await asyncio.to_thread(sealing.follow, stretches, heads, found)
+        return found
 
     def _kept(self) -> list[chain.Head]:
         text = self._keeper.kept()
@@ -104,5 +111,7 @@ class Record:
             raise errors.DataLoss(message, reason="HEAD_DAMAGED") from error
 
 
-def _followed(heads: list[chain.Head], begun: chain.Finding, connection: store_module.Connection) -> chain.Finding:
-    return chain.follow(store.later(connection, begun.events, STRETCH), heads, begun)
+def _later(after: int, connection: store_module.Connection) -> tuple[list[sealing.Stretch], list[chain.Row]]:
+    """The next sealed stretches; where there are none, all events that are not sealed. Read at one moment."""
+    stretches = store.stretches(connection, after, STRETCHES)
+    return stretches, [] if stretches else store.later(connection, 0, -1)

@@ -5,7 +5,7 @@ import time
 
 from chassis import errors
 from chassis.audit import chain
-from services.config import layers
+from services.config import actors, layers
 from services.config import store as store_module
 from services.config import versions as versions_module
 from services.config.proposals import store
@@ -102,7 +102,7 @@ class Desk:
             errors.Aborted: Another version is in force than the one that it started from.
         """
         found = await self._undecided(number, actor, comment)
-        if found.actor == actor:
+        if actors.same(found.actor, actor):
             message = f"{actor} proposed it: somebody else must approve"
             raise errors.FailedPrecondition(message, reason="OWN_PROPOSAL", metadata={"id": str(number)})
         decided = self._decision(found, store.State.APPROVED, actor, comment)

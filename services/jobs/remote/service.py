@@ -22,7 +22,7 @@ from reelsmith.media.v1 import media_pb2
 
 import failpoints
 from chassis import channels, client, errors, priority
-from services.jobs import attempt, dispatch, dressing, publication
+from services.jobs import attempt, dispatch, dressing, pinning, publication
 from services.jobs import job as jobs
 
 ANALYZER, EXPORTER = "analyzer", "exporter"
@@ -88,10 +88,11 @@ class RemoteExecutor:
         clients: Channels to the services, made with `ONE_TRY`.
         lease_s: Silence that ends an attempt, in seconds; pings come several times as often.
         attempt_max_s: Deadline of every call, in seconds.
+        pinner: Decides which configuration a job goes by.
     """
 
-    def __init__(self, clients: client.Clients, lease_s: float, attempt_max_s: float) -> None:
-        self._clients = clients
+    def __init__(self, clients: client.Clients, lease_s: float, attempt_max_s: float, pinner: pinning.Pinner) -> None:
+        self._clients, self._pinner = clients, pinner
         self._ping_s = lease_s / PINGS_PER_LEASE
         self._timeout_s = attempt_max_s
         self._healthy: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, ())
@@ -135,6 +136,7 @@ class RemoteExecutor:
             errors.Error: The attempt failed.
         """
         channel = self._channel(jobs.SERVICES[task.step.kind], instance)
+        task = dataclasses.replace(task, config_path=await self._pinner.pin(task.job.id))
         place = f"jobs.call.{task.step.kind.lower()}"
         async with _pinging(channel, self._ping_s, report) as pings:
             # A step that is refused runs later: people who ask directly go first.
@@ -202,6 +204,7 @@ class RemoteExecutor:
             gap_min_s=spec.gap_min_s,
             exclusions=[media_pb2.TimeRange(start_s=one.start_s, end_s=one.end_s) for one in spec.exclusions],
             explain=spec.explain,
+            config_path=task.config_path,
         )
         response = await stub.ProposeClips(request, timeout=self._timeout_s)
         clips = tuple(_clip(proposal) for proposal in response.proposals)
@@ -421,6 +424,7 @@ def _export_request(task: attempt.Task) -> exporter_pb2.ExportClipRequest:
         proposal_json=clip.proposal_json,
         captions=captions_message(spec.captions),
         overlays=overlays_message(spec.overlays),
+        config_path=task.config_path,
     )
     json_format.ParseDict(spec.edit, request.edit)
     request.manifest_path = spec.manifest_uri

@@ -83,7 +83,7 @@ def _leftovers(known: set[str], session: pathlib.Path) -> Iterator[str]:
     counted = collections.Counter(path.relative_to(session).parts[0] for path in session.rglob("*") if path.is_file())
     for path in session.rglob("*"):
         name = path.relative_to(session).as_posix()
-        if path.is_file() and name not in known and name != "metadata/orders.json":
+        if path.is_file() and name not in known and name not in ("metadata/orders.json", "metadata/config.json"):
             yield f"{name} is left over (of {counted.total()} files)"
 
 

@@ -9,9 +9,12 @@ import sys
 import pytest
 
 from chassis import errors
+from chassis.audit import chain
 from services.config import document, layers
 from services.config import store as store_module
+from services.config.audit import sealing
 from services.config.audit import store as audit_store
+from services.config.proposals import store as proposal_store
 from services.config.secrets import store as secret_store
 
 
@@ -146,6 +149,15 @@ async def test_file_of_a_newer_release_is_left_alone(file: pathlib.Path) -> None
         await store_module.Store(file).__aenter__()
 
 
+def rows(format_: int) -> list[chain.Row]:
+    """The events in a file of an older format; the first had none."""
+    made, last = [], chain.GENESIS
+    for sequence in range(1, 4 if format_ > 1 else 1):
+        content = chain.body(sequence, sequence, chain.Entry("ann", "UpdateConfig", "config/a/versions/1"))
+        made.append((sequence, content, last := chain.link(last, content)))
+    return made
+
+
 def older(file: pathlib.Path, format_: int) -> str:
     """Makes a file as an older release left it; returns the hash of its one version."""
     text = '{"n":1}'
@@ -153,15 +165,26 @@ def older(file: pathlib.Path, format_: int) -> str:
     file.parent.mkdir()
     with contextlib.closing(sqlite3.connect(file)) as connection:
         connection.executescript(
-            "".join((store_module.SQL["create"], audit_store.CREATE, secret_store.CREATE)[: 1 if format_ == 1 else 3])
+            "".join(
+                (
+                    store_module.SQL["create"],
+                    audit_store.CREATE,
+                    secret_store.CREATE,
+                    store_module.SQL["layers"],
+                    proposal_store.CREATE,
+                )[: {1: 1, 2: 3, 3: 5}[format_]]
+            )
         )
         connection.execute(f"PRAGMA user_version = {format_}")
-        connection.execute("INSERT INTO version VALUES ('a', 1, ?, ?, 'ann', 'why', 7)", (text, digest))
+        columns = "environment, number, document, sha256, actor, comment, create_time_us"
+        connection.execute(f"INSERT INTO version ({columns}) VALUES ('a', 1, ?, ?, 'ann', 'why', 7)", (text, digest))
+        for row in rows(format_):
+            connection.execute("INSERT INTO event VALUES (?, ?, ?)", row)
         connection.commit()
     return digest
 
 
-@pytest.mark.parametrize("format_", [1, 2])
+@pytest.mark.parametrize("format_", [1, 2, 3])
 async def test_file_of_an_older_release_is_taken_over(file: pathlib.Path, format_: int) -> None:
     """Versions of older formats stay as they were, and what those formats lacked is there, also after a restart."""
     digest = older(file, format_)
@@ -170,7 +193,13 @@ async def test_file_of_an_older_release_is_taken_over(file: pathlib.Path, format
         made = await store.newest("a")
         assert ((1, digest), layers.Content({"n": 1})) == ((made.number, made.sha256), made.content)
         await store.append("a", lambda _: store_module.Change(2, layered))
-        assert [1] == [event.sequence for event in await store.read(lambda found: audit_store.earlier(found, 99, 9))]
+        old = rows(format_)
+        events = await store.read(lambda found: audit_store.earlier(found, 99, 9))
+        assert list(range(len(old) + 1, 0, -1)) == [event.sequence for event in events]
+        sealed = await store.read(lambda found: audit_store.stretches(found, 0, 9))
+        begun = sealing.follow(sealed, [(row[0], row[2]) for row in old], chain.WHOLE)  # heads of then still hold
+        tail = await store.read(lambda found: audit_store.later(found, 0, 9))
+        assert (len(old) + 1, 0) == (chain.follow(tail, (), begun).events, begun.broken)
     async with store_module.Store(file) as store:
         assert (made, layered) == (await store.one("a", 1), (await store.newest("a")).content)
 

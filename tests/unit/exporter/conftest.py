@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from chassis import live, pins
 from media import pool, sessions
 from services.exporter import (
     analysis,
@@ -24,6 +25,7 @@ from services.exporter import (
     placement,
     presets,
     render,
+    settings,
     survey,
     warm,
 )
@@ -231,7 +233,8 @@ def exporter(tmp_path: pathlib.Path, workers: pool.Pool) -> exports.Exporter:
     root = tmp_path / "store"
     store = sessions.Sessions(root)
     sources = sessions.Sources(sessions.Uploads(root))
-    return exports.Exporter(workers, exports.Storage(store, sources), lambda: ({}, 0), exports.Limits(2, 300, 300, 60))
+    configuration = pins.Configuration(live.LiveDocument(tmp_path / "none.json", None), settings.Settings())
+    return exports.Exporter(workers, exports.Storage(store, sources), configuration, exports.Limits(2, 300, 300, 60))
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chassis import errors
+from chassis import errors, pins
 from media import errors as media_errors
 from media import pool, sessions
-from services.exporter import analysis, exports, gallery, gate, progress, report, survey
+from services.exporter import again, analysis, exports, gallery, gate, progress, report, survey
 
 Film = Callable[..., pathlib.Path]
 ORDERED = survey.Wanted(frames=(6, 42))
@@ -36,26 +36,33 @@ def files(session: sessions.Session) -> list[str]:
 async def test_clip_and_manifest_stand_in_the_session(
     workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, film: Film
 ) -> None:
-    """The result names files whose hashes are right, and says what was made; progress went up to 1."""
+    """The result names files whose hashes are right, and says what was made and by which configuration.
+
+    That is the one that the job is pinned to; progress went up to 1.
+    """
     heard: list[progress.Progress] = []
-    proposal = {"rank": 1, "score": 0.5}
+    proposal, preset = {"rank": 1, "score": 0.5}, {"default": {"crf": 31}}
+    session.write_bytes(pins.PATH, pins.packed(pins.Pin("production", 3, {"exporter": {"presets": preset}})))
     async with workers:
-        made = await exporter.export(order(film(beeps_s=(0.5, 1.0)), ORDERED, proposal=proposal), heard.append)
-    assert ["final_output/clip-01.mp4", "metadata/clip-01.manifest.json"] == files(session)
+        asked = order(film(beeps_s=(0.5, 1.0)), ORDERED, proposal=proposal, config_path=pins.PATH)
+        made = await exporter.export(asked, heard.append)
+    assert ["final_output/clip-01.mp4", "metadata/clip-01.manifest.json", pins.PATH] == files(session)
     assert made.clip == session.stat(made.clip.path)
     document = json.loads(session.read(made.manifest.path, 1 << 20))
     assert (36, "24", made.clip.sha256) == tuple(
         document["clip"][key] for key in ("frame_count", "frame_rate_exact", "sha256")
     )
     assert (6, 42) == (document["range"]["start_frame"], document["range"]["end_frame"])
-    assert (proposal, "centre", 0) == (document["proposal"], document["focus_source"], document["config_version"])
+    assert (proposal, "centre", 3) == (document["proposal"], document["focus_source"], document["config_version"])
+    assert ({"version": 3, "pinned": True}, 31) == (document["config"], document["settings"]["preset"]["crf"])
+    assert {"version": 3, "pinned": True} == again.read(document).config
     assert all(one.state != gate.FAILED for one in made.checks)
     assert 1.0 == heard[-1].fraction
     assert {"sound", "encode", "check"} <= {now.stage for now in heard}
 
 
 async def test_same_order_gives_the_same_manifest(
-    workers: pool.Pool, exporter: exports.Exporter, order: Any, film: Film
+    workers: pool.Pool, exporter: exports.Exporter, session: sessions.Session, order: Any, film: Film
 ) -> None:
     """Clip and manifest have the same bytes the second time, and stand in the folder of the call."""
     source = film()
@@ -63,6 +70,8 @@ async def test_same_order_gives_the_same_manifest(
         first = await exporter.export(order(source, ORDERED, directory="video_clips/export-1.1"), quiet)
         second = await exporter.export(order(source, ORDERED, directory="video_clips/export-1.2"), quiet)
     assert "video_clips/export-1.1/clip-01.mp4" == first.clip.path
+    document = json.loads(session.read(first.manifest.path, 1 << 20))
+    assert ({"version": 0, "pinned": False}, 0) == (document["config"], document["config_version"])
     assert (first.clip.sha256, first.manifest.sha256) == (second.clip.sha256, second.manifest.sha256)
 
 

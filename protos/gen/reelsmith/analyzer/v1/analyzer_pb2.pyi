@@ -418,7 +418,7 @@ class Timing(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., wall_s: _Optional[float] = ..., cpu_s: _Optional[float] = ...) -> None: ...
 
 class ProposeClipsRequest(_message.Message):
-    __slots__ = ("output", "analysis_path", "count", "duration_min_s", "duration_max_s", "weights", "keywords", "exclusions", "gap_min_s", "genre", "diversity", "durations", "durations_apart", "explain")
+    __slots__ = ("output", "analysis_path", "count", "duration_min_s", "duration_max_s", "weights", "keywords", "exclusions", "gap_min_s", "genre", "diversity", "durations", "durations_apart", "explain", "config_path")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -440,6 +440,7 @@ class ProposeClipsRequest(_message.Message):
     DURATIONS_FIELD_NUMBER: _ClassVar[int]
     DURATIONS_APART_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_PATH_FIELD_NUMBER: _ClassVar[int]
     output: _media_pb2.Output
     analysis_path: str
     count: int
@@ -454,7 +455,8 @@ class ProposeClipsRequest(_message.Message):
     durations: _containers.RepeatedCompositeFieldContainer[_media_pb2.ClipDuration]
     durations_apart: bool
     explain: int
-    def __init__(self, output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., analysis_path: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., keywords: _Optional[_Iterable[str]] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., gap_min_s: _Optional[float] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., explain: _Optional[int] = ...) -> None: ...
+    config_path: str
+    def __init__(self, output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., analysis_path: _Optional[str] = ..., count: _Optional[int] = ..., duration_min_s: _Optional[float] = ..., duration_max_s: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., keywords: _Optional[_Iterable[str]] = ..., exclusions: _Optional[_Iterable[_Union[_media_pb2.TimeRange, _Mapping]]] = ..., gap_min_s: _Optional[float] = ..., genre: _Optional[str] = ..., diversity: _Optional[float] = ..., durations: _Optional[_Iterable[_Union[_media_pb2.ClipDuration, _Mapping]]] = ..., durations_apart: _Optional[bool] = ..., explain: _Optional[int] = ..., config_path: _Optional[str] = ...) -> None: ...
 
 class ProposeClipsResponse(_message.Message):
     __slots__ = ("proposals", "artifact", "config_version", "genre", "genre_reason", "left_out")

@@ -61,7 +61,7 @@ VIDEO_CODEC_AV1: VideoCodec
 VIDEO_CODEC_VP9: VideoCodec
 
 class ExportClipRequest(_message.Message):
-    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "captions", "overlays", "mode", "video_codec", "edit", "manifest_path")
+    __slots__ = ("source_uri", "output", "time", "frames", "name", "preset", "aspect_ratio", "layout", "analysis_path", "proposal_json", "captions", "overlays", "mode", "video_codec", "edit", "manifest_path", "config_path")
     SOURCE_URI_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +78,7 @@ class ExportClipRequest(_message.Message):
     VIDEO_CODEC_FIELD_NUMBER: _ClassVar[int]
     EDIT_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_PATH_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_PATH_FIELD_NUMBER: _ClassVar[int]
     source_uri: str
     output: _media_pb2.Output
     time: _media_pb2.TimeRange
@@ -94,7 +95,8 @@ class ExportClipRequest(_message.Message):
     video_codec: VideoCodec
     edit: Edit
     manifest_path: str
-    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., captions: _Optional[_Union[CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[Overlays, _Mapping]] = ..., mode: _Optional[_Union[ExportMode, str]] = ..., video_codec: _Optional[_Union[VideoCodec, str]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ...) -> None: ...
+    config_path: str
+    def __init__(self, source_uri: _Optional[str] = ..., output: _Optional[_Union[_media_pb2.Output, _Mapping]] = ..., time: _Optional[_Union[_media_pb2.TimeRange, _Mapping]] = ..., frames: _Optional[_Union[_media_pb2.FrameRange, _Mapping]] = ..., name: _Optional[str] = ..., preset: _Optional[str] = ..., aspect_ratio: _Optional[_Union[AspectRatio, str]] = ..., layout: _Optional[_Union[Layout, str]] = ..., analysis_path: _Optional[str] = ..., proposal_json: _Optional[str] = ..., captions: _Optional[_Union[CaptionOptions, _Mapping]] = ..., overlays: _Optional[_Union[Overlays, _Mapping]] = ..., mode: _Optional[_Union[ExportMode, str]] = ..., video_codec: _Optional[_Union[VideoCodec, str]] = ..., edit: _Optional[_Union[Edit, _Mapping]] = ..., manifest_path: _Optional[str] = ..., config_path: _Optional[str] = ...) -> None: ...
 
 class CaptionOptions(_message.Message):
     __slots__ = ("style", "formats", "text_track")
