@@ -10,6 +10,7 @@ from client.commands import (
     demo,
     jobs,
     keys,
+    listen,
     login,
     mcp,
     render,
@@ -42,6 +43,7 @@ app.command()(suite.down)
 app.command()(suite.status)
 app.command()(demo.demo)
 app.command()(watch.watch)
+app.command()(listen.listen)
 app.command()(mcp.mcp)
 app.command()(suite.version)
 
