@@ -12,6 +12,7 @@ from client.commands import (
     demo,
     jobs,
     keys,
+    listen,
     login,
     mcp,
     render,
@@ -46,6 +47,7 @@ app.command()(suite.status)
 app.command()(advice.advise)
 app.command()(demo.demo)
 app.command()(watch.watch)
+app.command()(listen.listen)
 app.command()(mcp.mcp)
 app.command()(suite.version)
 

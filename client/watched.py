@@ -12,24 +12,16 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from chassis import errors
-from client import follow, gateway
+from client import submission
 
 ENDINGS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .ts .mts .m2ts .mpg .mpeg .flv .wmv .ogv".split())
 POLL_S = 1.0  # how often the folder is looked at: recordings take minutes, and network folders tell no changes
 FILES_MAX = 1_000_000  # in one folder, those below it included: beyond that it is no drop folder
-FAULTS = (
-    OSError,
-    errors.InvalidArgument,
-    errors.NotFound,
-    errors.PermissionDenied,
-    errors.FailedPrecondition,
-)  # of a file
-KNOWN = "REQUEST_ID_REUSED"  # the job manager has a job of this key, made with other words
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -182,26 +174,44 @@ def key(root: pathlib.Path, sha256: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to make of the files of a folder.
+
+    Args:
+        spec: Of each file.
+        presets: Other presets, by the name of a folder directly below.
+    """
+
+    spec: jobs.JobSpec
+    presets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def of(self, relative: pathlib.PurePath) -> jobs.JobSpec:
+        """What to make of a file, named from the folder on."""
+        spec = jobs.JobSpec()
+        spec.CopyFrom(self.spec)
+        spec.title = shown(relative.name)
+        if len(relative.parts) > 1:
+            spec.preset = self.presets.get(relative.parts[0], spec.preset)
+        return spec
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Watch:
     """Submits what is finished.
 
     Args:
-        suite: The gateway.
+        submissions: Takes it to the suite.
         folder: What is watched.
         ledger: What was submitted.
-        spec: What to make of each file.
-        local: Whether the suite reads files where they are; else they are sent.
+        wanted: What to make of each file.
         say: Told what happens, in words.
-        sent: Uploads of contents whose job was not taken yet: they are not sent again.
     """
 
-    suite: gateway.Gateway
+    submissions: submission.Submissions
     folder: Folder
     ledger: Ledger
-    spec: jobs.JobSpec
-    local: bool
+    wanted: Wanted
     say: Callable[[str], None]
-    sent: dict[str, str] = dataclasses.field(default_factory=dict)
 
     async def run(self, *, once: bool) -> None:
         """Watches until it is cancelled, or until all that is there now has been submitted."""
@@ -212,11 +222,11 @@ class Watch:
                 for path, seen in finished:
                     try:
                         await self._submit(path, seen)
-                    except FAULTS as error:
+                    except submission.FAULTS as error:
                         self.say(f"{shown(path)}: {error}")
                         self.folder.give_up(path, seen)
                 quiet = False
-            except (errors.Unavailable, errors.DeadlineExceeded, errors.ResourceExhausted, errors.Cancelled) as error:
+            except submission.OUTAGES as error:
                 if not quiet:
                     self.say(f"waits for the suite: {error.message}")
                 quiet = True
@@ -225,47 +235,14 @@ class Watch:
             await asyncio.sleep(POLL_S)
 
     async def _submit(self, path: str, seen: Seen) -> None:
-        sha256 = await asyncio.to_thread(_sha256, path)
+        sha256 = await asyncio.to_thread(submission.sha256, path)
         if sha256 is None or look(path) != seen:
             return  # gone, or written to meanwhile: it is looked at again
         job = self.ledger.job(sha256)
         if job is None:
-            job = await self._job(pathlib.Path(path), sha256)
+            spec = self.wanted.of(pathlib.PurePath(path).relative_to(self.folder.root))
+            job = await self.submissions.file(pathlib.Path(path), sha256, key(self.folder.root, sha256), spec)
             self.say(f"{shown(path)}: job {job}" if job else f"{shown(path)}: submitted before")
         else:
             self.say(f"{shown(path)}: the same recording as that of job {job}")
         await asyncio.to_thread(self.ledger.add, Entry(path, seen, sha256, job))
-
-    async def _job(self, path: pathlib.Path, sha256: str) -> str:
-        spec = jobs.JobSpec()
-        spec.CopyFrom(self.spec)
-        spec.title = shown(path.name)
-        if self.local and sha256 not in self.sent:
-            spec.source_uri = path.as_uri()
-            try:
-                return await self._accepted(spec, sha256)
-            except errors.Error as error:
-                if error.reason not in follow.UNSEEN:
-                    raise
-        if sha256 not in self.sent:
-            self.sent[sha256] = await self.suite.upload(path)
-        spec.source_uri = self.sent[sha256]
-        job = await self._accepted(spec, sha256)
-        del self.sent[sha256]
-        return job
-
-    async def _accepted(self, spec: jobs.JobSpec, sha256: str) -> str:
-        try:
-            return (await self.suite.create_clips(spec, key(self.folder.root, sha256))).id
-        except errors.AlreadyExists as error:
-            if error.reason != KNOWN:
-                raise
-            return ""
-
-
-def _sha256(path: str) -> str | None:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None

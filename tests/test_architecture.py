@@ -43,7 +43,11 @@ ONLY_IN: dict[str, dict[str, tuple[str, ...]]] = {
         "cryptography": ("authority.py", "audit/head.py"),
     },
     "gateway": {"starlette": ("http/",), "uvicorn": ("http/",)},  # the service itself knows no HTTP
-    "client": {"mcp": ("mcp/",)},  # loaded for agents alone
+    "client": {
+        "mcp": ("mcp/",),  # loaded for agents alone
+        "paho": ("broker.py", "announced.py", "commands/listen.py"),
+        "boto3": ("publishing/bucket.py",),
+    },
 }
 
 

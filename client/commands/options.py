@@ -106,6 +106,18 @@ def stretch(text: str, option: str = "--exclude") -> media.TimeRange:
     return media.TimeRange(start_s=start_s, end_s=end_s)
 
 
+def pair(text: str, option: str, form: str) -> tuple[str, str]:
+    """Two words with `=` between them.
+
+    Raises:
+        typer.BadParameter: One of them is missing.
+    """
+    first, _, second = text.rpartition("=")
+    if not first or not second:
+        raise typer.BadParameter(f"{option} {text}: {form}")
+    return first, second
+
+
 def _seconds(text: str) -> float:
     return sum(float(part) * 60**power for power, part in enumerate(reversed(text.split(":"))))
 

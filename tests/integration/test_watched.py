@@ -7,15 +7,15 @@ import pathlib
 import random
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import pytest_asyncio
 from reelsmith.jobs.v1 import jobs_pb2
 
 from chassis import errors, testing
-from client import gateway, watched
-from tests.integration import doors
+from client import gateway, submission, watched
+from tests.integration import doors, dropping
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,13 +46,21 @@ def ledger(tmp_path: pathlib.Path) -> Iterator[watched.Ledger]:
         yield found
 
 
+def watching(
+    suite: gateway.Gateway, folder: watched.Folder, found: watched.Ledger, say: Callable[[str], None]
+) -> watched.Watch:
+    """A watch of a folder, with another preset for what lies in `games`."""
+    wanted = watched.Wanted(jobs_pb2.JobSpec(count=1), {"games": "tiktok"})
+    return watched.Watch(submission.Submissions(suite, True), folder, found, wanted, say)
+
+
 async def looked(door: doors.Door, drop: pathlib.Path, settle_s: float = 0) -> list[str]:
     """What one run says that submits what is there."""
     said: list[str] = []
     with ledger(drop.parent) as found:
         async with gateway.connect(door.process.address) as suite:
             folder = watched.Folder(drop, settle_s)
-            watch = watched.Watch(suite, folder, found, jobs_pb2.JobSpec(count=1), True, said.append)
+            watch = watching(suite, folder, found, said.append)
             async with asyncio.timeout(60):
                 await watch.run(once=True)
     return said
@@ -83,6 +91,15 @@ async def test_each_recording_is_submitted_once_over_kills(door: doors.Door, dro
     assert door.jobs.fake.calls["SubmitJob"] >= FILES
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)  # 51 starts of a program and 10,000 jobs on disk, on a machine that has other work
+async def test_ten_thousand_recordings_are_submitted_once_over_fifty_kills(tmp_path: pathlib.Path) -> None:
+    """Before a real job manager none is lost and none is doubled."""
+    outcome = await dropping.killed(tmp_path, 10_000, 50)
+    assert 10_000 == len(outcome.jobs)
+    assert {1} == set(outcome.jobs.values())
+
+
 async def test_lost_ledger_makes_no_second_job(
     door: doors.Door, drop: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +113,17 @@ async def test_lost_ledger_makes_no_second_job(
     monkeypatch.setattr(watched, "key", lambda root, sha256: uuid.uuid4().hex)
     await looked(door, drop)
     assert 2 == len(sources(door))
+
+
+async def test_folder_below_may_have_a_preset_of_its_own(door: doors.Door, drop: pathlib.Path) -> None:
+    """What lies in a named folder is made with that folder's preset, the rest with the one for all."""
+    for name in ("a.mp4", "games/deep/b.mp4", "talks/games/c.mp4"):
+        (drop / name).parent.mkdir(parents=True, exist_ok=True)
+        (drop / name).write_text(name)
+    await looked(door, drop)
+    assert {"a.mp4": "", "b.mp4": "tiktok", "c.mp4": ""} == {
+        job.spec.title: job.spec.preset for job in door.jobs.fake.jobs.values()
+    }
 
 
 async def test_only_what_stands_still_and_is_new_is_submitted(door: doors.Door, drop: pathlib.Path) -> None:
@@ -140,7 +168,7 @@ async def test_watch_waits_for_a_suite_that_is_away(drop: pathlib.Path, monkeypa
     with ledger(drop.parent) as found:
         async with gateway.connect("127.0.0.1:1") as suite:
             monkeypatch.setattr(suite, "create_clips", away)
-            watch = watched.Watch(suite, watched.Folder(drop, 0), found, jobs_pb2.JobSpec(), True, said.append)
+            watch = watching(suite, watched.Folder(drop, 0), found, said.append)
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1):
                     await watch.run(once=True)
