@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.harness import lane, phases, report
+from tests.chaos.harness import lane, leaders, phases, report
 
 OUT = pathlib.Path("out/chaos")
 SEED = 20261126
@@ -40,6 +40,8 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "configuration": lambda: phases.configuration_killed(bench, 15 * k),
         "poison": lambda: phases.poison(bench, 40 * k),
         "overload": lambda: phases.overload(bench, 3.0 * k),
+        "leaders": lambda: leaders.leaders(bench, 40 if k == 1 else 500, 300),
+        "no-epoch": lambda: leaders.leaders(bench, 30, 20, "no_epoch"),
         "no-rename": lambda: phases.in_place(bench, 15),
         "no-token": lambda: phases.late_results(bench, 20 * k, "no_token"),
         "no-fsync": lambda: phases.power_cuts(bench, 3.0, 50 * k, "no_fsync", "control: synchronous NORMAL"),
