@@ -13,6 +13,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
+import logging
 import pathlib
 import queue
 import threading
@@ -43,6 +44,8 @@ PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full o
 NUMBER_MAX = 2**63 - 1
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -294,7 +297,7 @@ class Store:
             # Queued reads are as many as calls in progress, which the server bounds.
             self._pool = concurrent.futures.ThreadPoolExecutor(READERS, thread_name_prefix="jobs-reader")
             stack.callback(self._close_readers)
-            await self.lead()
+            await self._begin()
             self._closing = stack.pop_all()
         return self
 
@@ -346,6 +349,15 @@ class Store:
             await self._writer.submit(self._recover)
             self._reign = epoch
         return self.leads
+
+    async def _begin(self) -> None:
+        """Leads from the start where that can be; a manager among others stands by as long as it cannot."""
+        try:
+            await self.lead()
+        except errors.Unavailable as refusal:
+            if not self.shared:
+                raise
+            logger.warning("this job manager stands by for now: %s", refusal)
 
     async def resign(self) -> None:
         """Gives the right to write back."""

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.harness import jumps, lane, phases, report
+from tests.chaos.harness import jumps, lane, leaders, phases, report
 
 OUT = pathlib.Path("out/chaos")
 SEED = 20261126
@@ -42,6 +42,8 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "clock-jumps-kills": lambda: jumps.clock_jumps(bench, 4.0 * k, kills=True),
         "poison": lambda: phases.poison(bench, 40 * k),
         "overload": lambda: phases.overload(bench, 3.0 * k),
+        "leaders": lambda: leaders.leaders(bench, 40 if k == 1 else 500, 300),
+        "no-epoch": lambda: leaders.leaders(bench, 30, 20, "no_epoch"),
         "no-rename": lambda: phases.in_place(bench, 15),
         "wall-leases": lambda: jumps.clock_jumps(bench, 3.0, "wall_leases"),
         "no-token": lambda: phases.late_results(bench, 20 * k, "no_token"),

@@ -7,7 +7,7 @@ import time
 import failpoints
 from media import folders
 from services.jobs import store
-from services.jobs.engines import sqlite
+from services.jobs.engines import postgres, sqlite
 
 
 def in_place() -> None:
@@ -30,6 +30,13 @@ def in_place() -> None:
 def no_token() -> None:
     """The store takes any result, whatever lease it comes under."""
     store.Store.holds = staticmethod(lambda step, lease: True)
+
+
+def no_epoch() -> None:
+    """A manager that once led writes on, whoever leads now."""
+    lead = postgres.Postgres.lead
+    postgres.Writing.proven = lambda self, epoch: True
+    postgres.Postgres.lead = lambda self: lead(self) if self.epoch is None else self.epoch
 
 
 def no_fsync() -> None:

@@ -142,6 +142,18 @@ async def test_leader_that_freezes_in_a_transaction_is_thrown_out(url, make_spec
         assert job == await standby.get(job.id)
 
 
+async def test_manager_starts_where_nobody_says_who_leads(url, make_spec) -> None:
+    """It stands by while the row is held, as a frozen leader does, and leads when it is free."""
+    async with store.Store(postgres.Postgres(url, LEASE_S)):
+        pass
+    with psycopg.connect(url) as frozen:
+        frozen.execute("SELECT * FROM reelsmith_jobs.leadership FOR UPDATE")
+        async with store.Store(postgres.Postgres(url, 0.5)) as kept:
+            await refused(kept.submit([submission(make_spec())], {}, 9))
+            frozen.rollback()
+            assert await kept.lead()
+
+
 async def test_lost_connection_comes_back(url, make_spec) -> None:
     """A database that restarts costs the writes in progress, not the lead."""
     async with store.Store(postgres.Postgres(url, LEASE_S)) as kept:
