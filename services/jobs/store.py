@@ -41,6 +41,7 @@ NOTICES_MAX = 50_000  # news that may wait: some 100 MB, and passing over it all
 GIVEN_UP_MAX = 1000  # news that is kept after it was given up, for a person to look at: more say nothing new
 RETRY_AFTER_S = 5.0  # hint to callers that are refused by a full queue or disk
 PROOF_AGE_S = 3.0  # a commit younger than that proves a writable disk; a full one is noticed and forgotten within 5 s
+RECENT_MAX = 512  # jobs that are not read again: more than run at once, and some megabytes
 NUMBER_MAX = 2**63 - 1
 
 
@@ -100,12 +101,39 @@ class Stats:
     notices_given_up: int = 0
 
 
-class Database:
-    """A connection that knows the statements by name."""
+class Recent:
+    """Jobs of late, shared by the thread that writes and those that read."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self) -> None:
+        self._jobs: dict[str, jobs.Job] = {}
+
+    def get(self, job_id: str, sequence: int) -> jobs.Job | None:
+        """A job as it was at a sequence number; None where that is not known any more."""
+        job = self._jobs.get(job_id)
+        return job if job is not None and job.sequence == sequence else None
+
+    def add(self, committed: Mapping[str, jobs.Job]) -> None:
+        """Takes note of jobs as a commit left them, in place of the oldest."""
+        for job_id, job in committed.items():
+            self._jobs.pop(job_id, None)
+            if len(self._jobs) >= RECENT_MAX:
+                del self._jobs[next(iter(self._jobs))]
+            self._jobs[job_id] = job
+
+
+class Database:
+    """A connection that knows the statements by name.
+
+    Args:
+        connection: The connection.
+        recent: Jobs as some commit left them. A job of the same sequence number is the same job, so it need not be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, recent: "Recent | None" = None) -> None:
         self._connection = connection
+        self.recent = recent if recent is not None else Recent()
         self.touched: list[str] = []
+        self.saved: dict[str, jobs.Job] = {}  # by the transaction that is open
 
     def all(self, name: str, /, **values: object) -> list[sqlite3.Row]:
         """Every row of a statement."""
@@ -144,11 +172,11 @@ class Database:
         self._connection.close()
 
 
-def connected(path: pathlib.Path) -> Database:
-    """A connection opened the way all of ours are."""
+def connected(path: pathlib.Path, recent: Recent | None = None) -> Database:
+    """A connection opened the way all of ours are, beside others that know the same jobs."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # each is used by one thread
     connection.row_factory = sqlite3.Row
-    database = Database(connection)
+    database = Database(connection, recent)
     database.script(SQL / "pragmas.sql")
     return database
 
@@ -234,6 +262,8 @@ class _Savepoint:
             return False  # nothing of this transaction can be trusted any more
         if error is not None:
             self._database.all("savepoint_rollback")
+            for job_id in self._database.touched:
+                self._database.saved.pop(job_id, None)
             self._write.error = translated(error) if isinstance(error, sqlite3.Error) else error
         self._write.touched = () if error else tuple(self._database.touched)
         self._database.all("savepoint_release")
@@ -309,6 +339,7 @@ class Writer(threading.Thread):
     def commit(self, batch: Sequence[Write]) -> None:
         """Runs a batch in one transaction; where the disk fails, every write of it fails."""
         before = self._database.changes
+        self._database.saved = {}
         try:
             self._database.all("begin_write")
             for write in batch:
@@ -317,6 +348,7 @@ class Writer(threading.Thread):
             door = _door(self._database)
             with failpoints.around("jobs.store.commit"):
                 self._database.all("commit")  # the one fsync
+            self._database.recent.add(self._database.saved)
             self.door = door
             if self._database.changes > before:  # a commit of nothing does not touch the disk
                 self.proven_s = time.monotonic()
@@ -371,6 +403,7 @@ class Store:
         self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
         self._entering: collections.Counter[tuple[str, str]] = collections.Counter()  # request ids with the writer
         self._runs: collections.Counter[jobs.Kind] = collections.Counter()  # number of the last run that is kept
+        self._recent = Recent()
         self._local = threading.local()
         self._readers: list[Database] = []
         self._closing = contextlib.AsyncExitStack()
@@ -403,7 +436,7 @@ class Store:
 
     def _open(self) -> Database:
         try:
-            database = connected(self._path)
+            database = connected(self._path, self._recent)
             migrate(database)
         except sqlite3.Error as failure:
             raise translated(failure) from failure
@@ -424,7 +457,7 @@ class Store:
         try:
             database = getattr(self._local, "database", None)
             if database is None:
-                database = self._local.database = connected(self._path)
+                database = self._local.database = connected(self._path, self._recent)
                 self._readers.append(database)
             with database.snapshot():
                 return run(database)
@@ -566,20 +599,26 @@ class Store:
         self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
-        self._free(db, busy)
+        numbers = self._free(db, busy)
         db.all("release_waiting", now_us=now_us, wall_us=self._clock.wall_us())
         grants = [
             self._grant(db, _job_of(db, ready.job_number), ready.name, slot.instance)
-            for slot, ready in (self._assigned(db, slots, busy) if _flow(db).starts else ())
+            for slot, ready in (self._assigned(db, slots, busy, numbers) if _flow(db).starts else ())
         ]
         row = db.one("next_waiting", now_us=now_us)
         waiting_us = row["not_before_us"] if row else None
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
 
     def _assigned(
-        self, db: Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
+        self,
+        db: Database,
+        slots: Sequence[dispatch.Slot],
+        busy: frozenset[tuple[str, str]],
+        numbers: Mapping[tuple[str, str], int],
     ) -> list[tuple[dispatch.Slot, dispatch.Ready]]:
-        taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
+        ending = {job_id for job_id, name in busy if (job_id, name) not in numbers}  # these may run again too soon
+        of_ending = {job_id: row["number"] for job_id in ending if (row := db.one("job_by_id", id=job_id))}
+        taken = {(of_ending[job_id], name) for job_id, name in busy if job_id in of_ending}
         limit = len(slots) + len(busy)
 
         def steps(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
@@ -594,14 +633,21 @@ class Store:
         running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
         return dispatch.assign(slots, lines, self._rules, self._shares, running)
 
-    def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> None:
-        """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
+    def _free(self, db: Database, busy: frozenset[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Frees steps that are said to run and that nobody runs: no step may stay without an owner.
+
+        Returns:
+            The numbers of the jobs of those that run, by job id and step.
+        """
         strays: dict[int, list[str]] = {}
+        running: dict[tuple[str, str], int] = {}
         for row in db.all("running_steps"):
+            running[row["id"], row["name"]] = row["job_number"]
             if (row["id"], row["name"]) not in busy:
                 strays.setdefault(row["job_number"], []).append(row["name"])
         for number, names in strays.items():
             self._save(db, lifecycle.interrupted(_job_of(db, number), names, self._clock.wall_us()))
+        return running
 
     def _grant(self, db: Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
@@ -931,6 +977,7 @@ class Store:
             error=codec.dumps(job.error) if job.error else None, sequence=job.sequence,
         )  # fmt: skip
         db.touched.append(job.id)
+        db.saved[job.id] = job
         return job
 
     def _save_step(self, db: Database, job: jobs.Job, step: jobs.Step) -> None:
@@ -1009,6 +1056,8 @@ def _job_of(db: Database, number: int) -> jobs.Job:
 
 
 def _assembled(db: Database, row: sqlite3.Row) -> jobs.Job:
+    if (recent := db.recent.get(row["id"], row["sequence"])) is not None:
+        return recent
     number = row["number"]
     return jobs.Job(
         id=row["id"],

@@ -34,8 +34,8 @@ def no_fsync() -> None:
     """Commits are not forced to disk one by one: what the engine calls `synchronous = NORMAL`."""
     opened = store.connected
 
-    def connected(path: os.PathLike[str]) -> store.Database:
-        database = opened(path)
+    def connected(path: os.PathLike[str], *more: store.Recent) -> store.Database:
+        database = opened(path, *more)
         database._connection.execute("PRAGMA synchronous = NORMAL")
         return database
 
