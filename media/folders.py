@@ -70,15 +70,22 @@ def opened(root: str | os.PathLike[str], folders: list[str], *, create: bool = F
         current = os.open(root, FOLDER_FLAGS)
         stack.callback(os.close, current)
         for name in folders:
-            if create:
-                with contextlib.suppress(FileExistsError):
-                    with failpoints.around("media.folder.make"):
-                        os.mkdir(name, 0o750, dir_fd=current)
-                    with failpoints.around("media.folder.sync"):
-                        os.fsync(current)
-            current = os.open(name, FOLDER_FLAGS, dir_fd=current)
+            current = _stepped(current, name, create)
             stack.callback(os.close, current)
         yield current
+
+
+def _stepped(folder: int, name: str, create: bool) -> int:
+    """A descriptor of a folder in a folder; made where it is missing and that is asked for."""
+    if create:
+        with contextlib.suppress(FileNotFoundError):  # mostly it is there
+            return os.open(name, FOLDER_FLAGS, dir_fd=folder)
+        with contextlib.suppress(FileExistsError):
+            with failpoints.around("media.folder.make"):
+                os.mkdir(name, 0o750, dir_fd=folder)
+            with failpoints.around("media.folder.sync"):
+                os.fsync(folder)
+    return os.open(name, FOLDER_FLAGS, dir_fd=folder)
 
 
 def open_file(root: str | os.PathLike[str], relative: str) -> BinaryIO:

@@ -155,7 +155,9 @@ class Sessions:
     def create(self, session_id: str | None = None) -> Session:
         """Makes a session with its folders; one that exists already is returned as it is."""
         name = checked_id(session_id or new_id(), "session")
-        for folder in FOLDERS:
+        with folders.opened(self._root, [name], create=True) as session:
+            there = set(os.listdir(session))
+        for folder in sorted(set(FOLDERS) - there):
             with folders.opened(self._root, [name, folder], create=True):
                 continue
         return Session(name, self._root / name)

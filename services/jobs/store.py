@@ -25,7 +25,7 @@ from typing import Any, Protocol, Self, TypeVar
 import failpoints
 from chassis import errors
 from services.jobs import clock as clocks
-from services.jobs import codec, dispatch, engines, forecast, lifecycle, notice, plan, retry, room
+from services.jobs import codec, dispatch, engines, forecast, lifecycle, notice, plan, recent, retry, room
 from services.jobs import flow as flows
 from services.jobs import job as jobs
 from services.jobs import spec as specs
@@ -147,6 +147,8 @@ class _Savepoint:
             return False  # nothing of this transaction can be trusted any more
         if error is not None:
             self._database.all("savepoint_rollback")
+            for job_id in self._database.touched:
+                self._database.saved.pop(job_id, None)
             self._write.error = error.error if isinstance(error, engines.Fault) else error
         self._write.touched = () if error else tuple(self._database.touched)
         self._database.all("savepoint_release")
@@ -222,6 +224,7 @@ class Writer(threading.Thread):
     def commit(self, batch: Sequence[Write]) -> None:
         """Runs a batch in one transaction; where the disk fails, every write of it fails."""
         before = self._database.session.changes
+        self._database.saved = {}
         try:
             self._database.begin_write()
             for write in batch:
@@ -230,6 +233,7 @@ class Writer(threading.Thread):
             door = _door(self._database)
             with failpoints.around("jobs.store.commit"):
                 self._database.all("commit")  # the one fsync
+            self._database.recent.add(self._database.saved)
             self.door = door
             if self._database.session.changes > before:  # a commit of nothing does not touch the disk
                 self.proven_s = time.monotonic()
@@ -280,6 +284,7 @@ class Store:
         self._queue_begin_us = 0  # what the clock of the queue showed when the monotonic clock showed 0
         self._entering: collections.Counter[tuple[str, str]] = collections.Counter()  # request ids with the writer
         self._runs: collections.Counter[jobs.Kind] = collections.Counter()  # number of the last run that is kept
+        self._recent = recent.Recent()
         self._local = threading.local()
         self._readers: list[engines.Database] = []
         self._closing = contextlib.AsyncExitStack()
@@ -287,7 +292,7 @@ class Store:
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._engine.close)
-            database = await asyncio.to_thread(_told, self._engine.open)
+            database = self._known(await asyncio.to_thread(_told, self._engine.open))
             stack.callback(database.close)
             stack.push_async_callback(self.resign)
             self._writer = Writer(database, self._listener)
@@ -368,6 +373,11 @@ class Store:
         """Ends every wait for an engine that does not answer."""
         self._engine.cut()
 
+    def _known(self, database: engines.Database) -> engines.Database:
+        """A connection beside others that know the same jobs."""
+        database.recent = self._recent
+        return database
+
     def _close_readers(self) -> None:
         self._pool.shutdown(wait=True)
         for database in self._readers:
@@ -384,7 +394,7 @@ class Store:
         try:
             database = getattr(self._local, "database", None)
             if database is None:
-                database = self._local.database = self._engine.reader()
+                database = self._local.database = self._known(self._engine.reader())
                 self._readers.append(database)
             with database.snapshot():
                 return run(database)
@@ -527,20 +537,26 @@ class Store:
         self, db: engines.Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
     ) -> tuple[list[Grant], float | None]:
         now_us = self._clock.monotonic_us()
-        self._free(db, busy)
+        numbers = self._free(db, busy)
         db.all("release_waiting", now_us=now_us, wall_us=self._clock.wall_us())
         grants = [
             self._grant(db, _job_of(db, ready.job_number), ready.name, slot.instance)
-            for slot, ready in (self._assigned(db, slots, busy) if _flow(db).starts else ())
+            for slot, ready in (self._assigned(db, slots, busy, numbers) if _flow(db).starts else ())
         ]
         row = db.one("next_waiting", now_us=now_us)
         waiting_us = row["not_before_us"] if row else None
         return grants, None if waiting_us is None else (waiting_us - now_us) / lifecycle.SECOND_US
 
     def _assigned(
-        self, db: engines.Database, slots: Sequence[dispatch.Slot], busy: frozenset[tuple[str, str]]
+        self,
+        db: engines.Database,
+        slots: Sequence[dispatch.Slot],
+        busy: frozenset[tuple[str, str]],
+        numbers: Mapping[tuple[str, str], int],
     ) -> list[tuple[dispatch.Slot, dispatch.Ready]]:
-        taken = {(row["number"], name) for job_id, name in busy if (row := db.one("job_by_id", id=job_id))}
+        ending = {job_id for job_id, name in busy if (job_id, name) not in numbers}  # these may run again too soon
+        of_ending = {job_id: row["number"] for job_id in ending if (row := db.one("job_by_id", id=job_id))}
+        taken = {(of_ending[job_id], name) for job_id, name in busy if job_id in of_ending}
         limit = len(slots) + len(busy)
 
         def steps(kind: jobs.Kind, tenant: str) -> Iterator[dispatch.Ready]:
@@ -555,14 +571,21 @@ class Store:
         running = {(row["tenant"], jobs.Kind(row["kind"])): row["count"] for row in db.all("running_counts")}
         return dispatch.assign(slots, lines, self._rules, self._shares, running)
 
-    def _free(self, db: engines.Database, busy: frozenset[tuple[str, str]]) -> None:
-        """Frees steps that are said to run and that nobody runs: no step may stay without an owner."""
+    def _free(self, db: engines.Database, busy: frozenset[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """Frees steps that are said to run and that nobody runs: no step may stay without an owner.
+
+        Returns:
+            The numbers of the jobs of those that run, by job id and step.
+        """
         strays: dict[int, list[str]] = {}
+        running: dict[tuple[str, str], int] = {}
         for row in db.all("running_steps"):
+            running[row["id"], row["name"]] = row["job_number"]
             if (row["id"], row["name"]) not in busy:
                 strays.setdefault(row["job_number"], []).append(row["name"])
         for number, names in strays.items():
             self._save(db, lifecycle.interrupted(_job_of(db, number), names, self._clock.wall_us()))
+        return running
 
     def _grant(self, db: engines.Database, job: jobs.Job, name: str, instance: str) -> Grant:
         job = self._save(db, lifecycle.started(job, name, instance, self._clock.wall_us()))
@@ -895,6 +918,7 @@ class Store:
             error=codec.dumps(job.error) if job.error else None, sequence=job.sequence,
         )  # fmt: skip
         db.touched.append(job.id)
+        db.saved[job.id] = job
         return job
 
     def _save_step(self, db: engines.Database, job: jobs.Job, step: jobs.Step) -> None:
@@ -981,6 +1005,8 @@ def _job_of(db: engines.Database, number: int) -> jobs.Job:
 
 
 def _assembled(db: engines.Database, row: engines.Row) -> jobs.Job:
+    if (known := db.recent.get(row["id"], row["sequence"])) is not None:
+        return known
     number = row["number"]
     return jobs.Job(
         id=row["id"],

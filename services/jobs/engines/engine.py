@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from chassis import errors
+from services.jobs import job as jobs
+from services.jobs import recent
 
 SQL = pathlib.Path(__file__).parents[1] / "sql"
 
@@ -67,7 +69,9 @@ class Database:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.recent = recent.Recent()  # a job of the same sequence number is the same job, so it need not be read
         self.touched: list[str] = []  # ids of the jobs that the write in progress changed
+        self.saved: dict[str, jobs.Job] = {}  # jobs as the transaction that is open leaves them
 
     def all(self, name: str, /, **values: object) -> Sequence[Row]:
         """Every row of a statement.

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf import duration_pb2, json_format
@@ -81,6 +81,51 @@ async def _answers(calls: list[Awaitable[Any]]) -> list[Any]:
     return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
+class Pings:
+    """Reports a sign of life whenever the instance answers, until the block ends or they are cancelled.
+
+    Most calls are over before the first one is due, so until then they are no task, only a moment.
+
+    Args:
+        channel: To the instance.
+        spacing_s: Seconds between two of them.
+        report: Called with None for each answer.
+    """
+
+    def __init__(self, channel: channels.Channel, spacing_s: float, report: attempt.Report) -> None:
+        self._channel, self._spacing_s, self._report = channel, spacing_s, report
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Pings":
+        self._due = asyncio.get_running_loop().call_later(self._spacing_s, self._start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cancel()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """No more of them."""
+        self._due.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._ping(), name="pings")
+
+    async def _ping(self) -> None:
+        stub = health_pb2_grpc.HealthStub(self._channel)
+        with trace.use_span(_silent()):
+            while True:  # as long as the call that it accompanies
+                with contextlib.suppress(
+                    errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled
+                ):  # no sign of life
+                    await stub.Check(health_pb2.HealthCheckRequest(), timeout=self._spacing_s)
+                    self._report(None)
+                await asyncio.sleep(self._spacing_s)
+
+
 class RemoteExecutor:
     """Runs steps on the instances that discovery knows and that say they serve.
 
@@ -138,7 +183,7 @@ class RemoteExecutor:
         channel = self._channel(jobs.SERVICES[task.step.kind], instance)
         task = dataclasses.replace(task, config_path=await self._pinner.pin(task.job.id))
         place = f"jobs.call.{task.step.kind.lower()}"
-        async with _pinging(channel, self._ping_s, report) as pings:
+        async with Pings(channel, self._ping_s, report) as pings:
             # A step that is refused runs later: people who ask directly go first.
             with priority.within(True), failpoints.around(place):
                 return await self._calls[task.step.kind](channel, task, report, pings)
@@ -150,7 +195,7 @@ class RemoteExecutor:
         raise errors.Unavailable(f"{instance} is not there any more", reason="NO_INSTANCE")
 
     async def _fetch(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         request = analyzer_pb2.FetchRequest(source_uri=task.job.spec.source_uri, output=_output(task))
@@ -158,7 +203,7 @@ class RemoteExecutor:
         return attempt.Product(_files((result.artifact, jobs.Role.SOURCE)))
 
     async def _probe(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         request = analyzer_pb2.ProbeRequest(source_uri=_source(task.job), output=_output(task))
@@ -167,7 +212,7 @@ class RemoteExecutor:
         return attempt.Product(_files((response.artifact, jobs.Role.MEDIA_INFO)), media_s=length_s)
 
     async def _analyze(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         spec = task.job.spec
@@ -185,7 +230,7 @@ class RemoteExecutor:
         return attempt.Product(files, note=note, typical=not result.cached)
 
     async def _propose(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = analyzer_pb2_grpc.AnalyzerServiceStub(channel)
         spec = task.job.spec
@@ -211,7 +256,7 @@ class RemoteExecutor:
         return attempt.Product(_files((response.artifact, jobs.Role.PROPOSALS)), clips)
 
     async def _export(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = exporter_pb2_grpc.ExporterServiceStub(channel)
         result = await _result(stub.ExportClip(_export_request(task), timeout=self._timeout_s), report, pings)
@@ -220,7 +265,7 @@ class RemoteExecutor:
         return attempt.Product(_files(*made, *captions))
 
     async def _images(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = exporter_pb2_grpc.ExporterServiceStub(channel)
         paths = [_path(task.job, jobs.Role.CLIP, clip.name) for clip in _clips(task.job)]
@@ -230,7 +275,7 @@ class RemoteExecutor:
         return attempt.Product(_files(*thumbnails, (response.contact_sheet, jobs.Role.CONTACT_SHEET)))
 
     async def _report(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = exporter_pb2_grpc.ExporterServiceStub(channel)
         request = exporter_pb2.RenderReportRequest(
@@ -244,7 +289,7 @@ class RemoteExecutor:
         return attempt.Product(_files((response.artifact, jobs.Role.REPORT)))
 
     async def _timelines(
-        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: asyncio.Task[None]
+        self, channel: channels.Channel, task: attempt.Task, report: attempt.Report, pings: Pings
     ) -> attempt.Product:
         stub = exporter_pb2_grpc.ExporterServiceStub(channel)
         paths = [_path(task.job, jobs.Role.MANIFEST, clip.name) for clip in _clips(task.job)]
@@ -282,29 +327,6 @@ async def _serves(channel: channels.Channel, name: str) -> bool:
     return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-@contextlib.asynccontextmanager
-async def _pinging(
-    channel: channels.Channel, spacing_s: float, report: attempt.Report
-) -> AsyncIterator[asyncio.Task[None]]:
-    """Reports a sign of life whenever the instance answers, until the block ends or the task is cancelled."""
-    task = asyncio.create_task(_ping(channel, spacing_s, report), name="pings")
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _ping(channel: channels.Channel, spacing_s: float, report: attempt.Report) -> None:
-    stub = health_pb2_grpc.HealthStub(channel)
-    with trace.use_span(_silent()):
-        while True:  # as long as the call that it accompanies
-            await asyncio.sleep(spacing_s)
-            with contextlib.suppress(errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled):  # no sign of life
-                await stub.Check(health_pb2.HealthCheckRequest(), timeout=spacing_s)
-                report(None)
-
-
 def _silent() -> trace.Span:
     """A span that is not recorded, and neither is what happens below it."""
     current = trace.get_current_span().get_span_context()
@@ -312,7 +334,7 @@ def _silent() -> trace.Span:
     return trace.NonRecordingSpan(trace.SpanContext(trace_id, span_id, is_remote=False))
 
 
-async def _result(stream: channels.StreamCall, report: attempt.Report, pings: asyncio.Task[None]):
+async def _result(stream: channels.StreamCall, report: attempt.Report, pings: Pings):
     """The last message of a stream of progress.
 
     Raises:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 
-from tests.chaos.harness import jumps, lane, leaders, phases, report
+from tests.chaos.harness import jumps, lane, leaders, phases, recovery, report
 
 OUT = pathlib.Path("out/chaos")
 SEED = 20261126
@@ -38,6 +38,7 @@ def plan(bench: phases.Bench, full: bool) -> dict[str, Callable[[], Awaitable[ph
         "power-cuts": lambda: phases.power_cuts(bench, 4.0, 200 * k),
         "documents": lambda: phases.documents_killed(bench, 12),
         "configuration": lambda: phases.configuration_killed(bench, 15 * k),
+        "recovery": lambda: recovery.recovery(bench, 15 * k),
         "clock-jumps": lambda: jumps.clock_jumps(bench, 8.0 * k),
         "clock-jumps-kills": lambda: jumps.clock_jumps(bench, 4.0 * k, kills=True),
         "poison": lambda: phases.poison(bench, 40 * k),

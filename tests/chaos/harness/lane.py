@@ -171,6 +171,10 @@ class Lane:
         """What failpoints did."""
         return self.home / "failpoints.log"
 
+    def address(self, fake: int) -> str:
+        """Where a fake listens; its identifier ends with it."""
+        return f"127.0.0.1:{self._ports[fake]}"
+
     def fired(self) -> list[str]:
         """The lines of the log, one for each fault that came: name, hit and action; or what the disk refused."""
         logs = (self.log, self.home / "disk.log")

@@ -16,6 +16,7 @@ from services.jobs import job as jobs
 SQLITE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 PROBE = [dispatch.Slot(jobs.Kind.PROBE, "analyzer-1")]
 LAYOUT_1 = pathlib.Path(__file__).with_name("layout_1.sql")
+FILE = jobs.Artifact("metadata/media_info.json", 3, "0" * 64, "application/json", jobs.Role.MEDIA_INFO, "probe")
 FAULT = jobs.Failure("INTERNAL", "X", "it broke")
 
 
@@ -41,7 +42,7 @@ async def test_job_comes_back_as_it_was_accepted(kept, make_spec) -> None:
     carrier = {"traceparent": "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"}
     spec = make_spec(keywords=("ä", "b"), weights={"motion": 0.25}, labels={"team": "x"})
     (job,) = await kept.submit([submission(spec)], carrier, 100)
-    assert job == await kept.get(job.id)
+    assert job == await kept.get(job.id) == await reread(kept, job.id)
     assert (spec, "ab" * 16) == (job.spec, job.trace_id)
 
 
@@ -448,3 +449,39 @@ async def test_writes_are_synchronous_on_a_log(kept) -> None:
         ]
     )
     assert ["wal", 2] == found  # 2 is FULL
+
+
+async def test_job_of_a_write_that_was_undone_is_not_remembered(kept, make_spec) -> None:
+    """What is known without reading is what was committed, also where the next change takes the same number."""
+    job, other = [await submitted(kept, make_spec(), number) for number in range(2)]
+
+    def undone(db: store.Database) -> None:
+        kept._save(db, lifecycle.cancelled(store._job(db, job.id), "never", 1))
+        raise errors.Aborted("undone", reason="UNDONE")
+
+    writes = [kept._write(undone), kept.cancel(other.id, "with it")]
+    assert isinstance((await asyncio.gather(*writes, return_exceptions=True))[0], errors.Aborted)
+    assert (1, jobs.JobState.PENDING) == ((await kept.get(job.id)).sequence, (await kept.get(job.id)).state)
+    cancelled = await kept.cancel(job.id, "asked for")
+    assert cancelled == await kept.get(job.id) == await reread(kept, job.id)
+    assert "asked for" == cancelled.error.message
+
+
+async def test_known_jobs_are_as_they_are_on_disk(kept, make_spec) -> None:
+    """A job that need not be read equals the one that is, and only so many of them are kept."""
+    await submitted(kept, make_spec())
+    ((grant,), _) = await kept.lease(PROBE)
+    job = await kept.commit(grant.lease, lifecycle.Outcome((FILE,), media_s=60.0))
+    assert job == await kept.get(job.id) == await reread(kept, job.id)
+    recent = store.Recent()
+    recent.add({str(number): job for number in range(store.RECENT_MAX + 2)})
+    assert (store.RECENT_MAX, None) == (len(recent._jobs), recent.get("1", job.sequence))
+
+
+async def reread(kept: store.Store, job_id: str) -> jobs.Job:
+    """A job as the disk has it."""
+
+    def read(db: store.Database) -> jobs.Job:
+        return store._job(store.Database(db._connection), job_id)
+
+    return await kept._read(read)
