@@ -6,7 +6,7 @@ import sys
 from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 
-from chassis import client, discovery, errors, live, server, steering, telemetry
+from chassis import client, discovery, dumps, errors, live, server, steering, telemetry
 from gateway import access, policy, record, service, suite, uploads
 from gateway import settings as settings_module
 from media import sessions
@@ -59,6 +59,7 @@ def _followed(settings: settings_module.Settings, clients: client.Clients) -> li
 def main() -> None:
     """The entry point of the process."""
     settings = settings_module.Settings()
+    dumps.forbid()
     telemetry.setup(settings)
     try:
         asyncio.run(serve(settings))

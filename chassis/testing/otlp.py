@@ -48,11 +48,13 @@ class Collector(rpc.TraceServiceServicer):
     def __init__(self) -> None:
         self.address = ""
         self.spans: list[Span] = []
+        self.raw: list[bytes] = []  # all that was received, events of spans among it
 
     async def Export(
         self, request: pb.ExportTraceServiceRequest, context: aio.ServicerContext
     ) -> pb.ExportTraceServiceResponse:
         """Takes one batch."""
+        self.raw.append(request.SerializeToString())
         for resource in request.resource_spans:
             service = _values(resource.resource.attributes).get("service.name", "")
             self.spans.extend(_span(str(service), span) for scope in resource.scope_spans for span in scope.spans)

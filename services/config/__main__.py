@@ -5,7 +5,7 @@ import sys
 
 from reelsmith.config.v1 import config_pb2_grpc as rpc
 
-from chassis import discovery, errors, server, telemetry
+from chassis import discovery, dumps, errors, server, telemetry
 from chassis.audit import head
 from services.config import builtin, gate, policy, schema, service, store, versions
 from services.config import settings as settings_module
@@ -35,6 +35,7 @@ async def serve(settings: settings_module.Settings) -> None:
 def main() -> None:
     """The entry point of the process."""
     settings = settings_module.Settings()
+    dumps.forbid()
     telemetry.setup(settings)
     try:
         asyncio.run(serve(settings))

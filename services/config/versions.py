@@ -47,6 +47,7 @@ class Versions:
         self._watchers_max = watchers_max
         self._watchers = 0
         self._recent: collections.deque[store_module.Version] = collections.deque(maxlen=RECENT)
+        self._last: dict[str, int] = {}  # numbers of the newest versions, of environments that have changed
         self._change = asyncio.Event()  # set once and replaced at every change: whoever waits wakes, nobody is queued
 
     @property
@@ -248,6 +249,8 @@ class Versions:
 
     async def _later(self, name: str, reached: int) -> list[store_module.Version]:
         """The next versions: from memory where they follow without a gap, so that readers that keep up read no disk."""
+        if reached >= self._last.get(name, reached + 1):
+            return []
         found: list[store_module.Version] = []
         for version in self._recent:
             if version.environment == name and version.number == reached + len(found) + 1:
@@ -297,7 +300,9 @@ class Versions:
     def _announce(self, ended: asyncio.Future[store_module.Version]) -> None:
         if ended.cancelled() or ended.exception():
             return  # nothing changed, and whoever waits for the answer is told so
-        self._recent.append(ended.result())
+        made = ended.result()
+        self._recent.append(made)
+        self._last[made.environment] = made.number
         self._change.set()
         self._change = asyncio.Event()
 

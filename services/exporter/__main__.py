@@ -6,7 +6,7 @@ from reelsmith.config.v1 import config_pb2 as config_pb
 from reelsmith.config.v1 import config_pb2_grpc as config_rpc
 from reelsmith.exporter.v1 import exporter_pb2_grpc as rpc
 
-from chassis import client, discovery, live, pins, server, steering, telemetry, usage
+from chassis import client, discovery, dumps, live, pins, server, steering, telemetry, usage
 from media import pool, sessions
 from services.exporter import exports, gallery, policy, presets, provenance, service, warm
 from services.exporter import settings as settings_module
@@ -15,6 +15,7 @@ from services.exporter import settings as settings_module
 async def main() -> None:
     """Wires the service and runs it until it is told to stop."""
     settings = settings_module.Settings()
+    dumps.forbid()
     telemetry.setup(settings)
     registry = discovery.from_settings(settings)
     store = sessions.Sessions(settings.sessions_root)

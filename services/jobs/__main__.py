@@ -8,7 +8,7 @@ import sys
 from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 
-from chassis import client, discovery, errors, server, steering, telemetry
+from chassis import client, discovery, dumps, errors, server, steering, telemetry
 from chassis import live as live_module
 from media import sessions
 from media.ingest import rules
@@ -96,6 +96,7 @@ def _config(clients: client.Clients) -> config_pb2_grpc.ConfigServiceStub:
 def main() -> None:
     """The entry point of the process."""
     settings = settings_module.Settings()
+    dumps.forbid()
     telemetry.setup(settings)
     try:
         asyncio.run(serve(settings))

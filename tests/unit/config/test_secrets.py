@@ -86,22 +86,37 @@ def test_malformed_keys_are_refused(tmp_path: pathlib.Path, text: str) -> None:
     assert "notakey" not in str(caught.value)
 
 
-async def test_keys_turn_while_secrets_are_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No read fails, every secret has the new key, and the old ones are forgotten."""
-    monkeypatch.setattr(vault, "BATCH", 7)
-    async with opened(tmp_path) as secrets:
-        names = [f"s{index}" for index in range(60)]
+async def filled(secrets: vault.Vault, names: list[str]) -> None:
+    """Sets many secrets at once, which one after the other would each wait for the disk."""
+
+    def fill(connection: store_module.Connection) -> None:
         for name in names:
-            await secrets.put(name, name.encode(), ENTRY)
+            token, key_id = secrets._ring.seal(name, 1, name.encode())
+            store.insert(connection, store.Sealed(name, 1, key_id, token, 7))
+
+    await secrets._store.write(fill, lambda _: ENTRY)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch"), [(60, 7), pytest.param(10_000, 200, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
+async def test_keys_turn_while_secrets_are_read(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, count: int, batch: int
+) -> None:
+    """No read fails, every secret has the new key, and the old ones are forgotten."""
+    monkeypatch.setattr(vault, "BATCH", batch)
+    async with opened(tmp_path) as secrets:
+        names = [f"s{index}" for index in range(count)]
+        await filled(secrets, names)
         turning = asyncio.create_task(secrets.turn(ENTRY))
         reads = 0
         while not turning.done():
-            name = names[reads % len(names)]
+            name = names[reads * 37 % len(names)]
             assert name.encode() == await value(secrets, name)
             reads += 1
         key_id, turned = await turning
-        listed = await secrets.page("", 100)
-        assert (60, {key_id}, (key_id,)) == (
+        listed = await secrets.page("", count + 1)
+        assert (count, {key_id}, (key_id,)) == (
             turned, {sealed.key_id for sealed in listed}, ring.Ring(tmp_path / "secrets.keys").ids,
         )  # fmt: skip
         assert reads > 5
