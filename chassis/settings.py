@@ -30,7 +30,8 @@ def config(service: str) -> pydantic_settings.SettingsConfigDict:
 FETCH_ALLOW = pydantic.Field(
     default="",
     description="Hosts that sources may be fetched from, separated by commas: `[http://]WHERE[:PORT]`, where WHERE is "
-    "a name, `*.name`, `*`, or a network such as `10.1.2.0/24`, which alone may be a private one. Empty allows none.",
+    "a name, `*.name`, `*`, or a network such as `10.1.2.0/24`, which alone may be a private one; and `s3://BUCKET` or "
+    "`s3://BUCKET/FOLDER` of the store that the analyzer knows. Empty allows none.",
 )
 
 

@@ -1,4 +1,4 @@
-"""What was computed before, by a key that says all that it depends on: in memory, then on disk.
+"""What was computed before, by a key that says all that it depends on: in memory, on disk, and where machines share.
 
 An entry on disk carries the hash of what is in it and is written whole or not at all. One that is damaged is removed
 and computed again. Nothing depends on an entry being there, or on a disk that can be written.
@@ -19,7 +19,7 @@ import time
 import weakref
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 import cachetools
 import prometheus_client
@@ -38,7 +38,7 @@ ANSWERS = prometheus_client.Counter(
     "reelsmith_cache_answers_total", "Questions to a cache by where the answer came from.", ["cache", "origin"]
 )
 DAMAGED = prometheus_client.Counter(
-    "reelsmith_cache_damaged_total", "Entries on disk that were not what was written, and were removed.", ["cache"]
+    "reelsmith_cache_damaged_total", "Entries that were not what was written, and were removed.", ["cache"]
 )
 SIZE = prometheus_client.Gauge("reelsmith_cache_disk_bytes", "Size of all entries on disk.", ["cache"])
 
@@ -50,6 +50,7 @@ class Origin(enum.StrEnum):
 
     MEMORY = "memory"
     DISK = "disk"
+    SHARED = "shared"
     MADE = "made"
 
 
@@ -81,16 +82,30 @@ class _Held:
     made_s: float
 
 
+class Tier(Protocol):
+    """Entries that other machines have too, packed; it answers that there is none where it cannot be reached."""
+
+    async def get(self, key: str) -> tuple[bytes, float] | None:
+        """An entry and its age in seconds."""
+
+    async def put(self, key: str, content: bytes) -> None:
+        """Keeps an entry."""
+
+    async def drop(self, key: str) -> None:
+        """Removes an entry that is damaged."""
+
+
 class Cache:
     """Answers from what was computed before, or computes.
 
     Args:
         name: What is in it, for metrics.
         settings: Where and how much.
+        shared: What machines share; None for nothing.
     """
 
-    def __init__(self, name: str, settings: Settings) -> None:
-        self._name, self._settings = name, settings
+    def __init__(self, name: str, settings: Settings, shared: Tier | None = None) -> None:
+        self._name, self._settings, self._shared = name, settings, shared
         settings.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._root = settings.folder.resolve()
         self._memory = _table(settings, settings.memory_bytes_max, lambda held: len(held.value))
@@ -113,9 +128,13 @@ class Cache:
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
             value, origin = await asyncio.to_thread(self.get, key)
+            if value is None and self._shared is not None:
+                value, origin = await self._take_over(key, self._shared)
             if value is None:
                 value = await make()
-                await asyncio.to_thread(self.put, key, value)
+                content = await asyncio.to_thread(self.put, key, value)
+                if self._shared is not None:
+                    await self._shared.put(key, content)
         ANSWERS.labels(self._name, origin.value).inc()
         return value, origin
 
@@ -134,19 +153,46 @@ class Cache:
             self._remember(key, held)
         return held.value, Origin.DISK
 
-    def put(self, key: str, value: bytes) -> None:
-        """Keeps a value. Without room on disk it is kept in memory only: nothing depends on it."""
+    async def _take_over(self, key: str, shared: Tier) -> tuple[bytes | None, Origin]:
+        """The value that another machine computed, which is kept here from now on, as old as it is."""
+        found = await shared.get(key)
+        if found is None:
+            return None, Origin.MADE
+        try:
+            value = await asyncio.to_thread(_unpacked, found[0])
+        except (zlib.error, ValueError) as failure:
+            logger.warning("a shared entry of the cache of %s is damaged and is removed: %s", self._name, failure)
+            DAMAGED.labels(self._name).inc()
+            await shared.drop(key)
+            return None, Origin.MADE
+        await asyncio.to_thread(self.put, key, value, time.time() - found[1])
+        return value, Origin.SHARED
+
+    def put(self, key: str, value: bytes, made_s: float | None = None) -> bytes:
+        """Keeps a value. Without room on disk it is kept in memory only: nothing depends on it.
+
+        Args:
+            key: Its key.
+            value: The value.
+            made_s: When it was made, as file times count it; now by default.
+
+        Returns:
+            The value as it is packed.
+        """
         content = MAGIC + hashlib.sha256(value).digest() + zlib.compress(value, COMPRESSION)
         with self._thread:
-            self._remember(key, _Held(value, time.time()))
+            self._remember(key, _Held(value, time.time() if made_s is None else made_s))
             try:
                 if len(content) <= self._settings.disk_bytes_max:
                     with folders.replacing(self._root, _path(key)) as file:
                         file.write(content)
+                    if made_s is not None:
+                        os.utime(self._root / _path(key), (made_s, made_s))
                     self._note(key, len(content))
                 self._look()
             except (OSError, errors.MediaError) as failure:
                 logger.warning("an entry of the cache of %s is not kept on disk: %s", self._name, failure)
+        return content
 
     def _read(self, key: str) -> _Held | None:
         """The value on disk; None where there is none, or none that is whole."""

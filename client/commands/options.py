@@ -178,7 +178,7 @@ def video(text: str) -> pathlib.Path | str:
     Raises:
         typer.BadParameter: There is no such file.
     """
-    if text.startswith(("https://", "http://")):
+    if text.startswith(("https://", "http://", "s3://")):
         return text
     found = pathlib.Path(text).resolve()
     if not found.is_file():

@@ -1,4 +1,4 @@
-"""Fetches a source over HTTP into a session: bounded in time, size and kind, and continued where it broke off."""
+"""Fetches a source by HTTP into a session: bounded in time, size and kind, and continued where it broke off."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ import re
 import ssl
 import urllib.parse
 from collections.abc import AsyncIterator, Callable
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import httpcore
 
 from media import artifacts, errors, sessions
-from media.ingest import guard, rules
+from media.ingest import guard, objects, rules
 
 CONNECT_TIMEOUT_S = 10.0  # a server that is there answers within one second
 PIECE_BYTES = 1 << 20  # is written at once; so much of a source is held in memory
@@ -28,6 +28,7 @@ HEADER_LENGTH_MAX = 2048  # of the few that are read; longer ones are nobody's h
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FORBIDDEN = frozenset({401, 403, 407})
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses after which another try may help
+CHANGED = 412  # what was asked to be the same version is another
 KINDS = ("video/", "audio/")
 OTHER_KINDS = frozenset(  # what servers say of media that they do not know
     {"", "application/octet-stream", "binary/octet-stream", "application/mp4", "application/ogg", "application/mxf"}
@@ -86,6 +87,60 @@ class _Standing:
         self.written = 0
 
 
+class Way(Protocol):
+    """How a source is asked for."""
+
+    allowed: rules.Rules
+    target: rules.Target
+
+    def headers(self, standing: _Standing) -> list[tuple[str, str]]:
+        """What is sent beside the usual: who asks, and for which part."""
+
+    def followed(self, where: str) -> "Way":
+        """The way that a redirect names.
+
+        Raises:
+            errors.Refused: It may not be gone.
+        """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Web:
+    """A URL, and what may be reached."""
+
+    allowed: rules.Rules
+    target: rules.Target
+
+    def headers(self, standing: _Standing) -> list[tuple[str, str]]:
+        if not standing.resumable:
+            return []
+        return [("Range", f"bytes={standing.written}-"), ("If-Range", standing.validator)]
+
+    def followed(self, where: str) -> "_Web":
+        return _Web(self.allowed, self.allowed.checked(urllib.parse.urljoin(self.target.url, where)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Object:
+    """An object of a store."""
+
+    store: objects.Store
+    target: rules.Target
+
+    @property
+    def allowed(self) -> rules.Rules:
+        return self.store.reachable
+
+    def headers(self, standing: _Standing) -> list[tuple[str, str]]:
+        signed = self.store.signed(self.target)  # anew for each try: it is good for minutes
+        if not standing.resumable:
+            return signed
+        return [*signed, ("Range", f"bytes={standing.written}-"), ("If-Match", standing.validator)]
+
+    def followed(self, where: str) -> "_Object":
+        raise errors.Refused("the store redirects, to another region perhaps", reason="HTTP_STATUS")
+
+
 class Fetcher:
     """Fetches sources.
 
@@ -94,6 +149,7 @@ class Fetcher:
         limits: What one may cost.
         resolver: Tells the addresses of names.
         trust: Certificates that servers are trusted by; those of the system by default.
+        store: Where objects are; None for nowhere.
     """
 
     def __init__(
@@ -102,8 +158,9 @@ class Fetcher:
         limits: Limits,
         resolver: guard.Resolver = guard.resolved,
         trust: ssl.SSLContext | None = None,
+        store: objects.Store | None = None,
     ) -> None:
-        self._allowed, self._limits, self._resolver = allowed, limits, resolver
+        self._allowed, self._limits, self._resolver, self._store = allowed, limits, resolver, store
         self._trust = trust or _system_trust()
 
     async def fetch(self, url: str, session: sessions.Session, folder: str, listener: Listener) -> artifacts.Artifact:
@@ -121,12 +178,13 @@ class Fetcher:
             errors.FetchFailed: The server does not deliver it.
             errors.StorageFull: The disk has no room for it.
         """
-        target = self._allowed.checked(url)
+        way = self._way(url)
+        target = way.target
         async with sessions.writing(session, f"{folder}/{target.file_name}") as pending:
             standing = _Standing(pending.file)
             try:
                 async with asyncio.timeout(self._limits.deadline_s):
-                    await self._transfer(target, standing, listener)
+                    await self._transfer(way, standing, listener)
             except TimeoutError as error:
                 raise errors.Refused(
                     f"{target.host} did not deliver within {self._limits.deadline_s:g} s", reason="FETCH_TOO_LONG"
@@ -134,40 +192,49 @@ class Fetcher:
         assert pending.artifact is not None  # noqa: S101  set when the block ended well
         return pending.artifact
 
-    async def _transfer(self, target: rules.Target, standing: _Standing, listener: Listener) -> None:
+    def _way(self, url: str) -> Way:
+        if not rules.is_object(url):
+            return _Web(self._allowed, self._allowed.checked(url))
+        wanted = self._allowed.object(url)
+        if self._store is None:
+            raise errors.Refused(
+                "there is no store of objects here: REELSMITH_ANALYZER_S3_ENDPOINT names none",
+                reason="SOURCE_NOT_ALLOWED",
+            )
+        return _Object(self._store, self._store.target(wanted))
+
+    async def _transfer(self, way: Way, standing: _Standing, listener: Listener) -> None:
         failures = 0
         while True:  # bounded by failures in a row and by the deadline
             before = standing.written
             try:
-                async with self._answer(target, standing) as response:
+                async with self._answer(way, standing) as response:
                     return await self._take(response, standing, listener)
             except (*BROKEN, errors.FetchFailed) as error:
                 failures = 1 if standing.written > before else failures + 1
                 if failures >= FAILURES_MAX:
-                    raise _failed(target, error) from error
+                    raise _failed(way.target, error) from error
             pause_s = min(PAUSE_MAX_S, PAUSE_S * 2 ** (failures - 1))
             await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  spreads tries
 
     @contextlib.asynccontextmanager
-    async def _answer(self, target: rules.Target, standing: _Standing) -> AsyncIterator[httpcore.Response]:
+    async def _answer(self, way: Way, standing: _Standing) -> AsyncIterator[httpcore.Response]:
         """The answer of the server that the redirects lead to; each of them is checked like the first."""
-        headers = [*FIXED_HEADERS]
-        if standing.resumable:
-            headers += [("Range", f"bytes={standing.written}-"), ("If-Range", standing.validator)]
         for _ in range(REDIRECTS_MAX + 1):
-            async with self._asked(target, headers) as response:
+            async with self._asked(way, [*FIXED_HEADERS, *way.headers(standing)]) as response:
                 if response.status not in REDIRECTS:
                     yield response
                     return
-                where = urllib.parse.urljoin(target.url, _location(response))
-            target = self._allowed.checked(where)
+                where = _location(response)
+            way = way.followed(where)
         raise errors.Refused(
-            f"more than {REDIRECTS_MAX} redirects, the last one to {target.host}", reason="TOO_MANY_REDIRECTS"
+            f"more than {REDIRECTS_MAX} redirects, the last one to {way.target.host}", reason="TOO_MANY_REDIRECTS"
         )
 
     @contextlib.asynccontextmanager
-    async def _asked(self, target: rules.Target, headers: list[tuple[str, str]]) -> AsyncIterator[httpcore.Response]:
+    async def _asked(self, way: Way, headers: list[tuple[str, str]]) -> AsyncIterator[httpcore.Response]:
         """One request over a connection of its own, which is checked when it is made."""
+        target = way.target
         timeouts = {
             "connect": CONNECT_TIMEOUT_S,
             "pool": CONNECT_TIMEOUT_S,
@@ -177,7 +244,7 @@ class Fetcher:
         url = httpcore.URL(
             scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.target.encode()
         )
-        backend = guard.Guard(self._allowed, target, self._resolver)
+        backend = guard.Guard(way.allowed, target, self._resolver)
         async with (
             httpcore.AsyncConnectionPool(ssl_context=self._trust, max_connections=1, network_backend=backend) as pool,
             pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
@@ -213,6 +280,10 @@ class Fetcher:
 
     def _accept(self, response: httpcore.Response, standing: _Standing) -> None:
         """Checks the head of an answer, and stands where its body begins."""
+        if response.status == CHANGED and standing.resumable:
+            standing.restart()
+            standing.validator = ""
+            raise errors.FetchFailed("the source was replaced while it came")
         _check_status(response)
         kind = _header(response, "content-type").partition(";")[0].strip().lower()
         if not kind.startswith(KINDS) and kind not in OTHER_KINDS:
@@ -260,6 +331,8 @@ def _go_on(response: httpcore.Response, standing: _Standing) -> None:
     if not standing.resumable:
         raise errors.Refused("the server sends a part, unasked", reason="HTTP_STATUS")
     found = CONTENT_RANGE.fullmatch(_header(response, "content-range"))
+    if _header(response, "etag") not in ("", standing.validator) and standing.validator.startswith('"'):
+        found = None  # another version, from a server that overlooks conditions
     total = int(found[2]) if found is not None and found[2] != "*" else standing.total
     if found is None or int(found[1]) != standing.written or standing.total not in (None, total):
         standing.restart()

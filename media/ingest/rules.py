@@ -6,6 +6,8 @@ An entry is `[http://]WHERE[:PORT]`; without `http://` it stands for HTTPS, with
 - `media.example.com`: that name; `*.example.com`: every name below it; `*`: every name and every literal address.
   The address behind it must be a public one.
 - `10.1.2.0/24` or `[fd00:1::/64]`: every address of that network, private ones too, under whatever name.
+
+An entry `s3://BUCKET` or `s3://BUCKET/FOLDER` allows objects of the one store that the settings name.
 """
 
 import dataclasses
@@ -27,6 +29,9 @@ URL = re.compile(
     re.ASCII,
 )  # no user, no fragment, no backslash, nothing beyond ASCII: what two programs may read in two ways is refused
 ENTRY = re.compile(r"((?P<scheme>https?)://)?(?P<where>\[[^\]]+\]|[^:\[\]]+)(:(?P<port>[0-9]{1,5}|\*))?")
+OBJECT = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^\x00-\x1f\x7f\\]{1,1024})")
+BUCKET = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<folder>[^\x00-\x1f\x7f\\]*?))?/?")
+KEY_LENGTH_MAX = 1024  # bytes, of S3
 NAME_MAX = 100  # characters of a file name: room for ours around it
 UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -54,11 +59,15 @@ class Target:
             return None
 
     @property
+    def authority(self) -> str:
+        """Host and port as a request names them: without the port that goes without saying."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == SCHEMES[self.scheme] else f"{host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """The URL again, in its plainest form."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == SCHEMES[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.target}"
+        return f"{self.scheme}://{self.authority}{self.target}"
 
     @property
     def file_name(self) -> str:
@@ -66,6 +75,45 @@ class Target:
         part = urllib.parse.unquote(self.target.partition("?")[0].rpartition("/")[2])
         stem, dot, ending = UNFIT.sub("_", part).lstrip("._-").rpartition(".")
         return f"{stem[:NAME_MAX]}{dot}{ending[:16]}" if stem else ending[:NAME_MAX] or "source"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Object:
+    """An object of a store; `key` is as it is kept there, with nothing quoted."""
+
+    bucket: str
+    key: str
+
+
+def is_object(uri: str) -> bool:
+    """Whether a source is an object of a store."""
+    return uri.startswith("s3://")
+
+
+def object_of(uri: str) -> Object:
+    """Which object a source is.
+
+    Raises:
+        errors.Refused: It is none that every program reads in one way (BAD_SOURCE_URI).
+    """
+    found = OBJECT.fullmatch(uri)
+    if found is None or len(found["key"].encode(errors="replace")) > KEY_LENGTH_MAX:
+        raise _bad(uri, "is no s3://BUCKET/KEY")
+    if {"", ".", ".."} & set(found["key"].split("/")):
+        raise _bad(uri, "has a key with empty parts, or with dots alone")
+    return Object(found["bucket"], found["key"])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of the allow-list, or a folder in it; empty for all of it."""
+
+    name: str
+    folder: str
+
+    def holds(self, wanted: Object) -> bool:
+        """Whether an object lies in it."""
+        return wanted.bucket == self.name and (not self.folder or wanted.key.startswith(f"{self.folder}/"))
 
 
 def parsed(url: str) -> Target:
@@ -135,6 +183,7 @@ class Rules:
     """The allow-list; empty allows nothing."""
 
     entries: tuple[Entry, ...] = ()
+    buckets: tuple[Bucket, ...] = ()
 
     @classmethod
     def of(cls, text: str) -> "Rules":
@@ -143,7 +192,35 @@ class Rules:
         Raises:
             ValueError: An entry is malformed.
         """
-        return cls(tuple(_entry(part) for part in re.split(r"[,\s]+", text) if part))
+        parts = [part for part in re.split(r"[,\s]+", text) if part]
+        buckets = tuple(_bucket(part) for part in parts if is_object(part))
+        return cls(tuple(_entry(part) for part in parts if not is_object(part)), buckets)
+
+    def check(self, uri: str) -> None:
+        """Whether a source may be asked for at all.
+
+        Raises:
+            errors.Refused: It is malformed, or no entry fits (SOURCE_NOT_ALLOWED).
+        """
+        if is_object(uri):
+            self.object(uri)
+        else:
+            self.checked(uri)
+
+    def object(self, uri: str) -> Object:
+        """Which object of a store a source is, if it may be asked for.
+
+        Raises:
+            errors.Refused: It is malformed, or lies in no bucket of the list (SOURCE_NOT_ALLOWED).
+        """
+        wanted = object_of(uri)
+        if not any(bucket.holds(wanted) for bucket in self.buckets):
+            raise errors.Refused(
+                f"s3://{wanted.bucket} may not be fetched from, or not there: no entry of REELSMITH_FETCH_ALLOW fits",
+                reason="SOURCE_NOT_ALLOWED",
+                metadata={"bucket": wanted.bucket},
+            )
+        return wanted
 
     def checked(self, url: str) -> Target:
         """Where a URL leads, if it may be asked at all; the addresses behind its name are checked on connecting.
@@ -187,6 +264,14 @@ def _refused(target: Target) -> errors.Refused:
         reason="SOURCE_NOT_ALLOWED",
         metadata={"host": target.host},
     )
+
+
+def _bucket(text: str) -> Bucket:
+    found = BUCKET.fullmatch(text)
+    folder = (found["folder"] or "") if found else ""
+    if found is None or (folder and {"", ".", ".."} & set(folder.split("/"))):
+        raise ValueError(f"{text!r} is no entry of the kind s3://BUCKET or s3://BUCKET/FOLDER")
+    return Bucket(found["bucket"], folder)
 
 
 def _entry(text: str) -> Entry:

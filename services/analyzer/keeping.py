@@ -24,12 +24,17 @@ class Finding:
     timings: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
 
 
-def opened(settings: cache.Settings) -> cache.Cache | None:
-    """What was found before; None where nothing is kept, or where there is no folder to keep it in."""
+def opened(settings: cache.Settings, shared: cache.Tier | None = None) -> cache.Cache | None:
+    """What was found before; None where nothing is kept, or where there is no folder to keep it in.
+
+    Args:
+        settings: Where it is kept.
+        shared: What machines share; None for nothing.
+    """
     if not settings.disk_bytes_max:
         return None
     try:
-        return cache.Cache("analyses", settings)
+        return cache.Cache("analyses", settings, shared)
     except OSError as failure:  # a container whose disk is read-only, a home that is not there
         logger.warning("analyses are not remembered: %s", failure)
         return None

@@ -8,8 +8,8 @@ import pydantic
 
 from chassis import settings
 from media import cache
-from media.ingest import fetching
-from services.analyzer import analyses, placement
+from media.ingest import fetching, objects
+from services.analyzer import analyses, placement, shelf
 from services.analyzer.recognition import recognizer
 
 
@@ -47,6 +47,26 @@ class Settings(settings.WorkerSettings):
         default=30.0, gt=0, le=3600, description="Longest silence in seconds of the server of a source."
     )
 
+    s3_endpoint: str = pydantic.Field(
+        default="",
+        description="Store of objects that `s3://` sources come from, `https://HOST[:PORT]`; empty for none.",
+    )
+    s3_region: str = pydantic.Field(default="us-east-1", description="Its region.")
+    s3_access_key_id: str = pydantic.Field(
+        default="", description="Access key that requests are signed with; empty for buckets that everybody may read."
+    )
+    s3_secret_access_key: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""), description="The secret to it. Reading the buckets is all that it has to allow."
+    )
+    s3_session_token: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""), description="Token of a session, where the key is one for a while."
+    )
+    s3_networks: str = pydantic.Field(
+        default="",
+        description="Networks beside the public ones that the store may lie in, such as `10.0.0.0/8`; not needed where "
+        "the endpoint is an address.",
+    )
+
     cache_dir: pathlib.Path = pydantic.Field(
         default_factory=lambda: (
             pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "reelsmith" / "analyses"
@@ -66,6 +86,15 @@ class Settings(settings.WorkerSettings):
     )
     cache_ttl_s: float = pydantic.Field(
         default=30 * 86400.0, gt=0, description="Age in seconds at which an analysis goes under `ttl`."
+    )
+
+    cache_redis_url: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""),
+        description="Redis through which analyzers of several machines share analyses, transcripts included; whoever "
+        "can write there is believed. None by default, and done without while it is away.",
+    )
+    cache_redis_bytes_max: int = pydantic.Field(
+        default=256 << 20, ge=1, description="Bytes of analyses in Redis; which go first is said by `cache_policy`."
     )
 
     backend: placement.Asked = pydantic.Field(
@@ -136,9 +165,26 @@ class Settings(settings.WorkerSettings):
         )
 
     @property
+    def shared(self) -> shelf.Settings:
+        """What machines share."""
+        return shelf.Settings(
+            self.cache_redis_url.get_secret_value(), self.cache_redis_bytes_max, self.cache_policy, self.cache_ttl_s
+        )
+
+    @property
     def fetching(self) -> fetching.Limits:
         """What a fetched source may cost."""
         return fetching.Limits(self.fetch_size_max_bytes, self.fetch_deadline_s, self.fetch_idle_s)
+
+    @property
+    def store(self) -> objects.Store | None:
+        """Where objects are; None for nowhere."""
+        if not self.s3_endpoint:
+            return None
+        secret, token = self.s3_secret_access_key.get_secret_value(), self.s3_session_token.get_secret_value()
+        return objects.Store(
+            objects.Settings(self.s3_endpoint, self.s3_region, self.s3_access_key_id, secret, token, self.s3_networks)
+        )
 
     @property
     def limits(self) -> analyses.Limits:

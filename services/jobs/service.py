@@ -117,7 +117,7 @@ class JobService(rpc.JobServiceServicer):
         yield from ((f"spec.{name}", text) for name, text in limits.targets.violations(spec.webhook))
         if specs.fetched(spec.source_uri):
             try:
-                limits.sources.checked(spec.source_uri)
+                limits.sources.check(spec.source_uri)
             except media_errors.Refused as refusal:
                 yield "spec.source_uri", f"cannot be fetched: {refusal.message}"
 

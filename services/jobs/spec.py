@@ -145,7 +145,7 @@ def violations(spec: Spec) -> list[Violation]:
 
 def fetched(uri: str) -> bool:
     """Whether a source has to be fetched first."""
-    return uri.startswith(("https://", "http://"))
+    return uri.startswith(("https://", "http://", "s3://"))
 
 
 def request_id_violations(request_id: str) -> list[Violation]:

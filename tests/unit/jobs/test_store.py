@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from chassis import errors
-from services.jobs import codec, dispatch, engines, lifecycle, room, store
+from services.jobs import codec, dispatch, engines, lifecycle, recent, room, store
 from services.jobs import job as jobs
 
 SQLITE = pytest.mark.parametrize("place", ["sqlite"], indirect=True)
@@ -473,15 +473,15 @@ async def test_known_jobs_are_as_they_are_on_disk(kept, make_spec) -> None:
     ((grant,), _) = await kept.lease(PROBE)
     job = await kept.commit(grant.lease, lifecycle.Outcome((FILE,), media_s=60.0))
     assert job == await kept.get(job.id) == await reread(kept, job.id)
-    recent = store.Recent()
-    recent.add({str(number): job for number in range(store.RECENT_MAX + 2)})
-    assert (store.RECENT_MAX, None) == (len(recent._jobs), recent.get("1", job.sequence))
+    known = recent.Recent()
+    known.add({str(number): job for number in range(recent.RECENT_MAX + 2)})
+    assert (recent.RECENT_MAX, None) == (len(known._jobs), known.get("1", job.sequence))
 
 
 async def reread(kept: store.Store, job_id: str) -> jobs.Job:
     """A job as the disk has it."""
 
-    def read(db: store.Database) -> jobs.Job:
-        return store._job(store.Database(db._connection), job_id)
+    def read(db: engines.Database) -> jobs.Job:
+        return store._job(engines.Database(db.session), job_id)
 
     return await kept._read(read)
