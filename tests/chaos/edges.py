@@ -43,6 +43,7 @@ WORK = {("jobs", "analyzer"), ("jobs", "exporter")}  # edges that a job goes ove
 DEADLINE_S = 3.0  # of a call
 LATE_S = 30.0  # beyond it nothing is excused: a busy machine needs seconds, a hang has no end
 CALLS_AT_ONCE = 8
+HOLD_S = 2.0  # for which a step stays in the fault
 HEALED_S = 120.0  # for the first good answer after healing; figures of a free machine are in benchmarks/README.md
 JOB_S = 240.0  # of a job that takes seconds, on a busy machine with a fault in the middle
 
@@ -145,8 +146,9 @@ async def tried(web: Web, edge: tuple[str, str], toxic: proxy.Toxic, expected: l
     between.poison(toxic)
     working = asyncio.create_task(web.job()) if edge in WORK else None
     await asyncio.gather(*(_counted(web, cell) for _ in range(CALLS_AT_ONCE)))
-    if working:  # until the fault was met: a step has to come by
+    if working:  # until the fault was met, and for a moment more: a step has to come by
         await testing.wait_until(lambda: between.passed > 0 or working.done(), JOB_S, "the fault was met")
+        await asyncio.sleep(HOLD_S)
     cell.touched = between.passed
     between.heal()
     begin_s = time.monotonic()
