@@ -39,6 +39,5 @@ async def followed(
                     await changed.wait()
         yield await work
     finally:
-        if not work.done():
-            work.cancel()
-            await asyncio.wait((work,))
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)  # also takes a failure that nobody is left to be told of

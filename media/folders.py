@@ -44,6 +44,8 @@ def translated(what: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise errors.NotThere(f"there is no {what}", metadata={"path": what}) from error
+    except IsADirectoryError as error:
+        raise errors.PathRefused(f"{what} is a folder", metadata={"path": what}) from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise errors.NotThere(f"there is no {what[:200]}", metadata={"path": what[:200]}) from error

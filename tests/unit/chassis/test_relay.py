@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 
 import pytest
 
@@ -57,3 +58,19 @@ async def test_failure_of_the_work_is_raised() -> None:
     with pytest.raises(errors.NotFound, match="gone"):
         async for _ in relay.followed(work, 0):
             pass
+
+
+async def test_failure_after_the_caller_has_left_is_no_news(caplog) -> None:
+    """Work that failed while nobody listened any more is not reported as a forgotten task."""
+
+    async def fails(heard) -> None:
+        raise errors.NotFound("planted")
+
+    stream = relay.followed(fails, "first")
+    assert "first" == await anext(stream)
+    await asyncio.sleep(0)  # the work has its turn
+    await stream.aclose()
+    await asyncio.sleep(0)  # the loop lets go of it
+    del stream
+    gc.collect()
+    assert [] == [record.getMessage() for record in caplog.records if "never retrieved" in record.getMessage()]
