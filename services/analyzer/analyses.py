@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from chassis import errors, pins
+from opentelemetry import trace
+
+from chassis import errors, pins, telemetry
 from media import artifacts, cache, pool, sessions
 from media import errors as media_errors
 from services.analyzer import document, keeping, measures, metrics, placement, progress, tasks, weights
@@ -19,6 +21,8 @@ FOLDER = "metadata"
 TRANSCRIPTS = (".srt", ".vtt")  # endings of files beside a source
 MEASURING_SHARE = 0.3  # of an analysis whose speech has to be recognized: that takes longer than all else
 ANALYSIS_BYTES_MAX = 256 << 20  # a hundred hours; larger is no analysis of ours
+
+TRACER = telemetry.tracer(__name__)
 
 Listener = Callable[[progress.Progress], None]
 
@@ -228,7 +232,10 @@ class Analyzer:
         listener: Listener,
     ) -> tuple[keeping.Finding, bool]:
         """What was found in the same bytes before, else what measuring finds; and which of both."""
-        with await asyncio.to_thread(self._sources.open, order.source_uri) as file:
+        with (
+            TRACER.start_as_current_span("hash"),
+            await asyncio.to_thread(self._sources.open, order.source_uri) as file,
+        ):
             sha256 = await asyncio.to_thread(artifacts.sha256, file)
         words = await asyncio.to_thread(artifacts.sha256, inputs["transcript"]) if inputs else ""
         status = self._recognizer.status
@@ -245,6 +252,7 @@ class Analyzer:
             return await asyncio.to_thread(keeping.packed, fresh[0])
 
         content, _ = await known.through(key, make)
+        trace.get_current_span().set_attribute("analysis.cached", not fresh)
         if fresh:
             return fresh[0], False
         name = sessions.display_name(order.source_uri)
@@ -256,15 +264,16 @@ class Analyzer:
         """The outcome of the task; what is said is written down where no text was found."""
         hears = self._recognizer.status.available and not order.transcript_uri and _asks(order, "transcript")
         meter = progress.Meter(MEASURING_SHARE if hears else 1.0)
-        measured = await self._pool.run(
-            tasks.MEASURE,
-            request,
-            pictures=measures.fits_card(order.measures),
-            inputs=inputs,
-            deadline_s=self._limits.analyze_deadline_s,
-            heartbeat_s=self._limits.heartbeat_s,
-            on_progress=lambda report: listener(meter.take(report)),
-        )
+        with TRACER.start_as_current_span("measure"):
+            measured = await self._pool.run(
+                tasks.MEASURE,
+                request,
+                pictures=measures.fits_card(order.measures),
+                inputs=inputs,
+                deadline_s=self._limits.analyze_deadline_s,
+                heartbeat_s=self._limits.heartbeat_s,
+                on_progress=lambda report: listener(meter.take(report)),
+            )
         found = measured.value
         if hears and found["transcript"] is None and found["speech"]:
             meter.next()
@@ -276,9 +285,10 @@ class Analyzer:
                 "end_s": order.end_s,
                 "language": order.language,
             }
-            heard = await self._recognizer.transcribe(
-                inputs["source"], spoken, lambda report: listener(meter.take(report))
-            )
+            with TRACER.start_as_current_span("listen"):
+                heard = await self._recognizer.transcribe(
+                    inputs["source"], spoken, lambda report: listener(meter.take(report))
+                )
             found["transcript"] = heard["transcript"]
             found["timings"].append(heard["timing"])
         return measured

@@ -94,6 +94,7 @@ def check_tree(collector: otlp.Collector, trace_id: str, job: jobs.Job) -> None:
     spans = [span for span in collector.spans if span.trace_id == trace_id]
     assert {trace_id} == {span.trace_id for span in collector.spans if span.attributes.get("job.id") == job.id}
     known = {span.span_id for span in spans}
+    assert {"measure", "survey", "render", "inspect"} <= {span.name for span in spans}  # the stages of the long steps
     roots = collections.Counter(span.name for span in spans if span.parent_id not in known)
     # The spans that the killed process had not sent are missing, and the calls below them have lost their parent.
     assert roots.keys() <= {CREATE, *(name for _, name in EXPECTED)}
