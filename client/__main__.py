@@ -13,6 +13,7 @@ from client.commands import (
     listen,
     login,
     mcp,
+    publish,
     render,
     suite,
     tune,
@@ -42,6 +43,7 @@ app.command()(suite.up)
 app.command()(suite.down)
 app.command()(suite.status)
 app.command()(demo.demo)
+app.command()(publish.publish)
 app.command()(watch.watch)
 app.command()(listen.listen)
 app.command()(mcp.mcp)

@@ -14,6 +14,8 @@ RULES = policy.by_role(
         "GetClip": VIEWER,
         "DownloadArtifact": VIEWER,
         "GetUpload": VIEWER,
+        "ListPublications": VIEWER,
+        "RecordPublication": EDITOR,
         "CreateClips": EDITOR,
         "CreateClipsBatch": EDITOR,
         "CancelJob": EDITOR,

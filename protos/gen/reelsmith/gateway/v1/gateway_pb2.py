@@ -25,12 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from reelsmith.jobs.v1 import jobs_pb2 as reelsmith_dot_jobs_dot_v1_dot_jobs__pb2
 from reelsmith.exporter.v1 import exporter_pb2 as reelsmith_dot_exporter_dot_v1_dot_exporter__pb2
 from reelsmith.media.v1 import media_pb2 as reelsmith_dot_media_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"reelsmith/gateway/v1/gateway.proto\x12\x14reelsmith.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1creelsmith/jobs/v1/jobs.proto\x1a$reelsmith/exporter/v1/exporter.proto\x1a\x1ereelsmith/media/v1/media.proto\"R\n\x12\x43reateClipsRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.reelsmith.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"U\n\x17\x43reateClipsBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.reelsmith.gateway.v1.CreateClipsRequest\"@\n\x18\x43reateClipsBatchResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xd8\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x06states\x18\x03 \x03(\x0e\x32\x1c.reelsmith.jobs.v1.Job.State\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.reelsmith.gateway.v1.ListJobsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\".\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1d\n\x0fRetryJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\"\n\x10ListClipsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11ListClipsResponse\x12&\n\x05\x63lips\x18\x01 \x03(\x0b\x32\x17.reelsmith.jobs.v1.Clip\".\n\x0eGetClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\"K\n\x17\x44ownloadArtifactRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"h\n\x18\x44ownloadArtifactResponse\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.reelsmith.media.v1.Artifact\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"y\n\x13UploadSourceRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66inish\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\"D\n\x14UploadSourceResponse\x12,\n\x06upload\x18\x01 \x01(\x0b\x32\x1c.reelsmith.gateway.v1.Upload\"\x1e\n\x10GetUploadRequest\x12\n\n\x02id\x18\x01 \x01(\t\"^\n\x06Upload\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\"\xb3\x03\n\x11RenderClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12+\n\x04time\x18\x03 \x01(\x0b\x32\x1d.reelsmith.media.v1.TimeRange\x12\x38\n\x0c\x61spect_ratio\x18\x04 \x01(\x0e\x32\".reelsmith.exporter.v1.AspectRatio\x12-\n\x06layout\x18\x05 \x01(\x0e\x32\x1d.reelsmith.exporter.v1.Layout\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x08\x63\x61ptions\x18\x08 \x01(\x0b\x32%.reelsmith.exporter.v1.CaptionOptions\x12\x31\n\x08overlays\x18\t \x01(\x0b\x32\x1f.reelsmith.exporter.v1.Overlays\x12/\n\x04mode\x18\n \x01(\x0e\x32!.reelsmith.exporter.v1.ExportMode\x12)\n\x04\x65\x64it\x18\x0b \x01(\x0b\x32\x1b.reelsmith.exporter.v1.Edit\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"D\n\x15GetSuiteStatusRequest\x12+\n\x08patience\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x02\n\x0bSuiteStatus\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.reelsmith.gateway.v1.ServiceStatus\x12\x11\n\tdiscovery\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x0f\n\x07version\x18\x04 \x01(\t\x12,\n\x05queue\x18\x05 \x01(\x0b\x32\x1d.reelsmith.jobs.v1.QueueStats\x12\x36\n\x08identity\x18( \x01(\x0b\x32$.reelsmith.gateway.v1.IdentityStatus\x12\x35\n\x08\x62reakers\x18< \x03(\x0b\x32#.reelsmith.gateway.v1.BreakerStatus\"3\n\x0eIdentityStatus\x12\x0f\n\x07\x63\x61llers\x18\x01 \x01(\x08\x12\x10\n\x08services\x18\x02 \x01(\x08\"\x8b\x02\n\rBreakerStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32).reelsmith.gateway.v1.BreakerStatus.State\x12\r\n\x05\x63\x61lls\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x05 \x01(\x03\x12\'\n\x04rest\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x02\x12\x0e\n\nSTATE_OPEN\x10\x03\"V\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tinstances\x18\x02 \x03(\x0b\x32$.reelsmith.gateway.v1.InstanceStatus\"\xc6\x02\n\x0eInstanceStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32*.reelsmith.gateway.v1.InstanceStatus.State\x12\x0f\n\x07version\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1c.reelsmith.media.v1.Capacity\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x15\n\x11STATE_UNREACHABLE\x10\x03\x32\x9f\x0e\n\x0b\x43lipService\x12g\n\x0b\x43reateClips\x12(.reelsmith.gateway.v1.CreateClipsRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x16\x90\x02\x02\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12\x95\x01\n\x10\x43reateClipsBatch\x12-.reelsmith.gateway.v1.CreateClipsBatchRequest\x1a..reelsmith.gateway.v1.CreateClipsBatchResponse\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs:batchCreate:\x01*\x12_\n\x06GetJob\x12#.reelsmith.gateway.v1.GetJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12n\n\x08ListJobs\x12%.reelsmith.gateway.v1.ListJobsRequest\x1a&.reelsmith.gateway.v1.ListJobsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12q\n\x08WatchJob\x12%.reelsmith.gateway.v1.WatchJobRequest\x1a\x1b.reelsmith.jobs.v1.JobEvent\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12o\n\tCancelJob\x12&.reelsmith.gateway.v1.CancelJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}:cancel:\x01*\x12l\n\x08RetryJob\x12%.reelsmith.gateway.v1.RetryJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"!\x90\x02\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/jobs/{id}:retry:\x01*\x12\x80\x01\n\tListClips\x12&.reelsmith.gateway.v1.ListClipsRequest\x1a\'.reelsmith.gateway.v1.ListClipsResponse\"\"\x90\x02\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/jobs/{job_id}/clips\x12s\n\x07GetClip\x12$.reelsmith.gateway.v1.GetClipRequest\x1a\x17.reelsmith.jobs.v1.Clip\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/clips/{rank}\x12\xa9\x01\n\x10\x44ownloadArtifact\x12-.reelsmith.gateway.v1.DownloadArtifactRequest\x1a..reelsmith.gateway.v1.DownloadArtifactResponse\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/sessions/{session_id}/files/{path=**}0\x01\x12g\n\x0cUploadSource\x12).reelsmith.gateway.v1.UploadSourceRequest\x1a*.reelsmith.gateway.v1.UploadSourceResponse(\x01\x12n\n\tGetUpload\x12&.reelsmith.gateway.v1.GetUploadRequest\x1a\x1c.reelsmith.gateway.v1.Upload\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/uploads/{id}\x12\x82\x01\n\nRenderClip\x12\'.reelsmith.gateway.v1.RenderClipRequest\x1a\x16.reelsmith.jobs.v1.Job\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"%/v1/jobs/{job_id}/clips/{rank}:render:\x01*\x12q\n\rDeleteSession\x12*.reelsmith.gateway.v1.DeleteSessionRequest\x1a\x16.google.protobuf.Empty\"\x1c\x90\x02\x02\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12w\n\x0eGetSuiteStatus\x12+.reelsmith.gateway.v1.GetSuiteStatusRequest\x1a!.reelsmith.gateway.v1.SuiteStatus\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/statusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"reelsmith/gateway/v1/gateway.proto\x12\x14reelsmith.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1creelsmith/jobs/v1/jobs.proto\x1a$reelsmith/exporter/v1/exporter.proto\x1a\x1ereelsmith/media/v1/media.proto\"R\n\x12\x43reateClipsRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.reelsmith.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"U\n\x17\x43reateClipsBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.reelsmith.gateway.v1.CreateClipsRequest\"@\n\x18\x43reateClipsBatchResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xd8\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x06states\x18\x03 \x03(\x0e\x32\x1c.reelsmith.jobs.v1.Job.State\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.reelsmith.gateway.v1.ListJobsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\".\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1d\n\x0fRetryJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\"\n\x10ListClipsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11ListClipsResponse\x12&\n\x05\x63lips\x18\x01 \x03(\x0b\x32\x17.reelsmith.jobs.v1.Clip\".\n\x0eGetClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\"K\n\x17\x44ownloadArtifactRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"h\n\x18\x44ownloadArtifactResponse\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.reelsmith.media.v1.Artifact\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"y\n\x13UploadSourceRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66inish\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\"D\n\x14UploadSourceResponse\x12,\n\x06upload\x18\x01 \x01(\x0b\x32\x1c.reelsmith.gateway.v1.Upload\"\x1e\n\x10GetUploadRequest\x12\n\n\x02id\x18\x01 \x01(\t\"^\n\x06Upload\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\"\xb3\x03\n\x11RenderClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12+\n\x04time\x18\x03 \x01(\x0b\x32\x1d.reelsmith.media.v1.TimeRange\x12\x38\n\x0c\x61spect_ratio\x18\x04 \x01(\x0e\x32\".reelsmith.exporter.v1.AspectRatio\x12-\n\x06layout\x18\x05 \x01(\x0e\x32\x1d.reelsmith.exporter.v1.Layout\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x08\x63\x61ptions\x18\x08 \x01(\x0b\x32%.reelsmith.exporter.v1.CaptionOptions\x12\x31\n\x08overlays\x18\t \x01(\x0b\x32\x1f.reelsmith.exporter.v1.Overlays\x12/\n\x04mode\x18\n \x01(\x0e\x32!.reelsmith.exporter.v1.ExportMode\x12)\n\x04\x65\x64it\x18\x0b \x01(\x0b\x32\x1b.reelsmith.exporter.v1.Edit\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"D\n\x15GetSuiteStatusRequest\x12+\n\x08patience\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x02\n\x0bSuiteStatus\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.reelsmith.gateway.v1.ServiceStatus\x12\x11\n\tdiscovery\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x0f\n\x07version\x18\x04 \x01(\t\x12,\n\x05queue\x18\x05 \x01(\x0b\x32\x1d.reelsmith.jobs.v1.QueueStats\x12\x36\n\x08identity\x18( \x01(\x0b\x32$.reelsmith.gateway.v1.IdentityStatus\x12\x35\n\x08\x62reakers\x18< \x03(\x0b\x32#.reelsmith.gateway.v1.BreakerStatus\"3\n\x0eIdentityStatus\x12\x0f\n\x07\x63\x61llers\x18\x01 \x01(\x08\x12\x10\n\x08services\x18\x02 \x01(\x08\"\x8b\x02\n\rBreakerStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32).reelsmith.gateway.v1.BreakerStatus.State\x12\r\n\x05\x63\x61lls\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x05 \x01(\x03\x12\'\n\x04rest\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x02\x12\x0e\n\nSTATE_OPEN\x10\x03\"V\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tinstances\x18\x02 \x03(\x0b\x32$.reelsmith.gateway.v1.InstanceStatus\"\xc6\x02\n\x0eInstanceStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32*.reelsmith.gateway.v1.InstanceStatus.State\x12\x0f\n\x07version\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1c.reelsmith.media.v1.Capacity\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x15\n\x11STATE_UNREACHABLE\x10\x03\"\xfc\x01\n\x0bPublication\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.reelsmith.gateway.v1.Publication.State\x12\x10\n\x08location\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STARTED\x10\x01\x12\x13\n\x0fSTATE_DELIVERED\x10\x02\"\x97\x01\n\x18RecordPublicationRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.reelsmith.gateway.v1.Publication.State\x12\x10\n\x08location\x18\x05 \x01(\t\")\n\x17ListPublicationsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"S\n\x18ListPublicationsResponse\x12\x37\n\x0cpublications\x18\x01 \x03(\x0b\x32!.reelsmith.gateway.v1.Publication2\xd5\x10\n\x0b\x43lipService\x12g\n\x0b\x43reateClips\x12(.reelsmith.gateway.v1.CreateClipsRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x16\x90\x02\x02\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12\x95\x01\n\x10\x43reateClipsBatch\x12-.reelsmith.gateway.v1.CreateClipsBatchRequest\x1a..reelsmith.gateway.v1.CreateClipsBatchResponse\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs:batchCreate:\x01*\x12_\n\x06GetJob\x12#.reelsmith.gateway.v1.GetJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12n\n\x08ListJobs\x12%.reelsmith.gateway.v1.ListJobsRequest\x1a&.reelsmith.gateway.v1.ListJobsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12q\n\x08WatchJob\x12%.reelsmith.gateway.v1.WatchJobRequest\x1a\x1b.reelsmith.jobs.v1.JobEvent\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12o\n\tCancelJob\x12&.reelsmith.gateway.v1.CancelJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}:cancel:\x01*\x12l\n\x08RetryJob\x12%.reelsmith.gateway.v1.RetryJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"!\x90\x02\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/jobs/{id}:retry:\x01*\x12\x80\x01\n\tListClips\x12&.reelsmith.gateway.v1.ListClipsRequest\x1a\'.reelsmith.gateway.v1.ListClipsResponse\"\"\x90\x02\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/jobs/{job_id}/clips\x12s\n\x07GetClip\x12$.reelsmith.gateway.v1.GetClipRequest\x1a\x17.reelsmith.jobs.v1.Clip\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/clips/{rank}\x12\xa9\x01\n\x10\x44ownloadArtifact\x12-.reelsmith.gateway.v1.DownloadArtifactRequest\x1a..reelsmith.gateway.v1.DownloadArtifactResponse\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/sessions/{session_id}/files/{path=**}0\x01\x12g\n\x0cUploadSource\x12).reelsmith.gateway.v1.UploadSourceRequest\x1a*.reelsmith.gateway.v1.UploadSourceResponse(\x01\x12n\n\tGetUpload\x12&.reelsmith.gateway.v1.GetUploadRequest\x1a\x1c.reelsmith.gateway.v1.Upload\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/uploads/{id}\x12\x82\x01\n\nRenderClip\x12\'.reelsmith.gateway.v1.RenderClipRequest\x1a\x16.reelsmith.jobs.v1.Job\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"%/v1/jobs/{job_id}/clips/{rank}:render:\x01*\x12\x94\x01\n\x11RecordPublication\x12..reelsmith.gateway.v1.RecordPublicationRequest\x1a!.reelsmith.gateway.v1.Publication\",\x90\x02\x02\x82\xd3\xe4\x93\x02#\"\x1e/v1/jobs/{job_id}/publications:\x01*\x12\x9c\x01\n\x10ListPublications\x12-.reelsmith.gateway.v1.ListPublicationsRequest\x1a..reelsmith.gateway.v1.ListPublicationsResponse\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/publications\x12q\n\rDeleteSession\x12*.reelsmith.gateway.v1.DeleteSessionRequest\x1a\x16.google.protobuf.Empty\"\x1c\x90\x02\x02\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12w\n\x0eGetSuiteStatus\x12+.reelsmith.gateway.v1.GetSuiteStatusRequest\x1a!.reelsmith.gateway.v1.SuiteStatus\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/statusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,68 +64,82 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIPSERVICE'].methods_by_name['GetUpload']._serialized_options = b'\220\002\001\202\323\344\223\002\022\022\020/v1/uploads/{id}'
   _globals['_CLIPSERVICE'].methods_by_name['RenderClip']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['RenderClip']._serialized_options = b'\220\002\002\202\323\344\223\002*\"%/v1/jobs/{job_id}/clips/{rank}:render:\001*'
+  _globals['_CLIPSERVICE'].methods_by_name['RecordPublication']._loaded_options = None
+  _globals['_CLIPSERVICE'].methods_by_name['RecordPublication']._serialized_options = b'\220\002\002\202\323\344\223\002#\"\036/v1/jobs/{job_id}/publications:\001*'
+  _globals['_CLIPSERVICE'].methods_by_name['ListPublications']._loaded_options = None
+  _globals['_CLIPSERVICE'].methods_by_name['ListPublications']._serialized_options = b'\220\002\001\202\323\344\223\002 \022\036/v1/jobs/{job_id}/publications'
   _globals['_CLIPSERVICE'].methods_by_name['DeleteSession']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['DeleteSession']._serialized_options = b'\220\002\002\202\323\344\223\002\023*\021/v1/sessions/{id}'
   _globals['_CLIPSERVICE'].methods_by_name['GetSuiteStatus']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['GetSuiteStatus']._serialized_options = b'\220\002\001\202\323\344\223\002\014\022\n/v1/status'
-  _globals['_CREATECLIPSREQUEST']._serialized_start=251
-  _globals['_CREATECLIPSREQUEST']._serialized_end=333
-  _globals['_CREATECLIPSBATCHREQUEST']._serialized_start=335
-  _globals['_CREATECLIPSBATCHREQUEST']._serialized_end=420
-  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_start=422
-  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_end=486
-  _globals['_GETJOBREQUEST']._serialized_start=488
-  _globals['_GETJOBREQUEST']._serialized_end=515
-  _globals['_LISTJOBSREQUEST']._serialized_start=518
-  _globals['_LISTJOBSREQUEST']._serialized_end=734
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=689
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=734
-  _globals['_LISTJOBSRESPONSE']._serialized_start=736
-  _globals['_LISTJOBSRESPONSE']._serialized_end=817
-  _globals['_WATCHJOBREQUEST']._serialized_start=819
-  _globals['_WATCHJOBREQUEST']._serialized_end=872
-  _globals['_CANCELJOBREQUEST']._serialized_start=874
-  _globals['_CANCELJOBREQUEST']._serialized_end=920
-  _globals['_RETRYJOBREQUEST']._serialized_start=922
-  _globals['_RETRYJOBREQUEST']._serialized_end=951
-  _globals['_LISTCLIPSREQUEST']._serialized_start=953
-  _globals['_LISTCLIPSREQUEST']._serialized_end=987
-  _globals['_LISTCLIPSRESPONSE']._serialized_start=989
-  _globals['_LISTCLIPSRESPONSE']._serialized_end=1048
-  _globals['_GETCLIPREQUEST']._serialized_start=1050
-  _globals['_GETCLIPREQUEST']._serialized_end=1096
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=1098
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=1173
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=1175
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=1279
-  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1281
-  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1402
-  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1404
-  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1472
-  _globals['_GETUPLOADREQUEST']._serialized_start=1474
-  _globals['_GETUPLOADREQUEST']._serialized_end=1504
-  _globals['_UPLOAD']._serialized_start=1506
-  _globals['_UPLOAD']._serialized_end=1600
-  _globals['_RENDERCLIPREQUEST']._serialized_start=1603
-  _globals['_RENDERCLIPREQUEST']._serialized_end=2038
-  _globals['_DELETESESSIONREQUEST']._serialized_start=2040
-  _globals['_DELETESESSIONREQUEST']._serialized_end=2074
-  _globals['_GETSUITESTATUSREQUEST']._serialized_start=2076
-  _globals['_GETSUITESTATUSREQUEST']._serialized_end=2144
-  _globals['_SUITESTATUS']._serialized_start=2147
-  _globals['_SUITESTATUS']._serialized_end=2425
-  _globals['_IDENTITYSTATUS']._serialized_start=2427
-  _globals['_IDENTITYSTATUS']._serialized_end=2478
-  _globals['_BREAKERSTATUS']._serialized_start=2481
-  _globals['_BREAKERSTATUS']._serialized_end=2748
-  _globals['_BREAKERSTATUS_STATE']._serialized_start=2663
-  _globals['_BREAKERSTATUS_STATE']._serialized_end=2748
-  _globals['_SERVICESTATUS']._serialized_start=2750
-  _globals['_SERVICESTATUS']._serialized_end=2836
-  _globals['_INSTANCESTATUS']._serialized_start=2839
-  _globals['_INSTANCESTATUS']._serialized_end=3165
-  _globals['_INSTANCESTATUS_STATE']._serialized_start=3070
-  _globals['_INSTANCESTATUS_STATE']._serialized_end=3165
-  _globals['_CLIPSERVICE']._serialized_start=3168
-  _globals['_CLIPSERVICE']._serialized_end=4991
+  _globals['_CREATECLIPSREQUEST']._serialized_start=284
+  _globals['_CREATECLIPSREQUEST']._serialized_end=366
+  _globals['_CREATECLIPSBATCHREQUEST']._serialized_start=368
+  _globals['_CREATECLIPSBATCHREQUEST']._serialized_end=453
+  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_start=455
+  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_end=519
+  _globals['_GETJOBREQUEST']._serialized_start=521
+  _globals['_GETJOBREQUEST']._serialized_end=548
+  _globals['_LISTJOBSREQUEST']._serialized_start=551
+  _globals['_LISTJOBSREQUEST']._serialized_end=767
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=722
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=767
+  _globals['_LISTJOBSRESPONSE']._serialized_start=769
+  _globals['_LISTJOBSRESPONSE']._serialized_end=850
+  _globals['_WATCHJOBREQUEST']._serialized_start=852
+  _globals['_WATCHJOBREQUEST']._serialized_end=905
+  _globals['_CANCELJOBREQUEST']._serialized_start=907
+  _globals['_CANCELJOBREQUEST']._serialized_end=953
+  _globals['_RETRYJOBREQUEST']._serialized_start=955
+  _globals['_RETRYJOBREQUEST']._serialized_end=984
+  _globals['_LISTCLIPSREQUEST']._serialized_start=986
+  _globals['_LISTCLIPSREQUEST']._serialized_end=1020
+  _globals['_LISTCLIPSRESPONSE']._serialized_start=1022
+  _globals['_LISTCLIPSRESPONSE']._serialized_end=1081
+  _globals['_GETCLIPREQUEST']._serialized_start=1083
+  _globals['_GETCLIPREQUEST']._serialized_end=1129
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=1131
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=1206
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=1208
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=1312
+  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1314
+  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1435
+  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1437
+  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1505
+  _globals['_GETUPLOADREQUEST']._serialized_start=1507
+  _globals['_GETUPLOADREQUEST']._serialized_end=1537
+  _globals['_UPLOAD']._serialized_start=1539
+  _globals['_UPLOAD']._serialized_end=1633
+  _globals['_RENDERCLIPREQUEST']._serialized_start=1636
+  _globals['_RENDERCLIPREQUEST']._serialized_end=2071
+  _globals['_DELETESESSIONREQUEST']._serialized_start=2073
+  _globals['_DELETESESSIONREQUEST']._serialized_end=2107
+  _globals['_GETSUITESTATUSREQUEST']._serialized_start=2109
+  _globals['_GETSUITESTATUSREQUEST']._serialized_end=2177
+  _globals['_SUITESTATUS']._serialized_start=2180
+  _globals['_SUITESTATUS']._serialized_end=2458
+  _globals['_IDENTITYSTATUS']._serialized_start=2460
+  _globals['_IDENTITYSTATUS']._serialized_end=2511
+  _globals['_BREAKERSTATUS']._serialized_start=2514
+  _globals['_BREAKERSTATUS']._serialized_end=2781
+  _globals['_BREAKERSTATUS_STATE']._serialized_start=2696
+  _globals['_BREAKERSTATUS_STATE']._serialized_end=2781
+  _globals['_SERVICESTATUS']._serialized_start=2783
+  _globals['_SERVICESTATUS']._serialized_end=2869
+  _globals['_INSTANCESTATUS']._serialized_start=2872
+  _globals['_INSTANCESTATUS']._serialized_end=3198
+  _globals['_INSTANCESTATUS_STATE']._serialized_start=3103
+  _globals['_INSTANCESTATUS_STATE']._serialized_end=3198
+  _globals['_PUBLICATION']._serialized_start=3201
+  _globals['_PUBLICATION']._serialized_end=3453
+  _globals['_PUBLICATION_STATE']._serialized_start=3383
+  _globals['_PUBLICATION_STATE']._serialized_end=3453
+  _globals['_RECORDPUBLICATIONREQUEST']._serialized_start=3456
+  _globals['_RECORDPUBLICATIONREQUEST']._serialized_end=3607
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_start=3609
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_end=3650
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_start=3652
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_end=3735
+  _globals['_CLIPSERVICE']._serialized_start=3738
+  _globals['_CLIPSERVICE']._serialized_end=5871
 # @@protoc_insertion_point(module_scope)

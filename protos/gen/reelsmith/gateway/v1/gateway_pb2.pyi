@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from reelsmith.jobs.v1 import jobs_pb2 as _jobs_pb2
 from reelsmith.exporter.v1 import exporter_pb2 as _exporter_pb2
 from reelsmith.media.v1 import media_pb2 as _media_pb2
@@ -297,3 +298,53 @@ class InstanceStatus(_message.Message):
     capacity: _media_pb2.Capacity
     detail: str
     def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[InstanceStatus.State, str]] = ..., version: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class Publication(_message.Message):
+    __slots__ = ("path", "sha256", "destination", "state", "location", "time")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Publication.State]
+        STATE_STARTED: _ClassVar[Publication.State]
+        STATE_DELIVERED: _ClassVar[Publication.State]
+    STATE_UNSPECIFIED: Publication.State
+    STATE_STARTED: Publication.State
+    STATE_DELIVERED: Publication.State
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    destination: str
+    state: Publication.State
+    location: str
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., destination: _Optional[str] = ..., state: _Optional[_Union[Publication.State, str]] = ..., location: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RecordPublicationRequest(_message.Message):
+    __slots__ = ("job_id", "path", "destination", "state", "location")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    path: str
+    destination: str
+    state: Publication.State
+    location: str
+    def __init__(self, job_id: _Optional[str] = ..., path: _Optional[str] = ..., destination: _Optional[str] = ..., state: _Optional[_Union[Publication.State, str]] = ..., location: _Optional[str] = ...) -> None: ...
+
+class ListPublicationsRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ListPublicationsResponse(_message.Message):
+    __slots__ = ("publications",)
+    PUBLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    publications: _containers.RepeatedCompositeFieldContainer[Publication]
+    def __init__(self, publications: _Optional[_Iterable[_Union[Publication, _Mapping]]] = ...) -> None: ...

@@ -102,6 +102,16 @@ class ClipServiceStub:
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.FromString,
                 _registered_method=True)
+        self.RecordPublication = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/RecordPublication',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.FromString,
+                _registered_method=True)
+        self.ListPublications = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/ListPublications',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.FromString,
+                _registered_method=True)
         self.DeleteSession = channel.unary_unary(
                 '/reelsmith.gateway.v1.ClipService/DeleteSession',
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteSessionRequest.SerializeToString,
@@ -210,6 +220,21 @@ class ClipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordPublication(self, request, context):
+        """Notes that a finished file was published, or is about to be. Recording the same file for the same destination again
+        replaces the note.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPublications(self, request, context):
+        """Lists what of a job was published, and where.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteSession(self, request, context):
         """Deletes a job that has ended, with its session and all files.
         """
@@ -291,6 +316,16 @@ def add_ClipServiceServicer_to_server(servicer, server):
                     servicer.RenderClip,
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.FromString,
                     response_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'RecordPublication': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPublication,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.SerializeToString,
+            ),
+            'ListPublications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPublications,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.SerializeToString,
             ),
             'DeleteSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSession,
@@ -655,6 +690,60 @@ class ClipService:
             '/reelsmith.gateway.v1.ClipService/RenderClip',
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.SerializeToString,
             reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPublication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/RecordPublication',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPublications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/ListPublications',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
