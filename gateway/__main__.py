@@ -31,6 +31,7 @@ async def serve(settings: settings_module.Settings) -> None:
         client.Clients(registry, settings) as clients,
         _followed(settings, clients) as document,
         access.opened(settings, document) as callers,
+        storage.uploads.swept(settings.upload_keep_s),
     ):
         status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
         servicer = service.ClipService(clients, storage, status, settings, callers)

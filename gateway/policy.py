@@ -21,6 +21,7 @@ RULES = policy.by_role(
         "CancelJob": EDITOR,
         "RetryJob": EDITOR,
         "UploadSource": EDITOR,
+        "DeleteUpload": EDITOR,
         "RenderClip": EDITOR,
         "DeleteSession": EDITOR,
         "GetSuiteStatus": OPERATOR,  # tells the address and version of every process

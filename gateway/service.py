@@ -208,6 +208,11 @@ class ClipService(rpc.ClipServiceServicer):
         await self._check_owned(request.id)
         return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
 
+    async def DeleteUpload(self, request: pb.DeleteUploadRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
+        """Deletes an upload, whole or not."""
+        await self._storage.uploads.delete(request.id)
+        return empty_pb2.Empty()
+
     async def RecordPublication(
         self, request: pb.RecordPublicationRequest, context: aio.ServicerContext
     ) -> pb.Publication:

@@ -299,6 +299,12 @@ class InstanceStatus(_message.Message):
     detail: str
     def __init__(self, id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[InstanceStatus.State, str]] = ..., version: _Optional[str] = ..., latency: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., capacity: _Optional[_Union[_media_pb2.Capacity, _Mapping]] = ..., detail: _Optional[str] = ...) -> None: ...
 
+class DeleteUploadRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
 class Publication(_message.Message):
     __slots__ = ("path", "sha256", "destination", "state", "location", "time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):

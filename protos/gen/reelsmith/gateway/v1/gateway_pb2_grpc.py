@@ -97,6 +97,11 @@ class ClipServiceStub:
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetUploadRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Upload.FromString,
                 _registered_method=True)
+        self.DeleteUpload = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/DeleteUpload',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.RenderClip = channel.unary_unary(
                 '/reelsmith.gateway.v1.ClipService/RenderClip',
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.SerializeToString,
@@ -212,6 +217,13 @@ class ClipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteUpload(self, request, context):
+        """Deletes an upload, whole or not. A job that has not read it yet fails.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenderClip(self, request, context):
         """Renders one clip of a job again, with other edges, another layout or another preset, as a job of its own.
         That job carries the label `reelsmith-clip`, with the identifier of the job and the rank, such as `0123.../2`.
@@ -311,6 +323,11 @@ def add_ClipServiceServicer_to_server(servicer, server):
                     servicer.GetUpload,
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetUploadRequest.FromString,
                     response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Upload.SerializeToString,
+            ),
+            'DeleteUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUpload,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'RenderClip': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderClip,
@@ -663,6 +680,33 @@ class ClipService:
             '/reelsmith.gateway.v1.ClipService/GetUpload',
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetUploadRequest.SerializeToString,
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Upload.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/DeleteUpload',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,
