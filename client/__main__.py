@@ -15,6 +15,7 @@ from client.commands import (
     listen,
     login,
     mcp,
+    publish,
     render,
     suite,
     tune,
@@ -46,6 +47,7 @@ app.command()(suite.down)
 app.command()(suite.status)
 app.command()(advice.advise)
 app.command()(demo.demo)
+app.command()(publish.publish)
 app.command()(watch.watch)
 app.command()(listen.listen)
 app.command()(mcp.mcp)

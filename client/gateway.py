@@ -159,6 +159,15 @@ class Gateway:
         keyed.request_id = request.request_id or uuid.uuid4().hex
         return await self._stub.RenderClip(keyed, timeout=CALL_TIMEOUT_S)
 
+    async def publications(self, job_id: str) -> list[pb.Publication]:
+        """What of a job was published, and where."""
+        answer = await self._stub.ListPublications(pb.ListPublicationsRequest(job_id=job_id), timeout=CALL_TIMEOUT_S)
+        return list(answer.publications)
+
+    async def record_publication(self, request: pb.RecordPublicationRequest) -> pb.Publication:
+        """Notes that a file was published, or is about to be; may be repeated."""
+        return await self._stub.RecordPublication(request, timeout=CALL_TIMEOUT_S)
+
     async def delete(self, job_id: str) -> None:
         """Deletes a job that has ended, with all its files."""
         await self._stub.DeleteSession(pb.DeleteSessionRequest(id=job_id), timeout=CALL_TIMEOUT_S)

@@ -23,18 +23,16 @@ async def serve(settings: settings_module.Settings) -> None:
             "(`reelsmith keys create`), or REELSMITH_GATEWAY_INSECURE=1 where that is meant",
             reason="NO_IDENTITY",
         )
+    taken = uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes))
     async with (
         client.Clients(registry, settings) as clients,
         _followed(settings, clients) as document,
+        taken.swept(settings.upload_keep_s),
         record.opened(settings) as told,
         access.opened(settings, document, told) as callers,
     ):
         status = suite.Suite(clients, how, suite.Trust(callers=callers is not None, services=settings.tls is not None))
-        storage = service.Storage(
-            sessions.Sessions(settings.sessions_root),
-            uploads.Uploads(sessions.Uploads(settings.sessions_root, settings.upload_size_max_bytes)),
-            told,
-        )
+        storage = service.Storage(sessions.Sessions(settings.sessions_root), taken, told)
         servicer = service.ClipService(clients, storage, status, settings, callers)
         served = server.Service(servicer, rpc.add_ClipServiceServicer_to_server, service.NAME, policy.RULES)
         if not settings.http_port:

@@ -15,7 +15,7 @@ from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import client, errors
-from gateway import access, downloads, record, suite, tenants, uploads, watch
+from gateway import access, downloads, publications, record, suite, tenants, uploads, watch
 from gateway import settings as settings_module
 from media import artifacts, sessions
 
@@ -236,6 +236,34 @@ class ClipService(rpc.ClipServiceServicer):
             await self._check_owned(request.id)
             return await self._jobs.DeleteJob(jobs_pb2.DeleteJobRequest(id=request.id), **self._options)
 
+    async def DeleteUpload(self, request: pb.DeleteUploadRequest, context: aio.ServicerContext) -> empty_pb2.Empty:
+        """Deletes an upload, whole or not."""
+        async with self._told.doing("DeleteUpload", f"uploads/{request.id}", context):
+            await self._storage.uploads.delete(request.id)
+        return empty_pb2.Empty()
+
+    async def RecordPublication(
+        self, request: pb.RecordPublicationRequest, context: aio.ServicerContext
+    ) -> pb.Publication:
+        """Notes that a finished file was published, or is about to be."""
+        state = publications.STATES.get(request.state)
+        if state is None:
+            raise uploads.invalid("state", "must be started or delivered")
+        async with self._told.doing("RecordPublication", f"jobs/{request.job_id}", context):
+            artifact = _artifact(await self._job(request.job_id), request.path)
+            note = publications.note(artifact.path, artifact.sha256, request.destination, state, request.location)
+            session = await asyncio.to_thread(self._storage.sessions.get, request.job_id)
+            await asyncio.to_thread(publications.record, session, note)
+        return _publication(note)
+
+    async def ListPublications(
+        self, request: pb.ListPublicationsRequest, context: aio.ServicerContext
+    ) -> pb.ListPublicationsResponse:
+        """Lists what of a job was published, and where."""
+        await self._job(request.job_id)  # whoever may see the job may see these
+        notes = await asyncio.to_thread(publications.of, self._storage.sessions, request.job_id)
+        return pb.ListPublicationsResponse(publications=map(_publication, notes))
+
     async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
         """Asks every instance of every service how it is, all at once."""
         patience_s = request.patience.ToNanoseconds() / 1e9 if request.HasField("patience") else PATIENCE_S
@@ -326,6 +354,18 @@ def _artifact(job: jobs_pb2.Job, path: str) -> media_pb2.Artifact:
         reason="NO_SUCH_ARTIFACT",
         metadata={"session_id": job.id, "path": path[:200]},
     )
+
+
+def _publication(note: publications.Note) -> pb.Publication:
+    found = pb.Publication(
+        path=note.path,
+        sha256=note.sha256,
+        destination=note.destination,
+        state=f"STATE_{note.state.upper()}",
+        location=note.location,
+    )
+    found.time.FromMilliseconds(note.time_ms)
+    return found
 
 
 def _upload(upload: sessions.Upload) -> pb.Upload:

@@ -22,6 +22,12 @@ class Settings(settings.Settings):
     upload_idle_max_s: float = pydantic.Field(
         default=300.0, gt=0, le=86400, description="Seconds without a piece after which an upload is put aside."
     )
+    upload_keep_s: float = pydantic.Field(
+        default=7 * 86400.0,
+        ge=60,
+        le=366 * 86400,
+        description="Seconds without a piece after which an upload that is not whole is deleted.",
+    )
     jobs_timeout_s: float = pydantic.Field(
         default=15.0, gt=0, le=600, description="Seconds for one answer of the job manager, a restart of it included."
     )

@@ -1,9 +1,12 @@
 """Sources that arrive in pieces; a broken upload goes on where it stopped."""
 
 import asyncio
+import contextlib
 import dataclasses
+import logging
 import re
 import weakref
+from collections.abc import AsyncIterator
 
 from chassis import errors
 from gateway import tenants
@@ -12,7 +15,10 @@ from media import sessions
 
 PIECE_BYTES_MAX = 1 << 20  # as the API says
 FILE_NAME_LENGTH_MAX = 255  # characters, what file systems allow
+SWEEP_MAX_S = 3600.0  # between two looks for uploads that were left alone: they may stay for days
 SHA256 = re.compile(r"[0-9a-f]{64}")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,6 +74,37 @@ class Uploads:
         if found is None or not tenants.owned(owner):  # in the same words: nobody learns what others have
             raise media_errors.NotThere(f"there is no upload {upload_id}", metadata={"upload_id": upload_id})
         return found
+
+    async def delete(self, upload_id: str) -> None:
+        """Removes an upload; whoever still sends it is told that it is not there.
+
+        Raises:
+            media.errors.NotThere: There is no such upload, or it is another tenant's.
+        """
+        await self.get(upload_id)
+        async with self._locks.setdefault(upload_id, asyncio.Lock()):
+            await asyncio.to_thread(self._store.delete, upload_id)
+
+    @contextlib.asynccontextmanager
+    async def swept(self, keep_s: float) -> AsyncIterator[None]:
+        """Removes what is not whole and was left alone for so long, during the block."""
+        sweeping = asyncio.create_task(self._sweep(keep_s), name="sweep of uploads")
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await asyncio.gather(sweeping, return_exceptions=True)
+
+    async def _sweep(self, keep_s: float) -> None:
+        while True:  # the life of the process
+            try:
+                removed = await asyncio.to_thread(self._store.sweep, keep_s)
+            except (OSError, media_errors.MediaError) as error:
+                logger.warning("uploads that were left alone stay until the next look: %s", error)
+            else:
+                if removed:
+                    logger.info("%d uploads that were left alone are removed", removed)
+            await asyncio.sleep(min(keep_s, SWEEP_MAX_S))
 
     async def take(self, upload_id: str, piece: Piece) -> sessions.Upload:
         """Adds a piece; it is on disk when this returns.

@@ -44,7 +44,8 @@ def build(settings: settings_module.Settings, loop: loopback.Loopback) -> Starle
         settings: Limits, and who may ask.
         loop: Where calls go.
     """
-    routes: list[BaseRoute] = tus.Uploads(loop, settings.upload_size_max_bytes, settings.upload_idle_max_s).routes()
+    bounds = tus.Bounds(settings.upload_size_max_bytes, settings.upload_idle_max_s, settings.upload_keep_s)
+    routes: list[BaseRoute] = tus.Uploads(loop, bounds).routes()
     found = bindings.of(SERVICE)
     description = json.dumps(openapi.Description(found).document())
     routes.append(Route(f"{API}openapi.json", _constant(description), methods=["GET"]))
@@ -180,6 +181,6 @@ HANDLERS = {
 CORS = {
     "allow_methods": sorted(guard.METHODS),
     "allow_headers": ["*"],
-    "expose_headers": ["ETag", "Location", "Retry-After", "Upload-Offset", "Upload-Length", "X-Request-Id"],
+    "expose_headers": "ETag Location Retry-After Upload-Expires Upload-Length Upload-Offset X-Request-Id".split(),
     "max_age": 600,  # what browsers keep at least
 }

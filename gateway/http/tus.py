@@ -8,6 +8,8 @@ import base64
 import binascii
 import contextlib
 import dataclasses
+import email.utils
+import time
 import weakref
 from collections.abc import AsyncIterator
 
@@ -15,14 +17,14 @@ from grpc import aio
 from reelsmith.gateway.v1 import gateway_pb2 as pb
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from chassis import errors
 from gateway.http import loopback, problem
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation"
+EXTENSIONS = "creation,expiration,termination"
 PATH = "/v1/uploads"
 PIECE_BYTES = 1 << 20  # as the API allows: each piece is on disk before the next one is taken, so large ones are fast
 MEDIA_TYPE = "application/offset+octet-stream"
@@ -68,19 +70,32 @@ class Turns:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much is taken, and for how long.
+
+    Args:
+        size_max_bytes: Largest upload.
+        idle_max_s: Seconds without a byte after which a request is put aside.
+        keep_s: Seconds without a byte after which an upload that is not whole is deleted.
+    """
+
+    size_max_bytes: int
+    idle_max_s: float
+    keep_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Uploads:
     """The requests of the protocol.
 
     Args:
         loop: Where the calls go.
-        size_max_bytes: Largest upload.
-        idle_max_s: Seconds without a byte after which a request is put aside.
+        bounds: How much is taken, and for how long.
         turns: Who works on which upload.
     """
 
     loop: loopback.Loopback
-    size_max_bytes: int
-    idle_max_s: float
+    bounds: Bounds
     turns: Turns = dataclasses.field(default_factory=Turns)
 
     def routes(self) -> list[Route]:
@@ -92,23 +107,24 @@ class Uploads:
             Route(PATH, self.create, methods=["POST"]),
             Route(one, self.patch, methods=["PATCH"]),
             Route(one, self.head, methods=["HEAD"]),
+            Route(one, self.terminate, methods=["DELETE"]),
         ]
 
     async def options(self, request: Request) -> Response:
         """Says what is spoken here."""
-        said = {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS, "Tus-Max-Size": str(self.size_max_bytes)}
+        said = {"Tus-Version": VERSION, "Tus-Extension": EXTENSIONS, "Tus-Max-Size": str(self.bounds.size_max_bytes)}
         return Response(None, 204, self._headers(said))
 
     async def create(self, request: Request) -> Response:
         """Begins an upload and says where it is."""
         _spoken(request)
         length = _number(request.headers.get("upload-length", ""), "Upload-Length")
-        if length > self.size_max_bytes:
+        if length > self.bounds.size_max_bytes:
             raise self._too_large()
         name = _file_name(request.headers.get("upload-metadata", ""))
         upload = await self._sent(request, pb.UploadSourceRequest(file_name=name, finish=length == 0))
         headers = {"Location": f"{PATH}/{upload.id}?length={length}", "Upload-Offset": str(upload.size_bytes)}
-        return Response(None, 201, self._headers(headers))
+        return Response(None, 201, self._headers({**headers, **self._expires(upload)}))
 
     async def head(self, request: Request) -> Response:
         """Says how far an upload is."""
@@ -123,6 +139,16 @@ class Uploads:
             headers["Upload-Length"] = str(_length(request))
         return Response(None, 200, self._headers(headers))
 
+    async def terminate(self, request: Request) -> Response:
+        """Deletes an upload; answers as tus has it, or as any other call where tus is not spoken."""
+        speaks = "tus-resumable" in request.headers
+        if speaks:
+            _spoken(request)
+        stub, options = self.loop.sending(rpc.ClipServiceStub, request)
+        async with loopback.translated():
+            await stub.DeleteUpload(pb.DeleteUploadRequest(id=request.path_params["id"]), **options)
+        return Response(None, 204, self._headers({})) if speaks else JSONResponse({})
+
     async def patch(self, request: Request) -> Response:
         """Takes the next bytes; what has arrived is kept, however the request ends."""
         _spoken(request)
@@ -131,7 +157,7 @@ class Uploads:
             raise problem.Problem(415, error)
         offset = _number(request.headers.get("upload-offset", ""), "Upload-Offset")
         length = _length(request)
-        if length > self.size_max_bytes:
+        if length > self.bounds.size_max_bytes:
             raise self._too_large()
         await self._upload(request)  # whose it is not ends nobody's turn
         async with self.turns.take(request.path_params["id"]) as over:
@@ -140,7 +166,8 @@ class Uploads:
                 text = f"the upload stands at {upload.size_bytes} bytes, not at {offset}"
                 raise errors.Aborted(text, reason="OFFSET_MISMATCH", metadata={"offset": str(upload.size_bytes)})
             upload = await self._streamed(request, offset, length, over)
-        return Response(None, 204, self._headers({"Upload-Offset": str(upload.size_bytes)}))
+        headers = {"Upload-Offset": str(upload.size_bytes), **self._expires(upload)}
+        return Response(None, 204, self._headers(headers))
 
     async def _streamed(self, request: Request, offset: int, length: int, over: asyncio.Event) -> pb.Upload:
         """Passes the body of a request on.
@@ -197,7 +224,9 @@ class Uploads:
         try:
             while True:  # ended by the body, by silence, or by the next request
                 reading = asyncio.ensure_future(anext(stream, None))
-                await asyncio.wait({reading, ending}, timeout=self.idle_max_s, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {reading, ending}, timeout=self.bounds.idle_max_s, return_when=asyncio.FIRST_COMPLETED
+                )
                 if not reading.done():
                     reading.cancel()
                     return
@@ -223,8 +252,14 @@ class Uploads:
         async with loopback.translated():
             return await stub.GetUpload(pb.GetUploadRequest(id=request.path_params["id"]), **options)
 
+    def _expires(self, upload: pb.Upload) -> dict[str, str]:
+        """When an upload to which something was added just now is deleted; one that is whole stays."""
+        if upload.finished:
+            return {}
+        return {"Upload-Expires": email.utils.formatdate(time.time() + self.bounds.keep_s, usegmt=True)}
+
     def _too_large(self) -> problem.Problem:
-        text = f"an upload may have {self.size_max_bytes} bytes"
+        text = f"an upload may have {self.bounds.size_max_bytes} bytes"
         return problem.Problem(413, errors.InvalidArgument(text, reason="TOO_LARGE"))
 
     def _headers(self, further: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import datetime
+import email.utils
 import hashlib
 import os
 import random
@@ -116,6 +118,24 @@ async def test_wrong_offset_and_wrong_words_are_refused(door: doors.Door) -> Non
     assert (404, "NOT_FOUND") == refused(missing)[:2]
     told = (await door.http.options("/v1/uploads")).headers
     assert ("1.0.0", str(doors.UPLOAD_BYTES_MAX)) == (told["tus-version"], told["tus-max-size"])
+
+
+async def test_upload_is_deleted_and_says_when_it_will_be(door: doors.Door) -> None:
+    """What is not whole says when it goes; deleted it is gone, for whoever still sends it too; whole ones stay."""
+    address = await begun(door, 10)
+    answer = await sent(door, address, 0, b"12345")
+    left = email.utils.parsedate_to_datetime(answer.headers["upload-expires"]) - datetime.datetime.now(datetime.UTC)
+    assert 6 < left / datetime.timedelta(days=1) <= 7
+    whole = await begun(door, 1)
+    assert "upload-expires" not in (await sent(door, whole, 0, b"1")).headers
+    for path in (address, whole):
+        gone = await door.http.delete(path, headers=SPOKEN)
+        assert (204, "1.0.0") == (gone.status_code, gone.headers["tus-resumable"])
+        assert (404, "NOT_FOUND") == refused(await door.http.delete(path, headers=SPOKEN))[:2]
+    assert (404, "NOT_FOUND") == refused(await sent(door, address, 5, b"12345"))[:2]
+    assert 412 == (await door.http.delete(address, headers={"Tus-Resumable": "0.2.2"})).status_code
+    told = (await door.http.options("/v1/uploads")).headers["tus-extension"]
+    assert {"creation", "expiration", "termination"} == set(told.split(","))
 
 
 async def test_vanished_caller_does_not_hold_the_upload(door: doors.Door) -> None:

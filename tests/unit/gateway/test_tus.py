@@ -8,6 +8,7 @@ from chassis import errors
 from gateway.http import tus
 
 HEADERS = {"tus-resumable": "1.0.0", "upload-offset": "0", "content-type": tus.MEDIA_TYPE}
+BOUNDS = tus.Bounds(10, 1, 60)
 
 
 class Loop:
@@ -39,7 +40,7 @@ def asked(method: str) -> Request:
 @pytest.mark.parametrize("kind", [errors.Unauthenticated, errors.NotFound])
 async def test_stranger_ends_no_upload(method: str, kind: type[errors.Error]) -> None:
     """Without proof, or of another tenant: the request that runs is not told to stop."""
-    uploads = tus.Uploads(Loop(kind("no")), 10, 1)
+    uploads = tus.Uploads(Loop(kind("no")), BOUNDS)
     async with uploads.turns.take("a") as over:
         with pytest.raises(kind):
             await getattr(uploads, method)(asked(method.upper()))
@@ -48,5 +49,5 @@ async def test_stranger_ends_no_upload(method: str, kind: type[errors.Error]) ->
 
 async def test_owner_is_told_where_its_upload_stands() -> None:
     """Control: with the answer the request has its turn."""
-    answer = await tus.Uploads(Loop(None), 10, 1).head(asked("HEAD"))
+    answer = await tus.Uploads(Loop(None), BOUNDS).head(asked("HEAD"))
     assert ("3", "9") == (answer.headers["upload-offset"], answer.headers["upload-length"])

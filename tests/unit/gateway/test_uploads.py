@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
+import os
 import pathlib
 
 import pytest
 
-from chassis import errors
+from chassis import errors, testing
 from gateway import uploads
 from media import errors as media_errors
 from media import sessions
@@ -149,3 +150,24 @@ async def test_caller_that_leaves_does_not_let_another_in_too_early(tmp_path: pa
     gate.set()
     await second
     assert ["begin a", "end a", "begin b", "end b"] == order
+
+
+async def test_uploads_that_were_left_alone_are_removed(taken: uploads.Uploads, tmp_path: pathlib.Path) -> None:
+    """What is not whole goes after its time; what is whole or still comes stays."""
+    left, young, whole = [(await taken.start("", "")).id for _ in range(3)]
+    await taken.take(whole, piece(0, b"1", finish=True))
+    for upload_id, name in ((left, "part"), (whole, "source")):
+        os.utime(tmp_path / "uploads" / upload_id / name, (1, 1))
+    async with taken.swept(3600):
+        await testing.wait_until(lambda: not (tmp_path / "uploads" / left).exists(), 60, "the sweep")
+    assert (young, whole) == ((await taken.get(young)).id, (await taken.get(whole)).id)
+
+
+async def test_deleted_upload_takes_nothing(taken: uploads.Uploads) -> None:
+    """It is gone for whoever still sends it, and deleting it again says so."""
+    upload = await taken.start("", "")
+    await taken.delete(upload.id)
+    with pytest.raises(media_errors.NotThere):
+        await taken.take(upload.id, piece(0, b"1"))
+    with pytest.raises(media_errors.NotThere):
+        await taken.delete(upload.id)

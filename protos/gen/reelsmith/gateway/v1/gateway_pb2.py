@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from reelsmith.config.v1 import config_pb2 as reelsmith_dot_config_dot_v1_dot_config__pb2
 from reelsmith.jobs.v1 import jobs_pb2 as reelsmith_dot_jobs_dot_v1_dot_jobs__pb2
 from reelsmith.exporter.v1 import exporter_pb2 as reelsmith_dot_exporter_dot_v1_dot_exporter__pb2
 from reelsmith.media.v1 import media_pb2 as reelsmith_dot_media_dot_v1_dot_media__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"reelsmith/gateway/v1/gateway.proto\x12\x14reelsmith.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a reelsmith/config/v1/config.proto\x1a\x1creelsmith/jobs/v1/jobs.proto\x1a$reelsmith/exporter/v1/exporter.proto\x1a\x1ereelsmith/media/v1/media.proto\"R\n\x12\x43reateClipsRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.reelsmith.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"U\n\x17\x43reateClipsBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.reelsmith.gateway.v1.CreateClipsRequest\"@\n\x18\x43reateClipsBatchResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xd8\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x06states\x18\x03 \x03(\x0e\x32\x1c.reelsmith.jobs.v1.Job.State\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.reelsmith.gateway.v1.ListJobsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\".\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1d\n\x0fRetryJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\"\n\x10ListClipsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11ListClipsResponse\x12&\n\x05\x63lips\x18\x01 \x03(\x0b\x32\x17.reelsmith.jobs.v1.Clip\".\n\x0eGetClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\"K\n\x17\x44ownloadArtifactRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"h\n\x18\x44ownloadArtifactResponse\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.reelsmith.media.v1.Artifact\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"y\n\x13UploadSourceRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66inish\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\"D\n\x14UploadSourceResponse\x12,\n\x06upload\x18\x01 \x01(\x0b\x32\x1c.reelsmith.gateway.v1.Upload\"\x1e\n\x10GetUploadRequest\x12\n\n\x02id\x18\x01 \x01(\t\"^\n\x06Upload\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\"\xb3\x03\n\x11RenderClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12+\n\x04time\x18\x03 \x01(\x0b\x32\x1d.reelsmith.media.v1.TimeRange\x12\x38\n\x0c\x61spect_ratio\x18\x04 \x01(\x0e\x32\".reelsmith.exporter.v1.AspectRatio\x12-\n\x06layout\x18\x05 \x01(\x0e\x32\x1d.reelsmith.exporter.v1.Layout\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x08\x63\x61ptions\x18\x08 \x01(\x0b\x32%.reelsmith.exporter.v1.CaptionOptions\x12\x31\n\x08overlays\x18\t \x01(\x0b\x32\x1f.reelsmith.exporter.v1.Overlays\x12/\n\x04mode\x18\n \x01(\x0e\x32!.reelsmith.exporter.v1.ExportMode\x12)\n\x04\x65\x64it\x18\x0b \x01(\x0b\x32\x1b.reelsmith.exporter.v1.Edit\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"D\n\x15GetSuiteStatusRequest\x12+\n\x08patience\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x02\n\x0bSuiteStatus\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.reelsmith.gateway.v1.ServiceStatus\x12\x11\n\tdiscovery\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x0f\n\x07version\x18\x04 \x01(\t\x12,\n\x05queue\x18\x05 \x01(\x0b\x32\x1d.reelsmith.jobs.v1.QueueStats\x12\x36\n\x08identity\x18( \x01(\x0b\x32$.reelsmith.gateway.v1.IdentityStatus\x12\x35\n\x08\x62reakers\x18< \x03(\x0b\x32#.reelsmith.gateway.v1.BreakerStatus\"3\n\x0eIdentityStatus\x12\x0f\n\x07\x63\x61llers\x18\x01 \x01(\x08\x12\x10\n\x08services\x18\x02 \x01(\x08\"\x8b\x02\n\rBreakerStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32).reelsmith.gateway.v1.BreakerStatus.State\x12\r\n\x05\x63\x61lls\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x05 \x01(\x03\x12\'\n\x04rest\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x02\x12\x0e\n\nSTATE_OPEN\x10\x03\"V\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tinstances\x18\x02 \x03(\x0b\x32$.reelsmith.gateway.v1.InstanceStatus\"\xc6\x02\n\x0eInstanceStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32*.reelsmith.gateway.v1.InstanceStatus.State\x12\x0f\n\x07version\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1c.reelsmith.media.v1.Capacity\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x15\n\x11STATE_UNREACHABLE\x10\x03\"?\n\x16ListAuditEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListAuditEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.reelsmith.config.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12VerifyAuditRequest\x12\x0c\n\x04head\x18\x01 \x01(\t\"\x88\x01\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x17\n\x0f\x62roken_sequence\x18\x04 \x01(\x03\x12\x12\n\npublic_key\x18\x05 \x01(\t\x12\x16\n\x0e\x66irst_sequence\x18\x06 \x01(\x03\x32\xae\x10\n\x0b\x43lipService\x12g\n\x0b\x43reateClips\x12(.reelsmith.gateway.v1.CreateClipsRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x16\x90\x02\x02\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12\x95\x01\n\x10\x43reateClipsBatch\x12-.reelsmith.gateway.v1.CreateClipsBatchRequest\x1a..reelsmith.gateway.v1.CreateClipsBatchResponse\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs:batchCreate:\x01*\x12_\n\x06GetJob\x12#.reelsmith.gateway.v1.GetJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12n\n\x08ListJobs\x12%.reelsmith.gateway.v1.ListJobsRequest\x1a&.reelsmith.gateway.v1.ListJobsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12q\n\x08WatchJob\x12%.reelsmith.gateway.v1.WatchJobRequest\x1a\x1b.reelsmith.jobs.v1.JobEvent\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12o\n\tCancelJob\x12&.reelsmith.gateway.v1.CancelJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}:cancel:\x01*\x12l\n\x08RetryJob\x12%.reelsmith.gateway.v1.RetryJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"!\x90\x02\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/jobs/{id}:retry:\x01*\x12\x80\x01\n\tListClips\x12&.reelsmith.gateway.v1.ListClipsRequest\x1a\'.reelsmith.gateway.v1.ListClipsResponse\"\"\x90\x02\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/jobs/{job_id}/clips\x12s\n\x07GetClip\x12$.reelsmith.gateway.v1.GetClipRequest\x1a\x17.reelsmith.jobs.v1.Clip\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/clips/{rank}\x12\xa9\x01\n\x10\x44ownloadArtifact\x12-.reelsmith.gateway.v1.DownloadArtifactRequest\x1a..reelsmith.gateway.v1.DownloadArtifactResponse\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/sessions/{session_id}/files/{path=**}0\x01\x12g\n\x0cUploadSource\x12).reelsmith.gateway.v1.UploadSourceRequest\x1a*.reelsmith.gateway.v1.UploadSourceResponse(\x01\x12n\n\tGetUpload\x12&.reelsmith.gateway.v1.GetUploadRequest\x1a\x1c.reelsmith.gateway.v1.Upload\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/uploads/{id}\x12\x82\x01\n\nRenderClip\x12\'.reelsmith.gateway.v1.RenderClipRequest\x1a\x16.reelsmith.jobs.v1.Job\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"%/v1/jobs/{job_id}/clips/{rank}:render:\x01*\x12q\n\rDeleteSession\x12*.reelsmith.gateway.v1.DeleteSessionRequest\x1a\x16.google.protobuf.Empty\"\x1c\x90\x02\x02\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12w\n\x0eGetSuiteStatus\x12+.reelsmith.gateway.v1.GetSuiteStatusRequest\x1a!.reelsmith.gateway.v1.SuiteStatus\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x12\x8b\x01\n\x0fListAuditEvents\x12,.reelsmith.gateway.v1.ListAuditEventsRequest\x1a-.reelsmith.gateway.v1.ListAuditEventsResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit/events\x12\x7f\n\x0bVerifyAudit\x12(.reelsmith.gateway.v1.VerifyAuditRequest\x1a).reelsmith.gateway.v1.VerifyAuditResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit:verifyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"reelsmith/gateway/v1/gateway.proto\x12\x14reelsmith.gateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a reelsmith/config/v1/config.proto\x1a\x1creelsmith/jobs/v1/jobs.proto\x1a$reelsmith/exporter/v1/exporter.proto\x1a\x1ereelsmith/media/v1/media.proto\"R\n\x12\x43reateClipsRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.reelsmith.jobs.v1.JobSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"U\n\x17\x43reateClipsBatchRequest\x12:\n\x08requests\x18\x01 \x03(\x0b\x32(.reelsmith.gateway.v1.CreateClipsRequest\"@\n\x18\x43reateClipsBatchResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xd8\x01\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12,\n\x06states\x18\x03 \x03(\x0e\x32\x1c.reelsmith.jobs.v1.Job.State\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.reelsmith.gateway.v1.ListJobsRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"Q\n\x10ListJobsResponse\x12$\n\x04jobs\x18\x01 \x03(\x0b\x32\x16.reelsmith.jobs.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"5\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\".\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1d\n\x0fRetryJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\"\n\x10ListClipsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\";\n\x11ListClipsResponse\x12&\n\x05\x63lips\x18\x01 \x03(\x0b\x32\x17.reelsmith.jobs.v1.Clip\".\n\x0eGetClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\"K\n\x17\x44ownloadArtifactRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"h\n\x18\x44ownloadArtifactResponse\x12.\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x1c.reelsmith.media.v1.Artifact\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"y\n\x13UploadSourceRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x04 \x01(\x0c\x12\x0e\n\x06\x66inish\x18\x05 \x01(\x08\x12\x0e\n\x06sha256\x18\x06 \x01(\t\"D\n\x14UploadSourceResponse\x12,\n\x06upload\x18\x01 \x01(\x0b\x32\x1c.reelsmith.gateway.v1.Upload\"\x1e\n\x10GetUploadRequest\x12\n\n\x02id\x18\x01 \x01(\t\"^\n\x06Upload\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x10\n\x08\x66inished\x18\x03 \x01(\x08\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x12\n\nsource_uri\x18\x05 \x01(\t\"\xb3\x03\n\x11RenderClipRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04rank\x18\x02 \x01(\x05\x12+\n\x04time\x18\x03 \x01(\x0b\x32\x1d.reelsmith.media.v1.TimeRange\x12\x38\n\x0c\x61spect_ratio\x18\x04 \x01(\x0e\x32\".reelsmith.exporter.v1.AspectRatio\x12-\n\x06layout\x18\x05 \x01(\x0e\x32\x1d.reelsmith.exporter.v1.Layout\x12\x0e\n\x06preset\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12\x37\n\x08\x63\x61ptions\x18\x08 \x01(\x0b\x32%.reelsmith.exporter.v1.CaptionOptions\x12\x31\n\x08overlays\x18\t \x01(\x0b\x32\x1f.reelsmith.exporter.v1.Overlays\x12/\n\x04mode\x18\n \x01(\x0e\x32!.reelsmith.exporter.v1.ExportMode\x12)\n\x04\x65\x64it\x18\x0b \x01(\x0b\x32\x1b.reelsmith.exporter.v1.Edit\"\"\n\x14\x44\x65leteSessionRequest\x12\n\n\x02id\x18\x01 \x01(\t\"D\n\x15GetSuiteStatusRequest\x12+\n\x08patience\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x96\x02\n\x0bSuiteStatus\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.reelsmith.gateway.v1.ServiceStatus\x12\x11\n\tdiscovery\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12\x0f\n\x07version\x18\x04 \x01(\t\x12,\n\x05queue\x18\x05 \x01(\x0b\x32\x1d.reelsmith.jobs.v1.QueueStats\x12\x36\n\x08identity\x18( \x01(\x0b\x32$.reelsmith.gateway.v1.IdentityStatus\x12\x35\n\x08\x62reakers\x18< \x03(\x0b\x32#.reelsmith.gateway.v1.BreakerStatus\"3\n\x0eIdentityStatus\x12\x0f\n\x07\x63\x61llers\x18\x01 \x01(\x08\x12\x10\n\x08services\x18\x02 \x01(\x08\"\x8b\x02\n\rBreakerStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x38\n\x05state\x18\x03 \x01(\x0e\x32).reelsmith.gateway.v1.BreakerStatus.State\x12\r\n\x05\x63\x61lls\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x61ilures\x18\x05 \x01(\x03\x12\'\n\x04rest\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\"U\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_CLOSED\x10\x01\x12\x13\n\x0fSTATE_HALF_OPEN\x10\x02\x12\x0e\n\nSTATE_OPEN\x10\x03\"V\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\tinstances\x18\x02 \x03(\x0b\x32$.reelsmith.gateway.v1.InstanceStatus\"\xc6\x02\n\x0eInstanceStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32*.reelsmith.gateway.v1.InstanceStatus.State\x12\x0f\n\x07version\x18\x04 \x01(\t\x12*\n\x07latency\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\x08\x63\x61pacity\x18\x06 \x01(\x0b\x32\x1c.reelsmith.media.v1.Capacity\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"_\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_SERVING\x10\x01\x12\x15\n\x11STATE_NOT_SERVING\x10\x02\x12\x15\n\x11STATE_UNREACHABLE\x10\x03\"?\n\x16ListAuditEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"c\n\x17ListAuditEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.reelsmith.config.v1.AuditEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12VerifyAuditRequest\x12\x0c\n\x04head\x18\x01 \x01(\t\"\x88\x01\n\x13VerifyAuditResponse\x12\x0e\n\x06intact\x18\x01 \x01(\x08\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x17\n\x0f\x62roken_sequence\x18\x04 \x01(\x03\x12\x12\n\npublic_key\x18\x05 \x01(\t\x12\x16\n\x0e\x66irst_sequence\x18\x06 \x01(\x03\"!\n\x13\x44\x65leteUploadRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\xfc\x01\n\x0bPublication\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.reelsmith.gateway.v1.Publication.State\x12\x10\n\x08location\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_STARTED\x10\x01\x12\x13\n\x0fSTATE_DELIVERED\x10\x02\"\x97\x01\n\x18RecordPublicationRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65stination\x18\x03 \x01(\t\x12\x36\n\x05state\x18\x04 \x01(\x0e\x32\'.reelsmith.gateway.v1.Publication.State\x12\x10\n\x08location\x18\x05 \x01(\t\")\n\x17ListPublicationsRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"S\n\x18ListPublicationsResponse\x12\x37\n\x0cpublications\x18\x01 \x03(\x0b\x32!.reelsmith.gateway.v1.Publication2\xd4\x13\n\x0b\x43lipService\x12g\n\x0b\x43reateClips\x12(.reelsmith.gateway.v1.CreateClipsRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x16\x90\x02\x02\x82\xd3\xe4\x93\x02\r\"\x08/v1/jobs:\x01*\x12\x95\x01\n\x10\x43reateClipsBatch\x12-.reelsmith.gateway.v1.CreateClipsBatchRequest\x1a..reelsmith.gateway.v1.CreateClipsBatchResponse\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs:batchCreate:\x01*\x12_\n\x06GetJob\x12#.reelsmith.gateway.v1.GetJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/jobs/{id}\x12n\n\x08ListJobs\x12%.reelsmith.gateway.v1.ListJobsRequest\x1a&.reelsmith.gateway.v1.ListJobsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/jobs\x12q\n\x08WatchJob\x12%.reelsmith.gateway.v1.WatchJobRequest\x1a\x1b.reelsmith.jobs.v1.JobEvent\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/jobs/{id}/events0\x01\x12o\n\tCancelJob\x12&.reelsmith.gateway.v1.CancelJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"\"\x90\x02\x02\x82\xd3\xe4\x93\x02\x19\"\x14/v1/jobs/{id}:cancel:\x01*\x12l\n\x08RetryJob\x12%.reelsmith.gateway.v1.RetryJobRequest\x1a\x16.reelsmith.jobs.v1.Job\"!\x90\x02\x02\x82\xd3\xe4\x93\x02\x18\"\x13/v1/jobs/{id}:retry:\x01*\x12\x80\x01\n\tListClips\x12&.reelsmith.gateway.v1.ListClipsRequest\x1a\'.reelsmith.gateway.v1.ListClipsResponse\"\"\x90\x02\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/jobs/{job_id}/clips\x12s\n\x07GetClip\x12$.reelsmith.gateway.v1.GetClipRequest\x1a\x17.reelsmith.jobs.v1.Clip\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/clips/{rank}\x12\xa9\x01\n\x10\x44ownloadArtifact\x12-.reelsmith.gateway.v1.DownloadArtifactRequest\x1a..reelsmith.gateway.v1.DownloadArtifactResponse\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/sessions/{session_id}/files/{path=**}0\x01\x12g\n\x0cUploadSource\x12).reelsmith.gateway.v1.UploadSourceRequest\x1a*.reelsmith.gateway.v1.UploadSourceResponse(\x01\x12n\n\tGetUpload\x12&.reelsmith.gateway.v1.GetUploadRequest\x1a\x1c.reelsmith.gateway.v1.Upload\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/uploads/{id}\x12n\n\x0c\x44\x65leteUpload\x12).reelsmith.gateway.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\"\x1b\x90\x02\x02\x82\xd3\xe4\x93\x02\x12*\x10/v1/uploads/{id}\x12\x82\x01\n\nRenderClip\x12\'.reelsmith.gateway.v1.RenderClipRequest\x1a\x16.reelsmith.jobs.v1.Job\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"%/v1/jobs/{job_id}/clips/{rank}:render:\x01*\x12\x94\x01\n\x11RecordPublication\x12..reelsmith.gateway.v1.RecordPublicationRequest\x1a!.reelsmith.gateway.v1.Publication\",\x90\x02\x02\x82\xd3\xe4\x93\x02#\"\x1e/v1/jobs/{job_id}/publications:\x01*\x12\x9c\x01\n\x10ListPublications\x12-.reelsmith.gateway.v1.ListPublicationsRequest\x1a..reelsmith.gateway.v1.ListPublicationsResponse\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/jobs/{job_id}/publications\x12q\n\rDeleteSession\x12*.reelsmith.gateway.v1.DeleteSessionRequest\x1a\x16.google.protobuf.Empty\"\x1c\x90\x02\x02\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}\x12w\n\x0eGetSuiteStatus\x12+.reelsmith.gateway.v1.GetSuiteStatusRequest\x1a!.reelsmith.gateway.v1.SuiteStatus\"\x15\x90\x02\x01\x82\xd3\xe4\x93\x02\x0c\x12\n/v1/status\x12\x8b\x01\n\x0fListAuditEvents\x12,.reelsmith.gateway.v1.ListAuditEventsRequest\x1a-.reelsmith.gateway.v1.ListAuditEventsResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit/events\x12\x7f\n\x0bVerifyAudit\x12(.reelsmith.gateway.v1.VerifyAuditRequest\x1a).reelsmith.gateway.v1.VerifyAuditResponse\"\x1b\x90\x02\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/audit:verifyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,8 +63,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIPSERVICE'].methods_by_name['DownloadArtifact']._serialized_options = b'\220\002\001\202\323\344\223\002+\022)/v1/sessions/{session_id}/files/{path=**}'
   _globals['_CLIPSERVICE'].methods_by_name['GetUpload']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['GetUpload']._serialized_options = b'\220\002\001\202\323\344\223\002\022\022\020/v1/uploads/{id}'
+  _globals['_CLIPSERVICE'].methods_by_name['DeleteUpload']._loaded_options = None
+  _globals['_CLIPSERVICE'].methods_by_name['DeleteUpload']._serialized_options = b'\220\002\002\202\323\344\223\002\022*\020/v1/uploads/{id}'
   _globals['_CLIPSERVICE'].methods_by_name['RenderClip']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['RenderClip']._serialized_options = b'\220\002\002\202\323\344\223\002*\"%/v1/jobs/{job_id}/clips/{rank}:render:\001*'
+  _globals['_CLIPSERVICE'].methods_by_name['RecordPublication']._loaded_options = None
+  _globals['_CLIPSERVICE'].methods_by_name['RecordPublication']._serialized_options = b'\220\002\002\202\323\344\223\002#\"\036/v1/jobs/{job_id}/publications:\001*'
+  _globals['_CLIPSERVICE'].methods_by_name['ListPublications']._loaded_options = None
+  _globals['_CLIPSERVICE'].methods_by_name['ListPublications']._serialized_options = b'\220\002\001\202\323\344\223\002 \022\036/v1/jobs/{job_id}/publications'
   _globals['_CLIPSERVICE'].methods_by_name['DeleteSession']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['DeleteSession']._serialized_options = b'\220\002\002\202\323\344\223\002\023*\021/v1/sessions/{id}'
   _globals['_CLIPSERVICE'].methods_by_name['GetSuiteStatus']._loaded_options = None
@@ -72,72 +79,84 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIPSERVICE'].methods_by_name['ListAuditEvents']._serialized_options = b'\220\002\001\202\323\344\223\002\022\022\020/v1/audit/events'
   _globals['_CLIPSERVICE'].methods_by_name['VerifyAudit']._loaded_options = None
   _globals['_CLIPSERVICE'].methods_by_name['VerifyAudit']._serialized_options = b'\220\002\001\202\323\344\223\002\022\022\020/v1/audit:verify'
-  _globals['_CREATECLIPSREQUEST']._serialized_start=285
-  _globals['_CREATECLIPSREQUEST']._serialized_end=367
-  _globals['_CREATECLIPSBATCHREQUEST']._serialized_start=369
-  _globals['_CREATECLIPSBATCHREQUEST']._serialized_end=454
-  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_start=456
-  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_end=520
-  _globals['_GETJOBREQUEST']._serialized_start=522
-  _globals['_GETJOBREQUEST']._serialized_end=549
-  _globals['_LISTJOBSREQUEST']._serialized_start=552
-  _globals['_LISTJOBSREQUEST']._serialized_end=768
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=723
-  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=768
-  _globals['_LISTJOBSRESPONSE']._serialized_start=770
-  _globals['_LISTJOBSRESPONSE']._serialized_end=851
-  _globals['_WATCHJOBREQUEST']._serialized_start=853
-  _globals['_WATCHJOBREQUEST']._serialized_end=906
-  _globals['_CANCELJOBREQUEST']._serialized_start=908
-  _globals['_CANCELJOBREQUEST']._serialized_end=954
-  _globals['_RETRYJOBREQUEST']._serialized_start=956
-  _globals['_RETRYJOBREQUEST']._serialized_end=985
-  _globals['_LISTCLIPSREQUEST']._serialized_start=987
-  _globals['_LISTCLIPSREQUEST']._serialized_end=1021
-  _globals['_LISTCLIPSRESPONSE']._serialized_start=1023
-  _globals['_LISTCLIPSRESPONSE']._serialized_end=1082
-  _globals['_GETCLIPREQUEST']._serialized_start=1084
-  _globals['_GETCLIPREQUEST']._serialized_end=1130
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=1132
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=1207
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=1209
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=1313
-  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1315
-  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1436
-  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1438
-  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1506
-  _globals['_GETUPLOADREQUEST']._serialized_start=1508
-  _globals['_GETUPLOADREQUEST']._serialized_end=1538
-  _globals['_UPLOAD']._serialized_start=1540
-  _globals['_UPLOAD']._serialized_end=1634
-  _globals['_RENDERCLIPREQUEST']._serialized_start=1637
-  _globals['_RENDERCLIPREQUEST']._serialized_end=2072
-  _globals['_DELETESESSIONREQUEST']._serialized_start=2074
-  _globals['_DELETESESSIONREQUEST']._serialized_end=2108
-  _globals['_GETSUITESTATUSREQUEST']._serialized_start=2110
-  _globals['_GETSUITESTATUSREQUEST']._serialized_end=2178
-  _globals['_SUITESTATUS']._serialized_start=2181
-  _globals['_SUITESTATUS']._serialized_end=2459
-  _globals['_IDENTITYSTATUS']._serialized_start=2461
-  _globals['_IDENTITYSTATUS']._serialized_end=2512
-  _globals['_BREAKERSTATUS']._serialized_start=2515
-  _globals['_BREAKERSTATUS']._serialized_end=2782
-  _globals['_BREAKERSTATUS_STATE']._serialized_start=2697
-  _globals['_BREAKERSTATUS_STATE']._serialized_end=2782
-  _globals['_SERVICESTATUS']._serialized_start=2784
-  _globals['_SERVICESTATUS']._serialized_end=2870
-  _globals['_INSTANCESTATUS']._serialized_start=2873
-  _globals['_INSTANCESTATUS']._serialized_end=3199
-  _globals['_INSTANCESTATUS_STATE']._serialized_start=3104
-  _globals['_INSTANCESTATUS_STATE']._serialized_end=3199
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=3201
-  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=3264
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=3266
-  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=3365
-  _globals['_VERIFYAUDITREQUEST']._serialized_start=3367
-  _globals['_VERIFYAUDITREQUEST']._serialized_end=3401
-  _globals['_VERIFYAUDITRESPONSE']._serialized_start=3404
-  _globals['_VERIFYAUDITRESPONSE']._serialized_end=3540
-  _globals['_CLIPSERVICE']._serialized_start=3543
-  _globals['_CLIPSERVICE']._serialized_end=5637
+  _globals['_CREATECLIPSREQUEST']._serialized_start=318
+  _globals['_CREATECLIPSREQUEST']._serialized_end=400
+  _globals['_CREATECLIPSBATCHREQUEST']._serialized_start=402
+  _globals['_CREATECLIPSBATCHREQUEST']._serialized_end=487
+  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_start=489
+  _globals['_CREATECLIPSBATCHRESPONSE']._serialized_end=553
+  _globals['_GETJOBREQUEST']._serialized_start=555
+  _globals['_GETJOBREQUEST']._serialized_end=582
+  _globals['_LISTJOBSREQUEST']._serialized_start=585
+  _globals['_LISTJOBSREQUEST']._serialized_end=801
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_start=756
+  _globals['_LISTJOBSREQUEST_LABELSENTRY']._serialized_end=801
+  _globals['_LISTJOBSRESPONSE']._serialized_start=803
+  _globals['_LISTJOBSRESPONSE']._serialized_end=884
+  _globals['_WATCHJOBREQUEST']._serialized_start=886
+  _globals['_WATCHJOBREQUEST']._serialized_end=939
+  _globals['_CANCELJOBREQUEST']._serialized_start=941
+  _globals['_CANCELJOBREQUEST']._serialized_end=987
+  _globals['_RETRYJOBREQUEST']._serialized_start=989
+  _globals['_RETRYJOBREQUEST']._serialized_end=1018
+  _globals['_LISTCLIPSREQUEST']._serialized_start=1020
+  _globals['_LISTCLIPSREQUEST']._serialized_end=1054
+  _globals['_LISTCLIPSRESPONSE']._serialized_start=1056
+  _globals['_LISTCLIPSRESPONSE']._serialized_end=1115
+  _globals['_GETCLIPREQUEST']._serialized_start=1117
+  _globals['_GETCLIPREQUEST']._serialized_end=1163
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=1165
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=1240
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=1242
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=1346
+  _globals['_UPLOADSOURCEREQUEST']._serialized_start=1348
+  _globals['_UPLOADSOURCEREQUEST']._serialized_end=1469
+  _globals['_UPLOADSOURCERESPONSE']._serialized_start=1471
+  _globals['_UPLOADSOURCERESPONSE']._serialized_end=1539
+  _globals['_GETUPLOADREQUEST']._serialized_start=1541
+  _globals['_GETUPLOADREQUEST']._serialized_end=1571
+  _globals['_UPLOAD']._serialized_start=1573
+  _globals['_UPLOAD']._serialized_end=1667
+  _globals['_RENDERCLIPREQUEST']._serialized_start=1670
+  _globals['_RENDERCLIPREQUEST']._serialized_end=2105
+  _globals['_DELETESESSIONREQUEST']._serialized_start=2107
+  _globals['_DELETESESSIONREQUEST']._serialized_end=2141
+  _globals['_GETSUITESTATUSREQUEST']._serialized_start=2143
+  _globals['_GETSUITESTATUSREQUEST']._serialized_end=2211
+  _globals['_SUITESTATUS']._serialized_start=2214
+  _globals['_SUITESTATUS']._serialized_end=2492
+  _globals['_IDENTITYSTATUS']._serialized_start=2494
+  _globals['_IDENTITYSTATUS']._serialized_end=2545
+  _globals['_BREAKERSTATUS']._serialized_start=2548
+  _globals['_BREAKERSTATUS']._serialized_end=2815
+  _globals['_BREAKERSTATUS_STATE']._serialized_start=2730
+  _globals['_BREAKERSTATUS_STATE']._serialized_end=2815
+  _globals['_SERVICESTATUS']._serialized_start=2817
+  _globals['_SERVICESTATUS']._serialized_end=2903
+  _globals['_INSTANCESTATUS']._serialized_start=2906
+  _globals['_INSTANCESTATUS']._serialized_end=3232
+  _globals['_INSTANCESTATUS_STATE']._serialized_start=3137
+  _globals['_INSTANCESTATUS_STATE']._serialized_end=3232
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_start=3234
+  _globals['_LISTAUDITEVENTSREQUEST']._serialized_end=3297
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_start=3299
+  _globals['_LISTAUDITEVENTSRESPONSE']._serialized_end=3398
+  _globals['_VERIFYAUDITREQUEST']._serialized_start=3400
+  _globals['_VERIFYAUDITREQUEST']._serialized_end=3434
+  _globals['_VERIFYAUDITRESPONSE']._serialized_start=3437
+  _globals['_VERIFYAUDITRESPONSE']._serialized_end=3573
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=3575
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=3608
+  _globals['_PUBLICATION']._serialized_start=3611
+  _globals['_PUBLICATION']._serialized_end=3863
+  _globals['_PUBLICATION_STATE']._serialized_start=3793
+  _globals['_PUBLICATION_STATE']._serialized_end=3863
+  _globals['_RECORDPUBLICATIONREQUEST']._serialized_start=3866
+  _globals['_RECORDPUBLICATIONREQUEST']._serialized_end=4017
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_start=4019
+  _globals['_LISTPUBLICATIONSREQUEST']._serialized_end=4060
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_start=4062
+  _globals['_LISTPUBLICATIONSRESPONSE']._serialized_end=4145
+  _globals['_CLIPSERVICE']._serialized_start=4148
+  _globals['_CLIPSERVICE']._serialized_end=6664
 # @@protoc_insertion_point(module_scope)

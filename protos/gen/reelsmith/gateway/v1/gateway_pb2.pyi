@@ -3,6 +3,7 @@ import datetime
 from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from reelsmith.config.v1 import config_pb2 as _config_pb2
 from reelsmith.jobs.v1 import jobs_pb2 as _jobs_pb2
 from reelsmith.exporter.v1 import exporter_pb2 as _exporter_pb2
@@ -336,3 +337,59 @@ class VerifyAuditResponse(_message.Message):
     public_key: str
     first_sequence: int
     def __init__(self, intact: _Optional[bool] = ..., events: _Optional[int] = ..., head: _Optional[str] = ..., broken_sequence: _Optional[int] = ..., public_key: _Optional[str] = ..., first_sequence: _Optional[int] = ...) -> None: ...
+
+class DeleteUploadRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class Publication(_message.Message):
+    __slots__ = ("path", "sha256", "destination", "state", "location", "time")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Publication.State]
+        STATE_STARTED: _ClassVar[Publication.State]
+        STATE_DELIVERED: _ClassVar[Publication.State]
+    STATE_UNSPECIFIED: Publication.State
+    STATE_STARTED: Publication.State
+    STATE_DELIVERED: Publication.State
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    destination: str
+    state: Publication.State
+    location: str
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., destination: _Optional[str] = ..., state: _Optional[_Union[Publication.State, str]] = ..., location: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class RecordPublicationRequest(_message.Message):
+    __slots__ = ("job_id", "path", "destination", "state", "location")
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    DESTINATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LOCATION_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    path: str
+    destination: str
+    state: Publication.State
+    location: str
+    def __init__(self, job_id: _Optional[str] = ..., path: _Optional[str] = ..., destination: _Optional[str] = ..., state: _Optional[_Union[Publication.State, str]] = ..., location: _Optional[str] = ...) -> None: ...
+
+class ListPublicationsRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ListPublicationsResponse(_message.Message):
+    __slots__ = ("publications",)
+    PUBLICATIONS_FIELD_NUMBER: _ClassVar[int]
+    publications: _containers.RepeatedCompositeFieldContainer[Publication]
+    def __init__(self, publications: _Optional[_Iterable[_Union[Publication, _Mapping]]] = ...) -> None: ...

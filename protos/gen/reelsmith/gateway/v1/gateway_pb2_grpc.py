@@ -97,10 +97,25 @@ class ClipServiceStub:
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetUploadRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Upload.FromString,
                 _registered_method=True)
+        self.DeleteUpload = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/DeleteUpload',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.RenderClip = channel.unary_unary(
                 '/reelsmith.gateway.v1.ClipService/RenderClip',
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.SerializeToString,
                 response_deserializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
+        self.RecordPublication = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/RecordPublication',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.FromString,
+                _registered_method=True)
+        self.ListPublications = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/ListPublications',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.FromString,
                 _registered_method=True)
         self.DeleteSession = channel.unary_unary(
                 '/reelsmith.gateway.v1.ClipService/DeleteSession',
@@ -212,9 +227,31 @@ class ClipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteUpload(self, request, context):
+        """Deletes an upload, whole or not. A job that has not read it yet fails.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RenderClip(self, request, context):
         """Renders one clip of a job again, with other edges, another layout or another preset, as a job of its own.
         That job carries the label `reelsmith-clip`, with the identifier of the job and the rank, such as `0123.../2`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordPublication(self, request, context):
+        """Notes that a finished file was published, or is about to be. Recording the same file for the same destination again
+        replaces the note.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPublications(self, request, context):
+        """Lists what of a job was published, and where.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -312,10 +349,25 @@ def add_ClipServiceServicer_to_server(servicer, server):
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetUploadRequest.FromString,
                     response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Upload.SerializeToString,
             ),
+            'DeleteUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteUpload,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'RenderClip': grpc.unary_unary_rpc_method_handler(
                     servicer.RenderClip,
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.FromString,
                     response_serializer=reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.SerializeToString,
+            ),
+            'RecordPublication': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordPublication,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.SerializeToString,
+            ),
+            'ListPublications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPublications,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.SerializeToString,
             ),
             'DeleteSession': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteSession,
@@ -674,6 +726,33 @@ class ClipService:
             _registered_method=True)
 
     @staticmethod
+    def DeleteUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/DeleteUpload',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteUploadRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RenderClip(request,
             target,
             options=(),
@@ -690,6 +769,60 @@ class ClipService:
             '/reelsmith.gateway.v1.ClipService/RenderClip',
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RenderClipRequest.SerializeToString,
             reelsmith_dot_jobs_dot_v1_dot_jobs__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordPublication(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/RecordPublication',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.RecordPublicationRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.Publication.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPublications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/ListPublications',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.ListPublicationsResponse.FromString,
             options,
             channel_credentials,
             insecure,
