@@ -292,7 +292,7 @@ class Store:
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(self._engine.close)
-            database = self._known(await asyncio.to_thread(_told, self._engine.open))
+            database = self._with_recent(await asyncio.to_thread(_told, self._engine.open))
             stack.callback(database.close)
             stack.push_async_callback(self.resign)
             self._writer = Writer(database, self._listener)
@@ -373,7 +373,7 @@ class Store:
         """Ends every wait for an engine that does not answer."""
         self._engine.cut()
 
-    def _known(self, database: engines.Database) -> engines.Database:
+    def _with_recent(self, database: engines.Database) -> engines.Database:
         """A connection beside others that know the same jobs."""
         database.recent = self._recent
         return database
@@ -394,7 +394,7 @@ class Store:
         try:
             database = getattr(self._local, "database", None)
             if database is None:
-                database = self._local.database = self._known(self._engine.reader())
+                database = self._local.database = self._with_recent(self._engine.reader())
                 self._readers.append(database)
             with database.snapshot():
                 return run(database)
