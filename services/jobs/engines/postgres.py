@@ -250,9 +250,9 @@ class Postgres:
             session.cut()
 
     def close(self) -> None:
-        """Ends the connection for the lease; the others belong to who opened them."""
-        if self._lease is not None:
-            self._lease.close()
+        """Ends every connection that is still open."""
+        for session in self._sessions:
+            session.close()
         self._sessions.clear()
 
     def _session(self) -> Session:

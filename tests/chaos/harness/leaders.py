@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import math
 import random
 import signal
 import time
@@ -95,7 +96,8 @@ class Trio:
         self.home = bench.home()
         self.lines = [Line(server.port) for _ in range(MANAGERS)]
         self.processes: list[lane.Process] = []
-        self._ports = [testing.free_port() for _ in range(MANAGERS)]
+        self.end_s = math.inf  # when a job must have ended: as long as things break, nobody knows
+        self.ports = [testing.free_port() for _ in range(MANAGERS)]
         self._fake_port = testing.free_port()
         self._stack = contextlib.AsyncExitStack()
 
@@ -111,7 +113,7 @@ class Trio:
         self._keepers = [asyncio.create_task(self._keep(number)) for number in range(MANAGERS)]
         await testing.wait_until(lambda: bool(self.leader()), lane.PATIENCE_S, "a manager leads")
         self.said(TABLES)
-        registry = discovery.StaticRegistry.parse("jobs=" + ",".join(f"127.0.0.1:{port}" for port in self._ports))
+        registry = discovery.StaticRegistry.parse("jobs=" + ",".join(f"127.0.0.1:{port}" for port in self.ports))
         clients = await self._stack.enter_async_context(client.Clients(registry))
         self.stub = rpc.JobServiceStub(clients.channel("jobs"))
         return self
@@ -154,7 +156,7 @@ class Trio:
         """Starts a manager."""
         order = self._order(
             f"jobs-{number}",
-            REELSMITH_JOBS_PORT=self._ports[number],
+            REELSMITH_JOBS_PORT=self.ports[number],
             REELSMITH_JOBS_DATABASE_URL=self._server.url(self.lines[number].port),
             REELSMITH_JOBS_LEADER_LEASE_S=LEASE_S,
             REELSMITH_JOBS_LEASE_S=2,
@@ -180,7 +182,6 @@ class Trio:
         source.write_text(json.dumps({"analyze": {"delay_s": 0.05}}))
         spec = pb.JobSpec(source_uri=source.as_uri(), count=1, duration_min_s=1, duration_max_s=3)
         request = pb.SubmitJobRequest(spec=spec, request_id=key)
-        end = time.monotonic() + PATIENCE_S
         while True:  # bounded by patience
             try:
                 job = await self.stub.SubmitJob(request, timeout=30, wait_for_ready=True)
@@ -190,7 +191,7 @@ class Trio:
                     return
                 raise AssertionError(f"job {job.id} ended as {pb.Job.State.Name(job.state)}: {job.error.message}")
             except (errors.Unavailable, errors.DeadlineExceeded, errors.Cancelled, errors.Unknown) as failure:
-                if time.monotonic() > end:
+                if time.monotonic() > self.end_s:
                     raise AssertionError(f"{key} is not done: {failure!r}") from failure
                 await asyncio.sleep(0.05)
 
@@ -264,6 +265,7 @@ async def leaders(bench: phases.Bench, budget_s: float, limit: int, sabotage: st
                 if sabotage and any(trio.doubles()):
                     break  # seen; how such jobs end says no more
             stop.set()
+            trio.end_s = time.monotonic() + PATIENCE_S
             for caller in callers if sabotage else ():
                 caller.cancel()
             found = await asyncio.gather(*callers, return_exceptions=True)
