@@ -126,7 +126,7 @@ class Database:
 
     Args:
         connection: The connection.
-        recent: Jobs as some commit left them. A job of the same sequence number is the same job, so it need not be read.
+        recent: Jobs as some commit left them: of the same sequence number is the same job, so it need not be read.
     """
 
     def __init__(self, connection: sqlite3.Connection, recent: "Recent | None" = None) -> None:
