@@ -21,13 +21,14 @@ def wrongs(database: pathlib.Path, sessions: pathlib.Path, *, ended: bool = True
     """Everything wrong with the jobs of a store and their files.
 
     Args:
-        database: File of the store, which no process has open.
+        database: File of the store.
         sessions: Folder of the sessions.
         ended: Whether every job must have ended.
     """
     connection = sqlite3.connect(database)
     connection.row_factory = sqlite3.Row
     try:
+        connection.execute("BEGIN")  # what a manager writes meanwhile is not half of what is seen
         (verdict,) = connection.execute("PRAGMA integrity_check").fetchone()
         if verdict != "ok":
             yield f"the database is damaged: {verdict}"

@@ -24,7 +24,7 @@ START_S = 1.0  # a scheduled job starts so long after it was accepted
 EARLY_S = 0.2  # it may seem to start so much sooner: its time is that of a message on its way
 RUNS = {"analyze": {"delay_s": 0.6}}
 FAILS = {"analyze": {"delay_s": 0.1, "code": "UNAVAILABLE", "reason": "AWAY", "times": 1}}
-STUCK_S = 20.0  # a control does not come to its end by waiting
+STUCK_S = 10.0  # a control does not come to its end by waiting
 
 
 class Clock:

@@ -103,7 +103,10 @@ class Forge:
         """Makes a process as a line of `forge.py` says."""
         async with self._lock:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            return Process.watched(int(await self._process.stdout.readline()))
+            if line := await self._process.stdout.readline():
+                return Process.watched(int(line))
+        print("the forge has ended: no process can be made any more", file=sys.stderr)
+        os._exit(2)  # a lane would wait for its manager for ever
 
 
 HOST = "media.test"  # a source is fetched from there, by a fake that asks nobody

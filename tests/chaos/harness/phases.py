@@ -29,7 +29,7 @@ ROUNDS_PER_FOLDER = 20  # a store is used for some rounds, checked, and thrown a
 KILLS_PER_FOLDER = 50  # the same for kills at random
 LEASE_S = 0.5
 MEMORY = pathlib.Path("/dev/shm")  # images are written and thrown away by the hundred
-CLEAN_S = 20.0  # until the last sweep has removed what the dead left
+CLEAN_S = 60.0  # until the last sweep has removed what the dead left, on a machine with other work
 IMAGES_FINISHED = 5  # images of a run on which a manager is started
 SABOTAGED_S = 2.0  # a control does not become right by waiting
 WRITES, SYNCS, NAMES = 1, 2, 4  # as in disk.c
@@ -129,7 +129,7 @@ async def settled(lane: Lane, patience_s: float = CLEAN_S) -> list[str]:
         while wrong and time.monotonic() < end:
             await asyncio.sleep(0.05)
             wrong = list(history.wrongs(lane.disk / "state" / "jobs.sqlite3", lane.disk / "sessions"))
-    return wrong or list(history.wrongs(lane.disk / "state" / "jobs.sqlite3", lane.disk / "sessions"))
+    return list(history.wrongs(lane.disk / "state" / "jobs.sqlite3", lane.disk / "sessions"))
 
 
 async def lively(lane: Lane, key: str) -> None:
