@@ -11,7 +11,7 @@ from services.config import builtin, gate, policy, schema, service, store, versi
 from services.config import settings as settings_module
 from services.config.audit import record
 from services.config.proposals import desk
-from services.config.secrets import ring, vault
+from services.config.secrets import mounted, ring, vault
 from services.config.sources import folder
 
 
@@ -23,7 +23,8 @@ async def serve(settings: settings_module.Settings) -> None:
     async with store.Store(settings.database, keeper, versions_max=settings.versions_max) as kept:
         rules, defaults = schema.Schema.load(), builtin.load()
         known = versions.Versions(kept, rules, defaults, settings.environment, settings.watchers_max)
-        secrets = vault.Vault(kept, ring.Ring(settings.keys))
+        keys = mounted.Mounted(settings.keys_mounted) if settings.keys_mounted else ring.Ring(settings.keys)
+        secrets = vault.Vault(kept, keys)
         events = record.Record(kept, signer, keeper)
         async with folder.Folder(settings.folder, known, events) as files:
             parts = service.Parts(known, desk.Desk(kept, known), files, gate.Gate(files, settings.approvals))

@@ -50,9 +50,22 @@ class Settings(settings.Settings):
         "database: whoever has both has the secrets, and without it they are lost.",
     )
 
+    keys_mounted: pathlib.Path | None = pydantic.Field(
+        default=None,
+        description="Keys of secrets that are looked after elsewhere, such as a mounted secret, not in `keys_file`: an "
+        "id and a key of Fernet per line, the one that encrypts first. The file is only read. To turn keys, put a "
+        "new line first, call `RotateKeys`, and take the others out.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind_of_keys(self) -> "Settings":
+        if self.keys_file and self.keys_mounted:
+            raise ValueError("keys_file and keys_mounted exclude each other: set one of them")
+        return self
+
     @property
     def keys(self) -> pathlib.Path:
-        """The file of the keys of secrets."""
+        """The file of the keys of secrets that the service looks after itself."""
         return self.keys_file or self.state_dir / "secrets.keys"
 
     @property

@@ -129,6 +129,7 @@ def test_session_holds_every_promised_file(suite, media_dir: pathlib.Path) -> No
         "images/contact_sheet.jpg",
         "metadata/analysis.json",
         "metadata/clip-01.manifest.json",
+        "metadata/config.json",
         "metadata/media_info.json",
         "metadata/proposals.json",
         "metadata/report.html",

@@ -25,7 +25,7 @@ class Vault:
         ring: Keys that they are encrypted with.
     """
 
-    def __init__(self, kept: store_module.Store, ring: ring_module.Ring) -> None:
+    def __init__(self, kept: store_module.Store, ring: ring_module.Keys) -> None:
         self._store, self._ring = kept, ring
         self._turning = asyncio.Lock()
 

@@ -281,5 +281,5 @@ class Lane:
         """Every file under a final name of every session."""
         for folder in ("metadata", "final_output", "images", "scripts"):
             for path in self.disk.glob(f"sessions/*/{folder}/*"):
-                if not path.name.startswith(".") and path.name != "orders.json":
+                if not path.name.startswith(".") and path.name not in ("orders.json", "config.json"):
                     yield path

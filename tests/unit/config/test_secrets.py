@@ -11,7 +11,7 @@ import pytest
 from chassis import errors
 from chassis.audit import chain
 from services.config import store as store_module
-from services.config.secrets import ring, store, vault
+from services.config.secrets import mounted, ring, store, vault
 
 ENTRY = chain.Entry("ann", "SetSecret", "secrets/x")
 
@@ -148,6 +148,43 @@ async def test_turn_that_was_cut_off_is_finished_by_the_next(
         assert [name.encode() for name in "abcde"] == [await value(secrets, name) for name in "abcde"]
         assert 5 == (await secrets.turn(ENTRY))[1]
     assert 1 == len(ring.Ring(tmp_path / "secrets.keys").ids)
+
+
+async def test_mounted_keys_are_turned_by_whoever_mounts_them(tmp_path: pathlib.Path) -> None:
+    """The file is only read; a key that comes while the service runs is used, and one that is taken out is told of."""
+    file = tmp_path / "mounted.keys"
+    with pytest.raises(errors.FailedPrecondition) as refusal:
+        mounted.Mounted(file)
+    assert "KEYS_MISSING" == refusal.value.reason
+    old, new = (f"{key.id} {key.value}\n" for key in (ring.Key.make(), ring.Key.make()))
+    file.write_text(old)
+    file.chmod(0o400)
+
+    def swap(text: str) -> None:
+        other = tmp_path / "next.keys"
+        other.write_text(text)
+        other.replace(file)
+
+    async with store_module.Store(tmp_path / "config.sqlite3") as kept:
+        secrets = vault.Vault(kept, mounted.Mounted(file))
+        first = await secrets.put("a", b"x", ENTRY)
+        assert (first.key_id, 0) == await secrets.turn(ENTRY)  # there is no other one
+        swap("")
+        with pytest.raises(errors.FailedPrecondition):
+            await secrets.turn(ENTRY)
+        assert b"x" == await value(secrets, "a")
+        swap(new + old)
+        before = file.read_bytes()
+        key_id, count = await secrets.turn(ENTRY)
+        assert (new.split()[0], 1, before) == (key_id, count, file.read_bytes())
+        swap(new)
+        assert b"x" == await value(secrets, "a")
+        swap(old)
+        with pytest.raises(errors.DataLoss, match=f"key {key_id}, which is not in mounted.keys"):
+            await value(vault.Vault(kept, mounted.Mounted(file)), "a")
+        late = vault.Vault(kept, mounted.Mounted(file))
+        swap(new + old)
+        assert b"x" == await value(late, "a")  # the key came after its start
 
 
 async def test_deleted_secret_is_gone_and_counts_on(tmp_path: pathlib.Path) -> None:
