@@ -291,6 +291,8 @@ async def test_record_says_who_did_what_to_which_job(gateway: Gateway) -> None:
             await other.CancelJob(pb.CancelJobRequest(id=job.id), timeout=30)
         with pytest.raises(errors.InvalidArgument):
             await stub.CreateClips(pb.CreateClipsRequest(), timeout=30)
+        with pytest.raises(errors.NotFound):
+            await other.UploadSource(sent(pb.UploadSourceRequest(upload_id=upload.id)), timeout=30)
         await stub.DeleteSession(pb.DeleteSessionRequest(id=job.id), timeout=30)
     assert [
         (acme, "CreateClips", f"jobs/{job.id}", "done"),
@@ -299,6 +301,7 @@ async def test_record_says_who_did_what_to_which_job(gateway: Gateway) -> None:
         (acme, "RetryJob", f"jobs/{job.id}", "done"),
         (acme, "UploadSource", f"uploads/{upload.id}", "done"),
         (umbrella, "CancelJob", f"jobs/{job.id}", "refused: JOB_NOT_FOUND"),
+        (umbrella, "UploadSource", f"uploads/{upload.id}", "refused: NOT_FOUND"),
         (acme, "DeleteSession", f"jobs/{job.id}", "done"),
     ] == await told(gateway)
 
