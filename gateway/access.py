@@ -37,9 +37,11 @@ class Callers:
         self._document, self._tokens = document, checked
         self._limiter = limiter.Limiter(counted)
         self._read: Mapping[str, Any] | None = None  # the document that keys and limits were read from
+        self._version = 0  # of it; 0 where none is known
         self._keys, self._rules = keys.Keys({}), limiter.Rules({})
         self._told = told or record.Told(None)
         self._patterns = patterns.Patterns(bounds or patterns.Bounds(), self._notice)
+        self._take_over()
 
     async def identify(self, authorizations: tuple[str, ...]) -> caller.Caller:
         """Whoever sent these headers.
@@ -89,9 +91,10 @@ class Callers:
             return
         section = document.get(SECTION, {})
         self._keys, self._rules = keys.Keys(section.get("keys", {})), limiter.Rules(section)
-        if self._read is not None:  # at the start none is new
+        version = self._document.version
+        if self._read is not None and (self._version or version == 1):  # what is known first of all is no news
             self._tell_keys(self._read.get(SECTION, {}).get("keys", {}), section.get("keys", {}))
-        self._read = document
+        self._read, self._version = document, version
 
     def _tell_keys(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         for key in sorted(before.keys() | after.keys()):

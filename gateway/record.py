@@ -16,6 +16,7 @@ from chassis.audit import chain, journal, record
 from chassis.identity import caller
 from chassis.interceptors import logging as calls
 from gateway import settings as settings_module
+from media import errors as media_errors
 
 PAGE_SIZE, PAGE_SIZE_MAX = 100, 1000  # as the API says
 RESOURCE_LENGTH_MAX = 200  # characters: identifiers are shorter, but for those that are refused
@@ -67,7 +68,7 @@ class Told:
         except asyncio.CancelledError:
             self._put(actor, action, note, LEFT)
             raise
-        except errors.Error as error:
+        except (errors.Error, media_errors.MediaError) as error:
             if not isinstance(error, UNTOLD):
                 await self._add(actor, action, note, f"refused: {error.reason}: {error}")
             raise

@@ -71,13 +71,13 @@ class Journal:
             self._keeper = head.Keeper(folder / "audit.head", self._signer)
 
     def append(self, entries: Sequence[tuple[int, chain.Entry]]) -> None:
-        """Adds events, which are no longer this process's when this returns; `sync` brings them to the disk.
+        """Adds events, which outlive this process when this returns; `sync` brings them to the disk.
 
         Args:
             entries: When, in microseconds since 1970 UTC, and what.
 
         Raises:
-            OSError: They cannot be written; none of them was.
+            OSError: They cannot be written.
         """
         with self._locked():
             last = self._caught_up()
@@ -219,6 +219,11 @@ class Journal:
         part = file.with_suffix(".part")
         part.write_bytes(text)
         os.replace(part, file)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # else a power cut takes the name, and all that is written under it
+        finally:
+            os.close(folder)
         files = self._files()
         while len(files) > 1 and sum(one.stat().st_size for one in files) > self._bytes_max * (FILES - 1) // FILES:
             files.pop(0).unlink()

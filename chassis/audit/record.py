@@ -50,10 +50,10 @@ class Record:
 
     def put(self, entry: chain.Entry) -> asyncio.Future[None] | None:
         """Adds an event; gives what is over when it is written, None where there is no room for it."""
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._waiting) >= WAITING_MAX or self._task.done():
             self._lost(1, "too many wait to be written")
             return None
-        self._waiting.append((journal.now_us(), entry))
+        self._waiting.append((journal.now_us(), _writable(entry)))
         self._turn = self._turn or asyncio.get_running_loop().create_future()
         self._wake.set()
         return self._turn
@@ -88,11 +88,13 @@ class Record:
             self._wake.clear()
             entries, self._waiting = self._waiting, []
             turn, self._turn = self._turn, None
-            if entries and await self._tried(functools.partial(self._journal.append, entries), len(entries)):
-                EVENTS.inc(len(entries))
-                dirty = True
-            if turn is not None:
-                turn.set_result(None)
+            try:
+                if entries and await self._tried(functools.partial(self._journal.append, entries), len(entries)):
+                    EVENTS.inc(len(entries))
+                    dirty = True
+            finally:
+                if turn is not None:
+                    turn.set_result(None)  # whatever became of it, nobody waits longer
             if dirty and (self._closing or time.monotonic() - synced_s >= SYNC_S):
                 dirty = not await self._tried(self._journal.sync, 0) and not self._closing
                 synced_s = time.monotonic()
@@ -110,3 +112,9 @@ class Record:
     def _lost(self, count: int, why: str) -> None:
         LOST.inc(count)
         logger.error("the record cannot be written, %d events are lost: %s", count, why)
+
+
+def _writable(entry: chain.Entry) -> chain.Entry:
+    """The same in signs that any file can hold: names of files may have others."""
+    words = (entry.actor, entry.action, entry.resource, entry.outcome)
+    return chain.Entry(*(word.encode(errors="backslashreplace").decode() for word in words))

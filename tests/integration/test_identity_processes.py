@@ -57,6 +57,7 @@ async def suite(new_process: Callable, certificates: pathlib.Path) -> tuple[str,
         **os.environ,
         **{f"REELSMITH_CLIENT_TLS{name}": str(path) for name, path in proof.items()},
         "REELSMITH_CONFIG": config.address,
+        "REELSMITH_GATEWAY": gateway.address,
         "XDG_CONFIG_HOME": str(certificates),
     }
 
@@ -108,6 +109,22 @@ async def test_key_is_good_from_its_making_to_its_revoking(
         assert grpc.StatusCode.UNAUTHENTICATED is await code("")
         await command("keys", "revoke", listed["id"])
         await testing.wait_until(lambda: becomes(grpc.StatusCode.UNAUTHENTICATED), LATE_S, "the key is refused")
+    await command("keys", "create", "--role", "admin", "--out", str(certificates / "reelsmith" / "api-key"))
+    expected = {(action, f"keys/{listed['id']}") for action in ("KeyMade", "KeyRevoked")}
+
+    async def recorded() -> bool:
+        try:
+            events = json.loads(await command("audit", "list", "--json"))
+        except subprocess.CalledProcessError:  # the gateway has not heard of the key of the admin yet
+            return False
+        return expected <= {(one["action"], one["resource"]) for one in events}
+
+    await testing.wait_until(recorded, LATE_S, "the record has both")
+    await command("audit", "export", str(certificates / "events.jsonl"))
+    assert key not in (certificates / "events.jsonl").read_text()
+    whole = json.loads(await command("audit", "verify", "--json"))
+    assert whole["intact"]
+    assert whole["head"] in await command("audit", "verify", "--head", whole["head"])
 
 
 @pytest.mark.parametrize("meant", [False, True], ids=["by accident", "control: said to be meant"])

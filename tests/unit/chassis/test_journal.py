@@ -162,6 +162,16 @@ async def test_waiting_events_are_written_before_the_end(tmp_path: pathlib.Path)
     assert (tmp_path / "audit.head").read_text().startswith("reelsmith-audit.99.")
 
 
+async def test_any_words_can_be_recorded(tmp_path: pathlib.Path) -> None:
+    """Also those that are no text, such as the name of a file; what cannot be written would keep callers waiting."""
+    kept = journal.Journal(tmp_path, PLENTY)
+    async with record.Record(kept) as adding:
+        await adding.add(chain.Entry("a\ud800\r\n", "\x00", "\u2028" * 200, "z" * 9999))
+    (event,) = kept.earlier(2**62, 10)
+    assert ("a\\ud800\r\n", "\x00") == (event.entry.actor, event.entry.action)
+    assert 0 == kept.verify().finding.broken
+
+
 @pytest.mark.parametrize("place", ["audit.write.before", "audit.write.after", "audit.sync.before"])
 async def test_full_disk_refuses_nobody_and_is_counted(tmp_path: pathlib.Path, place: str) -> None:
     """Also one that fills while an event is written: the chain stays whole, and goes on when there is room."""
