@@ -86,7 +86,7 @@ def test_no_hostile_name_reads_or_writes_outside(trapped: tuple[sessions.Session
 
 def test_plain_opening_follows_hostile_names(trapped: tuple[sessions.Session, pathlib.Path]) -> None:
     """Control: some of them are dangerous."""
-    assert reached(trapped[0], plainly) > 3
+    assert reached(trapped[0], plainly) > 0
 
 
 def raced(trapped: tuple[sessions.Session, pathlib.Path], opening: Open, swaps: int) -> dict[str, int]:
