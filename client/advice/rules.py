@@ -13,7 +13,7 @@ from client.advice import figures
 MIB, GIB = 1 << 20, 1 << 30
 PATIENCE_S = 8.0  # figures of a shorter stretch say nothing yet: a scrape counts moments
 FULL_SHARE = 0.95  # of the workers; between two tasks a worker is free for a moment
-WAITING_MIN = 1.0  # tasks that wait on average: less is the ordinary jitter of arrivals
+WAITING_MIN = 0.5  # tasks that wait on average: something waits half of the time, more than arrivals bring by chance
 ROOM_SHARE = 0.25  # of the machine without work, from which on another worker finds something to run on
 BUSY_SHARE = 0.10  # of the machine without work, below which another worker only takes from the others
 GONE_S = 150.0  # without a sample: a process that restarts is back earlier

@@ -6,7 +6,6 @@ Generators and libraries come from the registries of each language, as for anybo
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 CLIENTS = pathlib.Path(__file__).parent
-BUILD_TIMEOUT_S = 280  # some hundred packages are fetched and compiled, on a machine that does other things too
+BUILD_TIMEOUT_S = 600  # some hundred packages are fetched and compiled, on a machine that does other things too
 REQUEST_ID = "interop"  # one for all: the first client makes the job, the others get the same
 UNKNOWN = "NOTFOUND reelsmith/JOB_NOT_FOUND"
 INVALID = "INVALIDARGUMENT reelsmith/INVALID_FIELD spec.source_uri"
@@ -79,16 +78,22 @@ def standard_protos() -> pathlib.Path:
 def java(folder: pathlib.Path) -> Sequence[str]:
     """Builds the client in Java."""
     run(["mvn", "-q", "-B", "compile", f"-Dprotos={PROTOS}"], folder)
-    path = run(["mvn", "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=/dev/stdout", f"-Dprotos={PROTOS}"],
-               folder)  # fmt: skip
-    return ["java", "-cp", f"{folder / 'target' / 'classes'}:{path.strip()}", "Client"]
+    run(["mvn", "-q", "-B", "dependency:build-classpath", "-Dmdep.outputFile=classpath", f"-Dprotos={PROTOS}"], folder)
+    path = (folder / "classpath").read_text().strip()
+    return ["java", "-cp", f"{folder / 'target' / 'classes'}:{path}", "Client"]
+
+
+def coded(text: str) -> str:
+    """What a call was refused with; each language spells the names of codes in its own way."""
+    code, _, rest = text.partition(" ")
+    return f"{code.upper().replace('_', '')} {rest}"
 
 
 LANGUAGES: Mapping[str, tuple[str, Build]] = {"go": ("go", go), "node": ("npm", node), "java": ("mvn", java)}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_generated_client_makes_a_clip(
     suite, media_dir: pathlib.Path, require_tool, tmp_path: pathlib.Path, language: str
@@ -102,9 +107,7 @@ def test_generated_client_makes_a_clip(
     source = (media_dir / "real" / "asl_man_3s_h264.mkv").resolve().as_uri()
     words = [*client, suite.gateway, suite.address("analyzer"), source, REQUEST_ID]
     found = json.loads(run(words, folder))
-    spelled = {name: re.sub("_(?=[A-Z]+ )", "", found.pop(name)) for name in ("unknown", "invalid")}
-    code = {name: text.split(" ", 1)[0].upper() + " " + text.split(" ", 1)[1] for name, text in spelled.items()}
-    assert {"unknown": UNKNOWN, "invalid": INVALID} == code
+    assert (UNKNOWN, INVALID) == (coded(found.pop("unknown")), coded(found.pop("invalid")))
     job = found.pop("job")
     assert {"serving": True, "streams": 1, "watched": True, "state": "SUCCEEDED", "clips": 1} == found
     assert suite.session(job).is_dir()

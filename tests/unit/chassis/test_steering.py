@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Iterator
 
+import prometheus_client
 import pytest
 
 from chassis import errors, settings, steering
+
+LIMITS = ("workers", "queue_limit")
 
 
 class Settings(settings.WorkerSettings):
@@ -39,6 +42,14 @@ def test_named_settings_change_and_others_stay() -> None:
     steered.take(document(queue_limit=1))
     assert ([(5, 9), (2, 1)], logging.INFO) == (told, logging.getLogger().level)
     assert 2 == started.workers
+
+
+def test_settings_in_force_are_shown_among_the_metrics() -> None:
+    """Whoever would change one has to know what it is, whether the document, a variable or nobody named it."""
+    steered = steering.Steering(Settings(workers=2, queue_limit=9))
+    steered.take(document(workers=5))
+    shown = [prometheus_client.REGISTRY.get_sample_value("reelsmith_setting", {"name": name}) for name in LIMITS]
+    assert [5.0, 9.0] == shown
 
 
 def test_setting_that_needs_a_restart_is_not_taken() -> None:

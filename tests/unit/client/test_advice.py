@@ -1,7 +1,11 @@
 """What figures suggest, what a change is judged by, and what is left when a process dies in the middle."""
 
+import asyncio
 import dataclasses
+import json
 import pathlib
+import re
+import urllib.parse
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -97,6 +101,12 @@ def test_every_suggestion_explains_itself() -> None:
     assert "tasks wait and the machine has room: more workers" == one.text
     assert ("2.0 of 2 workers busy, 6.0 tasks waiting, on average", "50 % of the machine idle") == one.why[:2]
     assert "exporter.settings.workers" == one.action.path
+
+
+def test_recorded_overload_of_a_whole_machine_calls_for_another_one() -> None:
+    """What a suite showed under the load of benchmarks/soak.py, on two cores that much else worked on."""
+    samples = history.History(pathlib.Path(__file__).with_name("recorded_overload.jsonl"), 0.0).samples
+    assert [("exhausted", None)] == told(*figures.windows(samples))
 
 
 def test_one_instance_of_two_that_is_full_is_a_matter_of_balance() -> None:
@@ -276,6 +286,35 @@ async def test_source_without_any_answer_says_so() -> None:
     """A suite that is down is told from one that is idle."""
     with pytest.raises(errors.Unavailable, match="no process shows its metrics"):
         await reading.Processes({"jobs": ["127.0.0.1:9"]}).read()
+
+
+async def test_prometheus_gives_the_past_of_every_process() -> None:
+    """Series of values become samples of processes; what differs in other labels is added up."""
+    at = [[100.0, "1"], [160.0, "2"]]
+    labels = {
+        "job": "reelsmith",
+        "service": "jobs",
+        "instance": "a:1",
+        "__name__": "reelsmith_rpc_server_handled_total",
+    }
+    series = [{"metric": {**labels, "code": "OK", "method": method}, "values": at} for method in "ab"]
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(re.search(rb"content-length: (\d+)", head.lower())[1])
+        asked.append(urllib.parse.unquote_plus((await reader.readexactly(length)).decode()))
+        body = json.dumps({"status": "success", "data": {"result": series}}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        found = await reading.Prometheus(url).read()
+    assert [(100.0, 2.0), (160.0, 4.0)] == [(one.time_s, *one.values.values()) for one in found]
+    assert ("jobs", "a:1") == (found[0].service, found[0].instance)
+    assert all(name in asked[0] for name in figures.WATCHED)
 
 
 def test_every_name_is_measured() -> None:
