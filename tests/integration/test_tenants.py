@@ -25,7 +25,8 @@ from services.jobs import spec as spec_module
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ClipService"]
 NAMES = ("id", "job_id", "session_id", "upload_id")  # fields of requests that name what belongs to somebody
-OF_NOBODY = {"CreateClips", "CreateClipsBatch", "ListJobs", "GetSuiteStatus"}  # methods without such a field
+# Methods without such a field.
+OF_NOBODY = {"CreateClips", "CreateClipsBatch", "ListJobs", "GetSuiteConfig", "GetSuiteStatus"}
 UNKNOWN = "0" * 32
 
 
