@@ -24,6 +24,7 @@ RULES = policy.by_role(
         "DeleteUpload": EDITOR,
         "RenderClip": EDITOR,
         "DeleteSession": EDITOR,
+        "GetSuiteConfig": OPERATOR,  # tells how every service is set
         "GetSuiteStatus": OPERATOR,  # tells the address and version of every process
         "ListAuditEvents": ADMIN,  # of all tenants
         "VerifyAudit": ADMIN,

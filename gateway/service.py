@@ -9,19 +9,21 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from google.protobuf import empty_pb2
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from reelsmith.config.v1 import config_pb2, config_pb2_grpc
 from reelsmith.gateway.v1 import gateway_pb2 as pb
 from reelsmith.gateway.v1 import gateway_pb2_grpc as rpc
 from reelsmith.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from reelsmith.media.v1 import media_pb2
 
 from chassis import client, errors
-from gateway import access, downloads, publications, record, suite, tenants, uploads, watch
+from gateway import access, configuration, downloads, publications, record, suite, tenants, uploads, watch
 from gateway import settings as settings_module
 from media import artifacts, sessions
 
 NAME = pb.DESCRIPTOR.services_by_name["ClipService"].full_name
 PATIENCE_S = 2.0  # as the API says
 PATIENCE_MAX_S = 10.0  # as the API says
+CONFIG_TIMEOUT_S = 5.0  # the configuration service reads one small database
 HEALTH_TIMEOUT_S = 1.0  # a job manager that serves answers in milliseconds
 CLIP_LABEL = (
     "reelsmith-clip"  # of a job that renders a clip again: JOB/RANK of that clip, so that its versions are found
@@ -67,6 +69,7 @@ class ClipService(rpc.ClipServiceServicer):
         self._clients = clients
         channel = clients.channel("jobs")
         self._jobs = jobs_pb2_grpc.JobServiceStub(channel)
+        self._config = config_pb2_grpc.ConfigServiceStub(clients.channel("config"))
         self._health = health_pb2_grpc.HealthStub(channel)
         self._storage = storage
         self._suite = status
@@ -255,6 +258,7 @@ class ClipService(rpc.ClipServiceServicer):
         self, request: pb.RecordPublicationRequest, context: aio.ServicerContext
     ) -> pb.Publication:
         """Notes that a finished file was published, or is about to be."""
+        artifact = _artifact(await self._job(request.job_id), request.path)
         state = publications.STATES.get(request.state)
         if state is None:
             raise uploads.invalid("state", "must be started or delivered")
@@ -272,6 +276,11 @@ class ClipService(rpc.ClipServiceServicer):
         await self._job(request.job_id)  # whoever may see the job may see these
         notes = await asyncio.to_thread(publications.of, self._storage.sessions, request.job_id)
         return pb.ListPublicationsResponse(publications=map(_publication, notes))
+
+    async def GetSuiteConfig(self, request: pb.GetSuiteConfigRequest, context: aio.ServicerContext) -> pb.SuiteConfig:
+        """Returns the shared configuration in force, value by value."""
+        wanted = config_pb2.GetConfigRequest(service=request.service, show_origins=True)
+        return configuration.shown(await self._config.GetConfig(wanted, timeout=CONFIG_TIMEOUT_S))
 
     async def GetSuiteStatus(self, request: pb.GetSuiteStatusRequest, context: aio.ServicerContext) -> pb.SuiteStatus:
         """Asks every instance of every service how it is, all at once."""

@@ -25,14 +25,10 @@ from services.jobs import spec as spec_module
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ClipService"]
 NAMES = ("id", "job_id", "session_id", "upload_id")  # fields of requests that name what belongs to somebody
+# Methods without such a field.
 OF_NOBODY = {
-    "CreateClips",
-    "CreateClipsBatch",
-    "ListJobs",
-    "GetSuiteStatus",
-    "ListAuditEvents",
-    "VerifyAudit",
-}  # methods without such a field
+    "CreateClips", "CreateClipsBatch", "ListJobs", "GetSuiteConfig", "GetSuiteStatus", "ListAuditEvents", "VerifyAudit",
+}  # fmt: skip
 UNKNOWN = "0" * 32
 
 

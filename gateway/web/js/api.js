@@ -47,6 +47,7 @@ export const job = (id, signal) => call(`/v1/jobs/${id}`, {signal});
 export const jobs = (wanted, signal) => call(`/v1/jobs${query(wanted)}`, {signal});
 export const clips = (id, signal) => call(`/v1/jobs/${id}/clips`, {signal});
 export const status = (signal) => call("/v1/status", {signal});
+export const config = (service, signal) => call(`/v1/config${query({service})}`, {signal});
 export const cancel = (id) =>
   call(`/v1/jobs/${id}:cancel`, {method: "POST", body: {reason: "cancelled on the web page"}});
 export const retry = (id) => call(`/v1/jobs/${id}:retry`, {method: "POST", body: {}});

@@ -2,6 +2,7 @@
 import {html, render, useEffect, useRef, useState} from "./html.js";
 import {useStatus} from "./live.js";
 import {Notes} from "./notes.js";
+import {Config} from "./pages/config.js";
 import {Session} from "./pages/session.js";
 import {Sessions} from "./pages/sessions.js";
 import {Suite} from "./pages/suite.js";
@@ -14,6 +15,7 @@ const ROUTES = [
     ([, id, rank]) => html`<${Session} key=${id} id=${id} rank=${Number(rank) || null} />`,
   ],
   [/^#\/suite$/, () => html`<${Suite} />`],
+  [/^#\/config(?:\/(\w+))?$/, ([, service]) => html`<${Config} service=${service || ""} />`],
   [/^(#\/?)?$/, () => html`<${Sessions} />`],
 ];
 
@@ -50,9 +52,10 @@ function Head({address}) {
   return html`<header class="head">
     <a class="mark" href="#/"><img src="icon.svg" alt="" width="26" height="26" />reelsmith</a>
     <nav aria-label="Views">
-      <a href="#/" aria-current=${current(address !== "#/suite")}>Sessions</a>
+      <a href="#/" aria-current=${current(!/^#\/(suite|config)/.test(address))}>Sessions</a>
       <a href="#/suite" aria-current=${current(address === "#/suite")}>Suite <span
           class=${`light ${light}`}></span><span class="hidden">, ${words}</span></a>
+      <a href="#/config" aria-current=${current(address.startsWith("#/config"))}>Configuration</a>
     </nav>
   </header>`;
 }

@@ -338,6 +338,38 @@ class VerifyAuditResponse(_message.Message):
     first_sequence: int
     def __init__(self, intact: _Optional[bool] = ..., events: _Optional[int] = ..., head: _Optional[str] = ..., broken_sequence: _Optional[int] = ..., public_key: _Optional[str] = ..., first_sequence: _Optional[int] = ...) -> None: ...
 
+class GetSuiteConfigRequest(_message.Message):
+    __slots__ = ("service",)
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    def __init__(self, service: _Optional[str] = ...) -> None: ...
+
+class SuiteConfig(_message.Message):
+    __slots__ = ("environment", "version", "create_time", "actor", "comment", "values")
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    environment: str
+    version: int
+    create_time: _timestamp_pb2.Timestamp
+    actor: str
+    comment: str
+    values: _containers.RepeatedCompositeFieldContainer[ConfigValue]
+    def __init__(self, environment: _Optional[str] = ..., version: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., actor: _Optional[str] = ..., comment: _Optional[str] = ..., values: _Optional[_Iterable[_Union[ConfigValue, _Mapping]]] = ...) -> None: ...
+
+class ConfigValue(_message.Message):
+    __slots__ = ("path", "value", "origin")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    value: str
+    origin: str
+    def __init__(self, path: _Optional[str] = ..., value: _Optional[str] = ..., origin: _Optional[str] = ...) -> None: ...
+
 class DeleteUploadRequest(_message.Message):
     __slots__ = ("id",)
     ID_FIELD_NUMBER: _ClassVar[int]

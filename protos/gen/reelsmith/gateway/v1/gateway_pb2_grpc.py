@@ -122,6 +122,11 @@ class ClipServiceStub:
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteSessionRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.GetSuiteConfig = channel.unary_unary(
+                '/reelsmith.gateway.v1.ClipService/GetSuiteConfig',
+                request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteConfigRequest.SerializeToString,
+                response_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteConfig.FromString,
+                _registered_method=True)
         self.GetSuiteStatus = channel.unary_unary(
                 '/reelsmith.gateway.v1.ClipService/GetSuiteStatus',
                 request_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteStatusRequest.SerializeToString,
@@ -264,6 +269,13 @@ class ClipServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSuiteConfig(self, request, context):
+        """Returns the shared configuration in force, value by value.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetSuiteStatus(self, request, context):
         """Asks every instance of every service how it is, all at once.
         """
@@ -373,6 +385,11 @@ def add_ClipServiceServicer_to_server(servicer, server):
                     servicer.DeleteSession,
                     request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteSessionRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'GetSuiteConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSuiteConfig,
+                    request_deserializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteConfigRequest.FromString,
+                    response_serializer=reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteConfig.SerializeToString,
             ),
             'GetSuiteStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetSuiteStatus,
@@ -850,6 +867,33 @@ class ClipService:
             '/reelsmith.gateway.v1.ClipService/DeleteSession',
             reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.DeleteSessionRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSuiteConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/reelsmith.gateway.v1.ClipService/GetSuiteConfig',
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.GetSuiteConfigRequest.SerializeToString,
+            reelsmith_dot_gateway_dot_v1_dot_gateway__pb2.SuiteConfig.FromString,
             options,
             channel_credentials,
             insecure,
