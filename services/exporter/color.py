@@ -28,6 +28,10 @@ class Tags:
         return HDR.get(self.transfer)
 
 
+MAPPED = "flags=bicubic+accurate_rnd:in_range=full:out_range=limited:out_color_matrix=bt709"
+"""The same for pictures whose colors were mapped before, see `tones`."""
+
+
 def scaling(tags: Tags) -> str:
     """Options of the `scale` filter that turn a picture into what is delivered.
 
@@ -35,7 +39,8 @@ def scaling(tags: Tags) -> str:
         tags: what the stream says about its colors.
 
     Returns:
-        Options without sizes, from fixed words only. Brightness of HDR is mapped by the scaler's perceptual intent.
+        Options without sizes, from fixed words only. Brightness of HDR is mapped by the scaler's perceptual intent,
+        which costs seconds; where there is a table, `tones` does the same.
     """
     untagged = "smpte170m" if tags.height <= SD_HEIGHT_MAX else "bt709"
     options = {

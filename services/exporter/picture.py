@@ -13,7 +13,7 @@ import av.error
 import av.filter
 import av.filter.context
 
-from services.exporter import color, geometry, layouts, staging
+from services.exporter import color, geometry, layouts, staging, tones
 
 TURNS = {  # by degrees that a picture has to be turned anticlockwise
     0: (),
@@ -44,18 +44,24 @@ class Framer:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._shape: tuple[object, ...] | None = None
+        self._count = 0
 
     def __call__(self, frame: av.VideoFrame, scene: staging.Scene, number: int) -> av.VideoFrame:
         """The delivered picture of a decoded one: frame `number` of the clip's source frames, in its scene."""
-        shape = (frame.width, frame.height, frame.format.name, _tags(frame), scene.layout, scene.zooms)
+        tags = _tags(frame)
+        mapped = tones.mapped(tags, frame)
+        shape = (frame.width, frame.height, frame.format.name, tags, mapped, scene.layout, scene.zooms)
         if shape != self._shape:
-            self._build(frame, scene)
+            self._build(frame, scene, tags if mapped else None)
             self._shape = shape
         self._aim(scene.at(number))
+        self._count += 1
+        frame.pts = self._count  # a table of colors is laid over pictures in the order of time
         self._source.push(frame)
         return self._sink.pull()
 
-    def _build(self, frame: av.VideoFrame, scene: staging.Scene) -> None:
+    def _build(self, frame: av.VideoFrame, scene: staging.Scene, mapped: color.Tags | None) -> None:
+        """Makes the graph; pictures with tags that are `mapped` have their colors looked up in a table."""
         style = self._style
         self._graph = graph = av.filter.Graph()
         graph.threads = 1  # the encoder has use for the cores; and a frame's filters are done in a millisecond
@@ -65,13 +71,20 @@ class Framer:
         inside = [graph.add("crop", f"w={width}:h={height}:x={cut.left}:y={cut.top}:exact=1")] if cut else []
         turned = [graph.add(name, options or None) for name, options in TURNS[style.rotation % 360]]
         upright = geometry.upright(width, height, style.pixel_aspect, style.rotation)
-        scaling = color.scaling(_tags(frame))
+        table = tones.add(graph, mapped) if mapped is not None else None
+        scaling = color.MAPPED if table is not None else color.scaling(_tags(frame))
         built = layouts.build(scene.layout, graph, upright, style.canvas, scaling, scene.zooms)
         ending = [graph.add("setsar", "1"), graph.add("setparams", TAGS), graph.add("format", "pix_fmts=yuv420p")]
         self._sink = graph.add("buffersink")
-        graph.link_nodes(self._source, *inside, *turned, built.head)
+        if table is None:
+            graph.link_nodes(self._source, *inside, *turned, built.head)
+        else:
+            graph.link_nodes(self._source, *inside, *turned, table.head)
+            graph.link_nodes(table.tail, built.head)
         graph.link_nodes(built.tail, *ending, self._sink)
         graph.configure()
+        if table is not None:
+            table.feed()
         self._aim = built.aim
 
 

@@ -24,6 +24,7 @@ from services.exporter import (
     render,
     storyboard,
     survey,
+    tones,
 )
 from services.exporter.smart import checks, write
 
@@ -47,3 +48,4 @@ def everything() -> None:
     av.video.reformatter.VideoReformatter().reformat(frame, 8, 8, "rgb24", interpolation="AREA").to_image()
     av.audio.resampler.AudioResampler("fltp", "stereo", loudness.RATE_HZ)
     dressing.warm()
+    tones.tables()

@@ -33,13 +33,18 @@ def speech(probabilities: np.ndarray, energies: np.ndarray) -> list[Span]:
         probabilities: Of speech, one per silero.CHUNK_S.
         energies: Mean squares, one per STEP_S.
     """
-    active, talking = [], False
-    for probability in probabilities.tolist():
-        talking = probability > (LEAVE if talking else ENTER)
-        active.append(talking)
     levels = decibels(energies)
-    spans = [_widened(span, levels) for span in _runs(np.array(active, bool), silero.CHUNK_S)]
+    spans = [_widened(span, levels) for span in _runs(_talking(probabilities), silero.CHUNK_S)]
     return [span for span in _joined(spans, GAP_MIN_S) if span[1] - span[0] >= SPEECH_MIN_S]
+
+
+def _talking(probabilities: np.ndarray) -> np.ndarray:
+    """Whether somebody talks in each piece: what was passed last, the upper threshold upwards or the lower one down."""
+    place = np.arange(1, probabilities.size + 1, dtype=np.int32)
+    begun, over = (
+        np.maximum.accumulate(np.where(passed, place, 0)) for passed in (probabilities > ENTER, probabilities <= LEAVE)
+    )
+    return begun > over
 
 
 def silence(energies: np.ndarray) -> list[Span]:

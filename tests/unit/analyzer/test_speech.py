@@ -148,3 +148,15 @@ def test_nothing_is_heard_without_sound() -> None:
     one = meter.Meter(loud=True, voice=True)
     assert not one.started
     assert 0 == one.finish().duration_s
+
+
+def test_talk_goes_on_until_the_lower_threshold() -> None:
+    """As told piece by piece, for probabilities at, above and below both thresholds; alike with no pieces at all."""
+    noise = np.random.default_rng(5)
+    levels = np.array([0.0, speech.LEAVE, 0.4, speech.ENTER, 0.51, 1.0], np.float32)
+    for count in range(60):
+        probabilities, expected, talking = noise.choice(levels, count), [], False
+        for probability in probabilities.tolist():
+            talking = probability > (speech.LEAVE if talking else speech.ENTER)
+            expected.append(talking)
+        assert expected == speech._talking(probabilities).tolist()
