@@ -258,12 +258,11 @@ class ClipService(rpc.ClipServiceServicer):
         self, request: pb.RecordPublicationRequest, context: aio.ServicerContext
     ) -> pb.Publication:
         """Notes that a finished file was published, or is about to be."""
-        artifact = _artifact(await self._job(request.job_id), request.path)
-        state = publications.STATES.get(request.state)
-        if state is None:
-            raise uploads.invalid("state", "must be started or delivered")
         async with self._told.doing("RecordPublication", f"jobs/{request.job_id}", context):
             artifact = _artifact(await self._job(request.job_id), request.path)
+            state = publications.STATES.get(request.state)
+            if state is None:
+                raise uploads.invalid("state", "must be started or delivered")
             note = publications.note(artifact.path, artifact.sha256, request.destination, state, request.location)
             session = await asyncio.to_thread(self._storage.sessions.get, request.job_id)
             await asyncio.to_thread(publications.record, session, note)
