@@ -16,6 +16,7 @@ from tests import postgres
 from tests.chaos.harness import lane as lanes
 from tests.chaos.harness import leaders, phases
 
+LEASE_S = 2.0  # long for a slow machine: who leads changes by faults, and seldom by chance
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -31,7 +32,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory, tool_missing) -> Async
 async def test_standbys_say_so_and_answer_reads(bench: phases.Bench) -> None:
     """One of three serves; the others tell about jobs, name the leader, and take nothing."""
     with postgres.running(pytest.fail) as server:
-        async with leaders.Trio(bench, server) as trio, contextlib.AsyncExitStack() as stack:
+        async with leaders.Trio(bench, server, lease_s=LEASE_S) as trio, contextlib.AsyncExitStack() as stack:
             channels = [
                 await stack.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}")) for port in trio.ports
             ]
@@ -60,7 +61,7 @@ async def test_standbys_say_so_and_answer_reads(bench: phases.Bench) -> None:
 @pytest.mark.parametrize("sabotage", ["", "no_epoch"])
 async def test_one_manager_writes_at_a_time(bench: phases.Bench, sabotage: str) -> None:
     """Whatever is killed, frozen or cut off; without the check of the epoch (control) two write in turns."""
-    result = await leaders.leaders(bench, 60, 12 if sabotage else 6, sabotage)
+    result = await leaders.leaders(bench, 60, 12 if sabotage else 5, sabotage, LEASE_S)
     assert bool(sabotage) == bool(result.wrong), result.wrong
     assert result.fired == result.tried
     assert sabotage or result.figures["jobs"]

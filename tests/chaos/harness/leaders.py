@@ -91,7 +91,10 @@ class Line:
 class Trio:
     """Three managers with their fakes, sessions and database; use as an async context manager."""
 
-    def __init__(self, bench: phases.Bench, server: postgres.Server, sabotage: str = "") -> None:
+    def __init__(
+        self, bench: phases.Bench, server: postgres.Server, sabotage: str = "", lease_s: float = LEASE_S
+    ) -> None:
+        self._lease_s = lease_s
         self._forge, self._server, self._sabotage = bench.forge, server, sabotage
         self.home = bench.home()
         self.lines = [Line(server.port) for _ in range(MANAGERS)]
@@ -158,7 +161,7 @@ class Trio:
             f"jobs-{number}",
             REELSMITH_JOBS_PORT=self.ports[number],
             REELSMITH_JOBS_DATABASE_URL=self._server.url(self.lines[number].port),
-            REELSMITH_JOBS_LEADER_LEASE_S=LEASE_S,
+            REELSMITH_JOBS_LEADER_LEASE_S=self._lease_s,
             REELSMITH_JOBS_LEASE_S=2,
         )
         return await self._forge.make(what="jobs", **order)
@@ -202,7 +205,7 @@ class Trio:
         leads = leader in pids and draw.random() < 0.7
         number = pids.index(leader) if leads else draw.randrange(MANAGERS)
         victim, line, kind = self.processes[number], self.lines[number], draw.choice(kinds)
-        length_s = draw.uniform(*FAULT_S) * LEASE_S
+        length_s = draw.uniform(*FAULT_S) * self._lease_s
         if kind == "kill":
             await victim.kill()
             return
@@ -248,13 +251,15 @@ class Trio:
                 yield f"job {job['id']}: {item['path']} is not what was recorded"
 
 
-async def leaders(bench: phases.Bench, budget_s: float, limit: int, sabotage: str = "") -> phases.Result:
+async def leaders(
+    bench: phases.Bench, budget_s: float, limit: int, sabotage: str = "", lease_s: float = LEASE_S
+) -> phases.Result:
     """Kills, stops and partitions of three managers under load; the control only stops them."""
     kinds = ("stop",) if sabotage else ("kill", "stop", "cut", "swallow")
     result = phases.Result("control: no check of the epoch" if sabotage else "leaders")
     draw, end = bench.draw(result.name), time.monotonic() + budget_s
     with postgres.running(_absent) as server:
-        async with Trio(bench, server, sabotage) as trio:
+        async with Trio(bench, server, sabotage, lease_s) as trio:
             stop = asyncio.Event()
             callers = [asyncio.create_task(_caller(trio, number, stop)) for number in range(CALLERS)]
             while result.tried < limit and time.monotonic() < end:
