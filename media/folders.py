@@ -136,13 +136,25 @@ def replacing(root: str | os.PathLike[str], relative: str) -> Iterator[BinaryIO]
                 with failpoints.around("media.replace.sync"):
                     os.fsync(file.fileno())
             with failpoints.around("media.replace.rename"):
-                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                _renamed(folder, temporary, name)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)
             raise
         with failpoints.around("media.replace.folder_sync"):
             os.fsync(folder)
+
+
+def _renamed(folder: int, temporary: str, name: str) -> None:
+    """Gives a temporary file its name.
+
+    Raises:
+        errors.StorageFailed: It is gone: the wall clock jumped, and a sweep took it for an old one. Another try helps.
+    """
+    try:
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except FileNotFoundError as error:
+        raise errors.StorageFailed(f"{name} was swept while it was written") from error
 
 
 def link_over(root: str | os.PathLike[str], source: str, target: str) -> None:

@@ -120,7 +120,8 @@ async def jumping(clock: Clock, lane: Lane, result: phases.Result, draw: random.
                 clock.set(draw.choice([offset for offset in OFFSETS_S if offset != clock.offset_s]))
                 result.tried += 1
             if kills and draw.random() < 0.3:
-                await lane.manager.kill()
+                await phases.manager_killed(lane)
+                await asyncio.sleep(2 * START_S)  # a wait may begin anew with every start: leave it the time to end
 
     task = asyncio.create_task(jump())
     try:

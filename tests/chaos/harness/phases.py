@@ -343,7 +343,7 @@ async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
                 if draw.random() < 0.3:
                     await lane.fakes[0].kill()
                 else:
-                    recovered.append(await _manager_killed(lane))
+                    recovered.append(await manager_killed(lane))
                 result.fired += 1
 
     async def many_folders() -> None:
@@ -356,7 +356,7 @@ async def kills(bench: Bench, budget_s: float, limit: int) -> Result:
     return result
 
 
-async def _manager_killed(lane: Lane) -> float:
+async def manager_killed(lane: Lane) -> float:
     """Kills the manager; gives the seconds until it answers again."""
     begin, starts = time.monotonic(), lane.starts
     await lane.manager.kill()

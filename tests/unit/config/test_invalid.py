@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from chassis import errors, live, steering
+from chassis.audit import head
 from services.analyzer import settings as analyzer_settings
 from services.analyzer import weights
 from services.config import builtin, schema, versions
 from services.config import store as store_module
-from services.config.audit import head, record
+from services.config.audit import record
 from services.config.sources import folder
 from services.exporter import presets
 

@@ -455,7 +455,7 @@ async def test_job_of_a_write_that_was_undone_is_not_remembered(kept, make_spec)
     """What is known without reading is what was committed, also where the next change takes the same number."""
     job, other = [await submitted(kept, make_spec(), number) for number in range(2)]
 
-    def undone(db: store.Database) -> None:
+    def undone(db: engines.Database) -> None:
         kept._save(db, lifecycle.cancelled(store._job(db, job.id), "never", 1))
         raise errors.Aborted("undone", reason="UNDONE")
 

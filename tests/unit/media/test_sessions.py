@@ -602,3 +602,16 @@ def test_every_error_has_a_code_and_a_reason() -> None:
         assert error.code_name in grpc.StatusCode.__members__
         assert error.reason == error.reason.upper() != ""
         assert ("what and where", {"a": "b"}) == (str(error), error.metadata)
+
+
+def test_file_that_a_sweep_takes_while_it_is_written_can_be_tried_again(tmp_path) -> None:
+    """A wall clock that jumped by a day makes it look old: that is the fault of nobody, and no file that is missing."""
+
+    def written() -> None:
+        with folders.replacing(tmp_path, "talk.json") as file:
+            file.write(b"half")
+            folders.sweep(tmp_path, 3600.0, time.time() + 86_400)
+
+    with pytest.raises(errors.StorageFailed, match="swept") as failure:
+        written()
+    assert ("UNAVAILABLE", []) == (failure.value.code_name, list(tmp_path.iterdir()))
