@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from services.exporter import analysis, layouts, mp4, presets, survey
+from services.exporter import analysis, layouts, mp4, presets, survey, tones
 
 Rendered = Callable[..., tuple[pathlib.Path, dict[str, Any], np.ndarray]]
 Film = Callable[..., pathlib.Path]
@@ -180,3 +180,25 @@ def test_size_that_is_asked_for_is_met_by_rendering_again(media_dir: pathlib.Pat
     sized, facts, _ = rendered(source, wanted, crf=4, size_target_bytes=50_000, **shape)
     assert 0.7 * 50_000 <= sized.stat().st_size <= 50_000
     assert facts["crf"] > 10
+
+
+def test_high_range_is_rendered_by_the_table(tmp_path: pathlib.Path, rendered: Rendered, decoded: Any) -> None:
+    """Middle grey of a film in HLG comes out as the table has it."""
+    film = tmp_path / "hlg.mp4"
+    with av.open(str(film), "w") as sink:
+        stream = sink.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc, context.color_range = 9, 9, 18, 1
+        for index in range(8):
+            frame = av.VideoFrame(320, 180, "yuv420p10le")
+            for plane, level in zip(frame.planes, (502, 512, 512), strict=True):
+                plane.update(np.full(plane.buffer_size // 2, level, np.uint16).tobytes())
+            frame.pts = index
+            sink.mux(stream.encode(frame))
+        sink.mux(stream.encode(None))
+    path, _, _ = rendered(film, survey.Wanted(frames=(0, 4)))
+    first = decoded(path)[0]
+    luma = np.frombuffer(first.planes[0], np.uint8).reshape(first.height, -1)[:, : first.width]
+    middle = tones.tables()["arib-std-b67"].reshape(36, 36, 36, 3)[17:19, 17:19, 17:19].mean() / 65535
+    assert float(luma.mean()) == pytest.approx(16 + 219 * middle, abs=2)

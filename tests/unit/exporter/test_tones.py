@@ -88,7 +88,7 @@ def test_table_belongs_to_wide_colors_without_a_word_on_brightness(media_dir) ->
 @pytest.mark.slow
 @pytest.mark.parametrize(("transfer", "other"), [(PQ, HLG), (HLG, PQ)])
 def test_table_gives_what_the_scaler_gives(monkeypatch: pytest.MonkeyPatch, transfer: int, other: int) -> None:
-    """To 45 dB on blocks of strong colors, and the same table; control: that of the other curve is far off."""
+    """To 40 dB on small blocks of strong colors, and the same table; control: the other curve's is far off."""
     looked_up = delivered(framer(), colors(transfer))
     name = color.HDR[transfer]
     assert np.abs(making.made(name).astype(int) - tones.tables()[name]).max() <= 64  # a quarter of a grey level
@@ -96,4 +96,4 @@ def test_table_gives_what_the_scaler_gives(monkeypatch: pytest.MonkeyPatch, tran
     monkeypatch.setattr(tones, "tables", lambda: wrong)
     assert decibels(looked_up, delivered(framer(), colors(transfer))) < 30
     monkeypatch.setattr(tones, "tables", dict)
-    assert decibels(looked_up, delivered(framer(), colors(transfer))) >= 45
+    assert decibels(looked_up, delivered(framer(), colors(transfer))) >= 40
