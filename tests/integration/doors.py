@@ -86,10 +86,15 @@ async def opened(folder: pathlib.Path) -> AsyncIterator[Door]:
 
 @contextlib.contextmanager
 def real(folder: pathlib.Path) -> Iterator[str]:
-    """The URL of a gateway before a real job manager, which keeps jobs and finds nobody to run them."""
+    """The URL of a gateway before a real job manager, which keeps jobs and finds nobody to run them, and a real
+    configuration service."""
+    port = testing.free_port()
     gateway, jobs, url = processes(folder, testing.free_port())
-    for process in (jobs, gateway):
+    gateway.environment["REELSMITH_STATIC_REGISTRY"] += f";config=127.0.0.1:{port}"
+    own = {"REELSMITH_STATE_DIR": str(folder / "config"), "REELSMITH_CONFIG_PORT": str(port)}
+    config = conftest.Process("services.config", port, {"REELSMITH_DISCOVERY": "static", **own}, folder / "config.log")
+    for process in (config, jobs, gateway):
         asyncio.run(process.start())
     yield url
-    for process in (gateway, jobs):
+    for process in (gateway, jobs, config):
         process.stop(signal.SIGKILL)

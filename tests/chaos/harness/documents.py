@@ -1,4 +1,4 @@
-"""A process that keeps uploads and a live document: what the gateway, the analyzer and the exporter keep on disk."""
+"""A process that keeps uploads, a record and a live document: what all but the job manager keep on disk."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import AsyncGenerator
 
 from chassis import live
+from chassis.audit import chain, journal
 from media import sessions
 
 PIECES, PIECE = 3, b"piece of an upload " * 100
@@ -31,6 +32,19 @@ def upload(root: pathlib.Path) -> None:
     (root / "upload-done").write_text(done.sha256)
 
 
+def tell(root: pathlib.Path) -> None:
+    """Adds to a record, which must be whole.
+
+    Raises:
+        ValueError: It is not.
+    """
+    kept = journal.Journal(root / "record", 1 << 20)
+    kept.append([(journal.now_us(), chain.Entry("ann", "CreateClips", "jobs/1"))])
+    kept.sync()
+    if (finding := kept.verify().finding).broken:
+        raise ValueError(f"the record is broken: {finding}")
+
+
 async def follow(root: pathlib.Path) -> None:
     """Follows a source of five versions."""
 
@@ -49,8 +63,9 @@ async def follow(root: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Does both, and says that it is done."""
+    """Does all, and says that it is done."""
     root = pathlib.Path(os.environ["DOCUMENTS_ROOT"])
     upload(root)
+    tell(root)
     asyncio.run(follow(root))
     (root / "done").touch()

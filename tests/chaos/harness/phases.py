@@ -40,8 +40,8 @@ DISK_CALLS = [  # who, on what, which call, and about how many of them the work 
     ("fake", "/sessions/", "write", 6), ("fake", "/sessions/", "fsync", 20), ("fake", "/sessions/", "name", 12),
 ]  # fmt: skip
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
-BY_DOCUMENTS = ("media.upload.", "live.", "media.replace.", "media.folder.")
-BY_CONFIG = ("config.",)
+BY_DOCUMENTS = ("media.upload.", "live.", "media.replace.", "media.folder.", "audit.", "key.")
+BY_CONFIG = ("config.", "audit.head.", "key.")
 
 
 @dataclasses.dataclass
