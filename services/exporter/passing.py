@@ -19,7 +19,8 @@ AUTO, RENDER, SMART_CUT = "auto", "render", "smart_cut"
 MODES = (AUTO, RENDER, SMART_CUT)
 # What an order may say beside these without changing a picture or a sample; all else has to be left out.
 NEUTRAL = {"source_uri", "session_id", "directory", "name", "wanted", "preset", "aspect_ratio", "layout",
-           "analysis_path", "proposal", "mode", "video_codec", "edit", "recipe", "request"}  # fmt: skip
+           "analysis_path", "proposal", "mode", "video_codec", "edit", "recipe", "request",
+           "config_path", "config"}  # fmt: skip
 TRACER = telemetry.tracer(__name__)
 Heard = Callable[[Mapping[str, Any]], None]
 

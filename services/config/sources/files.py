@@ -18,6 +18,7 @@ from chassis import errors
 from services.config import document, layers
 
 SUFFIXES = (".yaml", ".yml")
+NEST_MAX = 2 * document.DEPTH_MAX  # less is refused later, with all other problems; more takes the parser seconds
 FILES_MAX = 1000  # layers of all environments; a folder with more is none of ours
 FAULT_LENGTH_MAX = 200  # of what is said about a value: it may quote it
 TRIES = 5  # readings of a folder that changes meanwhile; then the next change tells
@@ -121,7 +122,12 @@ def _parsed(text: bytes | None) -> dict[str, Any]:
         raise _refusal(f"has more than {document.SIZE_MAX_BYTES} bytes")
     yaml = ruamel.yaml.YAML(typ="safe", pure=True)
     try:
+        depth = 0
         for event in yaml.parse(text.decode()):
+            depth += isinstance(event, yaml_events.CollectionStartEvent)
+            depth -= isinstance(event, yaml_events.CollectionEndEvent)
+            if depth > NEST_MAX:
+                raise _refusal(f"line {event.start_mark.line + 1}: is nested more than {NEST_MAX} deep")
             if isinstance(event, yaml_events.AliasEvent):  # a few lines of them would stand for millions of values
                 raise _refusal(f"line {event.start_mark.line + 1}: aliases are not taken, write the value out")
         value = yaml.load(text.decode())

@@ -270,6 +270,7 @@ async def peak_bytes(models_dir: pathlib.Path, source: pathlib.Path, minutes: in
     return result.memory_peak_bytes
 
 
+@pytest.mark.slow
 async def test_memory_does_not_grow_with_the_source(models_dir, tmp_path: pathlib.Path) -> None:
     """Ten minutes of speech, 38 MB of samples, take a small part of that more than one minute."""
     path = tmp_path / "long.wav"

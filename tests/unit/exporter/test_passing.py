@@ -158,6 +158,7 @@ def reason(
     [
         ({}, ""),
         ({"mode": passing.SMART_CUT}, ""),
+        ({"config_path": "metadata/config.json", "config": {"version": 3, "pinned": True}}, ""),
         ({"mode": passing.RENDER}, "rendering was asked for"),
         ({"captions": "boxed"}, "captions change"),
         ({"speed": Fraction(2)}, "the time line is edited"),
