@@ -87,6 +87,7 @@ class LiveDocument:
         self._changed = asyncio.Event()
         self._heard = asyncio.Event()  # set with the first answer of the source
         self._task: asyncio.Task[None] | None = None
+        self._storing: tuple[asyncio.Future[None], ...] = ()  # the last write, which may be under way
 
     @property
     def value(self) -> dict[str, Any]:
@@ -113,6 +114,7 @@ class LiveDocument:
     async def __aexit__(self, *failure: object) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*self._storing, return_exceptions=True)  # a thread ends what it began
 
     async def changed(self, after: int, timeout_s: float | None = None) -> int:
         """Waits until a version other than the given one is in force, and returns it.
@@ -163,9 +165,19 @@ class LiveDocument:
             return
         self._take(resolved)
         try:
-            await asyncio.to_thread(self._store, revision)
+            await self._kept(revision)
         except OSError as failure:
             logger.warning("version %d is in force, but not kept at %s: %s", revision.version, self._path, failure)
+
+    async def _kept(self, revision: Revision) -> None:
+        """Stores a revision.
+
+        Raises:
+            OSError: It cannot be stored.
+        """
+        task = asyncio.ensure_future(asyncio.to_thread(self._store, revision))
+        self._storing = (task,)
+        await asyncio.shield(task)
 
     def _take(self, revision: Revision) -> None:
         self._current = revision

@@ -4,6 +4,8 @@ import asyncio
 import dataclasses
 import json
 import pathlib
+import threading
+import time
 import types
 from collections.abc import AsyncGenerator
 
@@ -189,6 +191,22 @@ async def test_check_that_trips_over_a_version_refuses_it(
     source.down = True
     async with live.LiveDocument(path, source.watch, {"weight": 0}, use) as document:
         assert {"weight": 0} == document.value
+
+
+async def test_nothing_is_written_after_the_end(source: Source, tmp_path: pathlib.Path, monkeypatch) -> None:
+    """A write that has begun is waited for: whoever opens the file next finds it as it stays."""
+    path, begun, store = tmp_path / "config.json", threading.Event(), live.LiveDocument._store
+
+    def slow(document: live.LiveDocument, revision: live.Revision) -> None:
+        begun.set()
+        time.sleep(0.2)
+        store(document, revision)
+
+    monkeypatch.setattr(live.LiveDocument, "_store", slow)
+    source.publish(1, weight=1)
+    async with live.LiveDocument(path, source.watch):
+        await testing.wait_until(begun.is_set)
+    assert 1 == json.loads(path.read_text())["version"]
 
 
 async def test_taker_that_fails_keeps_nobody_else_from_a_version(source: Source, tmp_path: pathlib.Path) -> None:
