@@ -15,7 +15,6 @@ from chassis import client, testing
 from chassis.discovery import consul as consul_registry
 from chassis.testing import consul, load, process
 from media import sessions
-from tests import tiers
 
 RATE_PER_S, DURATION_S, FAULT_AT_S, TIMEOUT_S = 15, 6.0, 1.5, 15.0
 FAULTS = ("SIGKILL", "SIGSTOP", "SIGTERM")
@@ -71,7 +70,8 @@ def source(media_dir: pathlib.Path) -> pathlib.Path:
     return (media_dir / "real" / "bbb_5s_vp9_opus.webm").resolve()
 
 
-@pytest.mark.parametrize("fault", tiers.few(FAULTS, ["SIGSTOP"]))
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.slow
 async def test_no_probe_fails_when_an_analyzer_goes(
     agent: consul.Agent, analyzers: list[process.Process], source: pathlib.Path, fault: str
 ) -> None:
@@ -81,6 +81,7 @@ async def test_no_probe_fails_when_an_analyzer_goes(
     assert {} == report.failures
 
 
+@pytest.mark.slow
 async def test_probes_fail_when_an_analyzer_freezes_and_the_picker_is_plain(
     agent: consul.Agent, analyzers: list[process.Process], source: pathlib.Path
 ) -> None:

@@ -16,8 +16,8 @@ from reelsmith.jobs.v1 import jobs_pb2 as jobs
 
 from tests import suites
 
-# 6 in every test run; `REELSMITH_CHAOS_KILLS=100 pytest tests/chaos` for the long form.
-KILLS = int(os.environ.get("REELSMITH_CHAOS_KILLS", "6"))
+# 4 in every test run; `REELSMITH_CHAOS_KILLS=100 pytest tests/chaos` for the long form.
+KILLS = int(os.environ.get("REELSMITH_CHAOS_KILLS", "4"))
 SEED = int(os.environ.get("REELSMITH_CHAOS_SEED", "20261121"))
 SOURCES = ("real/man_talking_10s_h264_datastreams.mp4", "derived/person_portrait_404x720_10s_h264.mp4")
 SERVICES = ("analyzer", "exporter", "jobs", "config", "gateway")

@@ -29,7 +29,7 @@ LONG_ENOUGH = [
     "tos_office_17s_vp9_1920x800.webm",
     "two_people_desk_38s_vp9.webm",
 ]
-QUICK = {"man_talking_10s_h264_datastreams.mp4", "nasa_2video_2audio_2sub_13s.mp4", "tos_office_17s_vp9_1920x800.webm"}
+QUICK = {"man_talking_10s_h264_datastreams.mp4", "nasa_2video_2audio_2sub_13s.mp4"}
 SEVERAL = {"speech_silence_timecode_42s_h264.mp4"}  # rendering is what takes the time
 WITHOUT_SOUND = {"bottles_noaudio", "cars_silent", "psd_transitions", "tos_office", "two_people"}
 
@@ -154,7 +154,7 @@ MALFORMED = [
     "zero_bytes.mp4",
     "zero_video_frames.ts",
 ]
-GIVE_CLIPS = {"failing_audio.mp4", "tos_400_bad_bytes.mp4", "tos_truncated_60pct.webm"}  # one more does, and is quick
+GIVE_CLIPS = {"header_says_70s_has_14s.webm", "tos_400_bad_bytes.mp4", "tos_truncated_60pct.webm"}  # one more does
 
 
 @pytest.mark.parametrize("name", tiers.few(MALFORMED, set(MALFORMED) - GIVE_CLIPS))

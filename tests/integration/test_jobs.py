@@ -656,6 +656,7 @@ async def checked(suite: Suite, submitted: list[str]) -> int:
     return interrupted
 
 
+@pytest.mark.slow
 async def test_frozen_instance_changes_nothing_when_it_thaws(start) -> None:
     """An instance is stopped beyond the lease and goes on later: every step is still committed once."""
     suite = await start(2)

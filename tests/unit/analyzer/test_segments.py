@@ -9,9 +9,13 @@ import pytest
 
 from media import source
 from services.analyzer import clock, eye, picture, references, segments, thinning, viewer
+from tests import tiers
 from tests.unit.analyzer import test_measure as passes
 
 FILM = "real/speech_silence_timecode_42s_h264.mp4"  # a key frame every two seconds
+FILMS = (FILM, "derived/tos30_h264_23976.mp4", "real/bbb_480p_30s_h264_51audio.mp4",
+         "real/man_talking_10s_h264_datastreams.mp4")  # fmt: skip
+QUICK = {"derived/tos30_h264_23976.mp4", "real/man_talking_10s_h264_datastreams.mp4"}
 PICTURES = ["shots", "picture"]
 
 
@@ -29,8 +33,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return numbers
 
 
-@pytest.mark.parametrize("film", [FILM, "derived/tos30_h264_23976.mp4", "real/bbb_480p_30s_h264_51audio.mp4",
-                                  "real/man_talking_10s_h264_datastreams.mp4"])  # fmt: skip
+@pytest.mark.parametrize("film", tiers.few(FILMS, QUICK))
 def test_pieces_make_up_the_film(
     film: str, media_dir: pathlib.Path, begun: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

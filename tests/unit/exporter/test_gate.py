@@ -32,12 +32,22 @@ EXPECTED = gate.Expected(
 )
 
 
+@pytest.fixture(scope="module")
+def good() -> dict[str, Any]:
+    """What `clip` has rendered."""
+    return {}
+
+
 @pytest.fixture
-def clip(film: Any, rendered: Any) -> tuple[pathlib.Path, np.ndarray]:
-    """A good clip of 36 frames with a loud tone, and the prints of what was rendered."""
-    beeps = tuple(index * 0.045 for index in range(50))
-    path, _, prints = rendered(film(frames=60, beeps_s=beeps), survey.Wanted(frames=(12, 48)))
-    return path, prints
+def clip(good: dict[str, Any], film: Any, rendered: Any, tmp_path: pathlib.Path) -> tuple[pathlib.Path, np.ndarray]:
+    """A good clip of 36 frames with a loud tone, and the prints of what was rendered; each test has its own copy."""
+    if not good:
+        beeps = tuple(index * 0.045 for index in range(50))
+        path, _, prints = rendered(film(frames=60, beeps_s=beeps), survey.Wanted(frames=(12, 48)))
+        good.update(content=path.read_bytes(), prints=prints)
+    path = tmp_path / "good.mp4"
+    path.write_bytes(good["content"])
+    return path, good["prints"].copy()
 
 
 def states(path: pathlib.Path, prints: np.ndarray | None, expected: gate.Expected = EXPECTED) -> dict[str, str]:
