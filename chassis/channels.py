@@ -173,7 +173,7 @@ class StreamCall:
             self._current = open_stream(self._request, **self._call.arguments)
             if self._cancelled:
                 self._current.cancel()
-            async for message in self._current:
+            while (message := await _next(self._current)) is not aio.EOF:
                 yield message
         except aio.AioRpcError as failure:
             raise route.translate(failure, chosen) from failure
@@ -199,6 +199,20 @@ class StreamCall:
         self._call.finish(failure)
         if not self._code.done():
             self._code.set_result(outgoing.code_of(failure))
+
+
+async def _next(call: aio.UnaryStreamCall) -> Any:
+    """The next message of a try, or `grpc.aio.EOF`.
+
+    gRPC never frees what arrives for a read that was cancelled. So no read is: the call is, and its read ends with it.
+    """
+    reading = asyncio.ensure_future(call.read())
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        call.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        raise
 
 
 class Channel:
