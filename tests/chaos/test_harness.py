@@ -100,6 +100,7 @@ async def test_accepted_jobs_are_done_under_overload(bench: phases.Bench) -> Non
     assert result.fired > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sabotage", ["", "wall_leases"])
 async def test_nobody_notices_when_the_wall_clock_jumps(bench: phases.Bench, sabotage: str) -> None:
     """Set by an hour or a day at a time, it ends no lease and holds nothing up; leases by that clock (control) do."""
