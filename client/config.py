@@ -12,7 +12,7 @@ from reelsmith.config.v1 import config_pb2_grpc as rpc
 
 from chassis import client, errors
 from chassis.identity import transport
-from client import place
+from client import events, place
 
 CALL_TIMEOUT_S = 10.0  # the service touches one small database
 LONG_TIMEOUT_S = 300.0  # for calls that go through everything there is
@@ -256,23 +256,17 @@ class Config:
         request = pb.RotateKeysRequest(actor=getpass.getuser())
         return await self._stub.RotateKeys(request, timeout=LONG_TIMEOUT_S)
 
-    async def events(self, count: int | None = None) -> AsyncIterator[pb.AuditEvent]:
+    def events(self, count: int | None = None) -> AsyncIterator[pb.AuditEvent]:
         """What was done and refused, the newest first.
 
         Args:
             count: How many at most; all by default.
         """
-        token, left = "", count
-        while left is None or left > 0:
-            size = PAGE_SIZE if left is None else min(left, PAGE_SIZE)
-            request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
-            page = await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
-            for event in page.events:
-                yield event
-            token = page.next_page_token
-            left = None if left is None else left - len(page.events)
-            if not token:
-                return
+        return events.newest(self._events, count)
+
+    async def _events(self, size: int, token: str) -> pb.ListAuditEventsResponse:
+        request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
+        return await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
 
     async def verify(self, head: str = "") -> pb.VerifyAuditResponse:
         """Has the record of events checked, past a head that was kept elsewhere."""

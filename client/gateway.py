@@ -19,11 +19,10 @@ from reelsmith.media.v1 import media_pb2 as media
 
 from chassis import channels, client, errors
 from chassis.identity import transport
-from client import place
+from client import events, place
 
 CALL_TIMEOUT_S = 15.0  # a unary call of the gateway touches disks, not pictures
 CHECK_TIMEOUT_S = 120.0  # a full record is read and hashed
-EVENTS_PAGE = 1000  # as many as the gateway gives at once
 TRANSFER_TIMEOUT_S = 6 * 3600.0  # a large source over a slow line
 WATCH_TIMEOUT_S = 24 * 3600.0  # after a day a watch is opened again
 RETRY_FIRST_S, RETRY_MAX_S = 0.2, 3.0  # between attempts to go on
@@ -176,23 +175,17 @@ class Gateway:
         """How every instance of every service is."""
         return await self._stub.GetSuiteStatus(pb.GetSuiteStatusRequest(), timeout=CALL_TIMEOUT_S)
 
-    async def events(self, count: int | None = None) -> AsyncIterator[config.AuditEvent]:
+    def events(self, count: int | None = None) -> AsyncIterator[config.AuditEvent]:
         """Who did what, and what was refused, the newest first.
 
         Args:
             count: How many at most; all by default.
         """
-        token, left = "", count
-        while left is None or left > 0:
-            size = EVENTS_PAGE if left is None else min(left, EVENTS_PAGE)
-            request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
-            page = await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
-            for event in page.events:
-                yield event
-            token = page.next_page_token
-            left = None if left is None else left - len(page.events)
-            if not token:
-                return
+        return events.newest(self._events, count)
+
+    async def _events(self, size: int, token: str) -> pb.ListAuditEventsResponse:
+        request = pb.ListAuditEventsRequest(page_size=size, page_token=token)
+        return await self._stub.ListAuditEvents(request, timeout=CALL_TIMEOUT_S)
 
     async def verify(self, head: str = "") -> pb.VerifyAuditResponse:
         """Has the record of who did what checked, past a head that was kept elsewhere."""

@@ -93,7 +93,8 @@ class Told:
         size = min(request.page_size or PAGE_SIZE, PAGE_SIZE_MAX)
         found = await self._kept.page(int(place[1]) if place else None, size)
         token = f"before-{found[-1].sequence}" if len(found) == size and found[-1].sequence > 1 else ""
-        return pb.ListAuditEventsResponse(events=map(_event, found), next_page_token=token)
+        told = [event.told(config_pb2.AuditEvent) for event in found]
+        return pb.ListAuditEventsResponse(events=told, next_page_token=token)
 
     async def verify(self, head: str) -> pb.VerifyAuditResponse:
         """What a check of the record says.
@@ -164,17 +165,3 @@ def _actor(context: aio.ServicerContext) -> str:
 
 def _invalid(field: str, message: str) -> errors.InvalidArgument:
     return errors.InvalidArgument(f"{field} {message}", reason="INVALID_FIELD", fields=[errors.Field(field, message)])
-
-
-def _event(event: chain.Event) -> config_pb2.AuditEvent:
-    entry = event.entry
-    made = config_pb2.AuditEvent(
-        sequence=event.sequence,
-        actor=entry.actor,
-        action=entry.action,
-        resource=entry.resource,
-        outcome=entry.outcome,
-        hash=event.hash.hex(),
-    )
-    made.time.FromMicroseconds(event.time_us)
-    return made

@@ -8,11 +8,14 @@ time, can tell both.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 GENESIS = bytes(32)  # stands before the first event
 DONE = "done"
 OUTCOME_LENGTH_MAX = 500  # characters: what was refused, and why, in a sentence
+
+Message = TypeVar("Message", bound=Any)  # of the APIs: stubs are not for the chassis
 
 Row = tuple[int, bytes, bytes]  # sequence, body, hash
 Head = tuple[int, bytes]  # sequence and hash of the last event at some time
@@ -50,6 +53,16 @@ class Event:
     time_us: int
     entry: Entry
     hash: bytes
+
+    def told(self, kind: Callable[..., Message]) -> Message:
+        """The event as the APIs tell it.
+
+        Args:
+            kind: The class `config.v1.AuditEvent`.
+        """
+        message = kind(sequence=self.sequence, hash=self.hash.hex(), **dataclasses.asdict(self.entry))
+        message.time.FromMicroseconds(self.time_us)
+        return message
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ class ConfigService(rpc.ConfigServiceServicer):
         size = _page_size(request.page_size, SHORT_PAGE_SIZE)
         found = await self._events.page(_number("before", request.page_token), size)
         token = _token("before", str(found[-1].sequence)) if found and found[-1].sequence > 1 else ""
-        return pb.ListAuditEventsResponse(events=map(_event, found), next_page_token=token)
+        return pb.ListAuditEventsResponse(events=[event.told(pb.AuditEvent) for event in found], next_page_token=token)
 
     async def VerifyAudit(self, request: pb.VerifyAuditRequest, context: aio.ServicerContext) -> pb.VerifyAuditResponse:
         """Checks that the record of events was not tampered with."""
@@ -331,20 +331,6 @@ def _secret(sealed: secret_store.Sealed) -> pb.Secret:
     secret = pb.Secret(name=sealed.name, version=sealed.version, key_id=sealed.key_id)
     secret.create_time.FromMicroseconds(sealed.create_time_us)
     return secret
-
-
-def _event(event: chain.Event) -> pb.AuditEvent:
-    entry = event.entry
-    made = pb.AuditEvent(
-        sequence=event.sequence,
-        actor=entry.actor,
-        action=entry.action,
-        resource=entry.resource,
-        outcome=entry.outcome,
-        hash=event.hash.hex(),
-    )
-    made.time.FromMicroseconds(event.time_us)
-    return made
 
 
 def _config(version: store_module.Version) -> pb.Config:
